@@ -1,0 +1,240 @@
+//! What is decided about a call, and from which figures.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{AccountName, CallRef, DeviceName, Identifier, PoolKind};
+
+/// One decision, complete in itself: it can be shown long after the accounts and devices in it
+/// were renamed or removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// Our number of the call; `None` when nothing was counted (a refusal, a text, a dry run).
+    pub call: Option<CallRef>,
+    /// The SIP Call-ID.
+    pub call_id: Arc<str>,
+    /// When it was decided, milliseconds since 1970.
+    pub at_ms: i64,
+    /// Who called, as the From URI says.
+    pub from_uri: Arc<str>,
+    /// What was dialled.
+    pub ruri: Arc<str>,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// How it came about, in the order in which it was looked at.
+    pub steps: Vec<Step>,
+}
+
+/// What the proxy is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum Outcome {
+    /// Ring these devices.
+    Fork(ForkOrder),
+    /// Not ours to route: let it go on.
+    Pass {
+        /// Header lines to add, each ending in CR LF; may be empty.
+        headers: Arc<str>,
+    },
+    /// Refuse it.
+    Refuse(Refusal),
+}
+
+/// Which devices ring, in what order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ForkOrder {
+    /// One after the other; the devices of one stage ring together.
+    pub stages: Vec<Stage>,
+}
+
+/// Devices that ring together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stage {
+    /// How long, in seconds.
+    pub ring_s: u16,
+    /// At least one.
+    pub branches: Vec<Branch>,
+}
+
+/// One device that rings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Branch {
+    /// Its name.
+    pub device: DeviceName,
+    /// The request-URI.
+    pub uri: Arc<str>,
+    /// Where to send it, if elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dst_uri: Option<Arc<str>>,
+    /// The Path vector as registered (RFC 3327).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Arc<str>>,
+    /// Header lines for this branch alone, each ending in CR LF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Arc<str>>,
+}
+
+/// Why a call is refused, and what its caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The SIP code.
+    pub code: u16,
+    /// For programs.
+    pub cause: Cause,
+    /// For people: the reason phrase. Names no account, because strangers read it.
+    pub reason: Arc<str>,
+    /// Header lines, each ending in CR LF.
+    pub headers: Arc<str>,
+}
+
+/// Why a call is refused, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Another dialog uses the same Call-ID.
+    CallIdReuse,
+    /// The caller had given up before the answer was ready.
+    Cancelled,
+    /// The called account is at its cap.
+    CapIn,
+    /// The calling account is at its cap.
+    CapOut,
+    /// A reseller above one of them is at its cap.
+    CapParent,
+    /// The account is disabled, or one above it.
+    Disabled,
+    /// The call was forwarded in a circle.
+    Loop,
+    /// The called account has no device that can ring.
+    NoDevice,
+    /// A strict account right after a start, before the proxies were asked.
+    Settling,
+    /// The table of calls is full.
+    TableFull,
+    /// The proxy authenticated an account that does not exist here.
+    Unknown,
+}
+
+impl Cause {
+    /// The word that programs read.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CallIdReuse => "call_id_reuse",
+            Self::Cancelled => "cancelled",
+            Self::CapIn => "cap_in",
+            Self::CapOut => "cap_out",
+            Self::CapParent => "cap_parent",
+            Self::Disabled => "disabled",
+            Self::Loop => "loop",
+            Self::NoDevice => "no_device",
+            Self::Settling => "settling",
+            Self::TableFull => "table_full",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Which end of a call an account stands at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The caller's account.
+    From,
+    /// The called one.
+    To,
+}
+
+/// One thing that was looked at on the way to a decision, with the figures as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// An emergency number was dialled; nothing else was looked at before.
+    Emergency {
+        /// The digits, as the list has them.
+        number: Arc<str>,
+    },
+    /// The same question had been asked before, and the same answer was given.
+    Repeated,
+    /// Who calls.
+    Caller {
+        /// The account, if the call counts for one.
+        account: Option<AccountName>,
+        /// Whether the proxy had authenticated it (else the From was trusted, or a stranger calls).
+        authenticated: bool,
+    },
+    /// Who is called.
+    Callee {
+        /// What was recognised in the request-URI, if anything.
+        identifier: Option<Identifier>,
+        /// The account it leads to.
+        account: Option<AccountName>,
+    },
+    /// An account (or one above it) is disabled.
+    Disabled {
+        /// Which.
+        account: AccountName,
+        /// At which end.
+        side: Side,
+    },
+    /// A cap was asked.
+    Cap {
+        /// Whose.
+        account: AccountName,
+        /// At which end of the call.
+        side: Side,
+        /// Which of its caps.
+        kind: PoolKind,
+        /// Live calls before this one.
+        used: u32,
+        /// The limit; `None` for none.
+        cap: Option<u32>,
+        /// Whether there was room.
+        room: Room,
+    },
+    /// A device of the notification list was looked at.
+    Device {
+        /// Which.
+        device: DeviceName,
+        /// Its stage.
+        stage: u8,
+        /// Why it does not ring; `None`: it does.
+        skip: Option<DeviceSkip>,
+    },
+    /// The rest of the list was not looked at: the order had reached its limit.
+    OrderFull {
+        /// How many branches a plan may have.
+        branches_max: usize,
+    },
+}
+
+/// What a cap said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Room {
+    /// There was room.
+    Yes,
+    /// At the cap.
+    Full,
+    /// Rights are not vouched for yet after a start (policy `strict`).
+    Frozen,
+    /// Admitted without asking: an emergency, or a call to somebody who made one a short time ago.
+    Forced,
+}
+
+/// Why a device does not ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceSkip {
+    /// It is disabled.
+    Disabled,
+    /// It leads back to an account that this call has passed already.
+    Loop,
+    /// It is registered nowhere.
+    NotRegistered,
+    /// It is a telephone number, and no gateway is configured.
+    NoGateway,
+    /// The stage has its full number of branches already.
+    StageFull,
+}

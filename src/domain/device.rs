@@ -1,0 +1,64 @@
+//! Devices: what rings.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DeviceName, Error, Number, SipUri};
+
+/// The longest time a device may ring, in seconds.
+pub const RING_S_MAX: u16 = 300;
+/// The last stage of a notification list.
+pub const STAGE_MAX: u8 = 32;
+
+/// Where a device is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// A SIP URI to which the proxy sends the call as it stands.
+    Uri(SipUri),
+    /// An address of record; the call goes to wherever it is registered at the proxy.
+    Aor(SipUri),
+    /// A telephone number, reached through the gateway.
+    Number(Number),
+}
+
+/// One device of an account's notification list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Unique within the account.
+    pub name: DeviceName,
+    /// Where it is reached.
+    pub target: Target,
+    /// When it rings: devices of one stage ring together, stages one after the other, from 1.
+    pub stage: u8,
+    /// How long it rings, in seconds. The longest of a stage's devices is the stage's.
+    pub ring_s: u16,
+    /// A disabled device never rings.
+    pub enabled: bool,
+}
+
+impl Device {
+    /// Checks stage and ring time.
+    ///
+    /// # Errors
+    /// [`Error::Stage`] or [`Error::Ring`].
+    pub fn check(&self) -> Result<(), Error> {
+        if !(1..=STAGE_MAX).contains(&self.stage) {
+            return Err(Error::Stage { given: self.stage.into() });
+        }
+        if !(1..=RING_S_MAX).contains(&self.ring_s) {
+            return Err(Error::Ring { given_s: self.ring_s.into() });
+        }
+        Ok(())
+    }
+
+    /// The URI that would be shown to people: as it was given, numbers as `tel:`.
+    #[must_use]
+    pub fn shown_target(&self) -> Arc<str> {
+        match &self.target {
+            Target::Uri(uri) | Target::Aor(uri) => uri.shared(),
+            Target::Number(number) => format!("tel:{number}").into(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a proxy tells, and what it shows when it is asked.
+
+use std::sync::Arc;
+
+use super::{AccountName, CallState};
+
+/// What happened to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Answered (the 200, not yet the ACK: measured on Kamailio 5.6.3).
+    Start,
+    /// An answered call ended.
+    End,
+    /// The call ended without an answer.
+    Failed,
+}
+
+/// One event of a call's life, in any order, any number of times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// The SIP Call-ID.
+    pub call_id: Arc<str>,
+    /// The From tag, empty if it was not told.
+    pub from_tag: Arc<str>,
+    /// Kamailio's dialog, so that the end of one attempt does not end the next one.
+    pub dialog: Option<(u32, u32)>,
+    /// The SIP code that ended it, if known.
+    pub code: Option<u16>,
+    /// Who made the call, if the proxy had authenticated the caller; for a call that is not
+    /// known here.
+    pub account: Option<AccountName>,
+    /// What was dialled; for a call that is not known here.
+    pub ruri: Option<Arc<str>>,
+    /// Who called; for a call that is not known here.
+    pub from_uri: Option<Arc<str>>,
+}
+
+/// One call as a proxy's own list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenDialog {
+    /// The SIP Call-ID.
+    pub call_id: Arc<str>,
+    /// The From tag.
+    pub from_tag: Arc<str>,
+    /// Kamailio's `h_entry` and `h_id`, which `dlg.end_dlg` wants.
+    pub dialog: (u32, u32),
+    /// Early or answered; dialogs that have ended already (state 5) are not passed on.
+    pub state: CallState,
+    /// When it began, seconds since 1970 by the proxy's clock.
+    pub started_s: i64,
+    /// The account of an authenticated caller.
+    pub account: Option<AccountName>,
+    /// What was dialled.
+    pub ruri: Option<Arc<str>>,
+    /// Who called.
+    pub from_uri: Arc<str>,
+}

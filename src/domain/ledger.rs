@@ -1,0 +1,115 @@
+//! The words of the rights protocol, between a node and the ledger. All of them are absolute
+//! totals and idempotent, so that loss, repetition and reordering do no harm.
+
+use serde::{Deserialize, Serialize};
+
+use super::{NodeId, PoolId};
+
+/// The cap of a pool that has none: its rights are issued all the same, so that a cap set later
+/// finds every live call already holding one.
+pub const UNLIMITED: u32 = 1 << 30;
+
+/// How many pools one [`LedgerCommand::Sync`] may name; a node sends the rest with the next one.
+pub const LEDGER_BATCH_MAX: usize = 1024;
+
+/// What is asked of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ledger", rename_all = "snake_case")]
+pub enum LedgerCommand {
+    /// A node has started and wants to know what it holds.
+    Hello {
+        /// Which node.
+        node: NodeId,
+        /// The number of this start, greater than that of every start before.
+        boot: u32,
+        /// Tells two processes apart that claim to be the same start.
+        nonce: u64,
+    },
+    /// A node returns rights and asks for rights.
+    Sync {
+        /// Which node.
+        node: NodeId,
+        /// Its start.
+        boot: u32,
+        /// One item a pool, at most [`LEDGER_BATCH_MAX`].
+        items: Vec<SyncItem>,
+    },
+    /// A cap was set or changed.
+    SetCap {
+        /// Which pool.
+        pool: PoolId,
+        /// The new cap; [`UNLIMITED`] for none.
+        cap: u32,
+    },
+    /// A node is presumed dead: its rights become free, its start is over.
+    Revoke {
+        /// Which node.
+        node: NodeId,
+        /// The start that is revoked; a later one is left alone.
+        expected_boot: u32,
+    },
+}
+
+/// One pool in a [`LedgerCommand::Sync`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncItem {
+    /// Which pool.
+    pub pool: PoolId,
+    /// All rights of this pool that the node has ever returned.
+    pub returned: u64,
+    /// How many rights are wanted.
+    pub want: u32,
+    /// Who gets them: the node itself, or a starving one for which it gives back.
+    pub beneficiary: NodeId,
+}
+
+/// What the ledger answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerReply {
+    /// The start is accepted; these rights are held from earlier starts.
+    HelloOk(Vec<Holding>),
+    /// The start is older than one that the ledger knows.
+    BootTooOld {
+        /// The newest start of that node.
+        current: u32,
+    },
+    /// Rights as they stand now.
+    Granted(Vec<Grant>),
+    /// The command came from a start that is over.
+    Stale {
+        /// The newest start of that node.
+        current: u32,
+    },
+    /// Done, nothing to tell.
+    Done,
+}
+
+/// What a node holds of one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Which pool.
+    pub pool: PoolId,
+    /// All rights ever granted to the node.
+    pub granted: u64,
+    /// All rights ever returned by it.
+    pub returned: u64,
+    /// The pool's cap.
+    pub cap: u32,
+}
+
+/// The outcome of one [`SyncItem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose rights these are.
+    pub node: NodeId,
+    /// That node's start, as the ledger knows it.
+    pub boot: u32,
+    /// Which pool.
+    pub pool: PoolId,
+    /// All rights ever granted to that node.
+    pub granted: u64,
+    /// The pool's cap.
+    pub cap: u32,
+    /// Nothing could be granted, though something was wanted.
+    pub short: bool,
+}

@@ -1,0 +1,47 @@
+//! Pools of rights: one for each cap that can refuse a call.
+
+use serde::{Deserialize, Serialize};
+
+use super::AccountKey;
+
+/// Which of an account's caps a pool stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PoolKind {
+    /// `max_calls`.
+    Total,
+    /// `max_in`.
+    In,
+    /// `max_out`.
+    Out,
+}
+
+/// One pool: an account and one of its caps, in four bytes because every live call names several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PoolId(u32);
+
+impl PoolId {
+    /// The pool of `account` for `kind`. Account numbers stay below 2³⁰ (the registry refuses
+    /// more), so the two never overlap.
+    #[must_use]
+    pub fn new(account: AccountKey, kind: PoolKind) -> Self {
+        Self(account.0 << 2 | kind as u32)
+    }
+
+    /// The account that owns the cap.
+    #[must_use]
+    pub fn account(self) -> AccountKey {
+        AccountKey(self.0 >> 2)
+    }
+
+    /// Which of its caps.
+    #[must_use]
+    pub fn kind(self) -> PoolKind {
+        match self.0 & 3 {
+            0 => PoolKind::Total,
+            1 => PoolKind::In,
+            _ => PoolKind::Out,
+        }
+    }
+}

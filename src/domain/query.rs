@@ -1,0 +1,66 @@
+//! What a proxy asks.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{AccountName, SipUri};
+
+/// What kind of communication a query is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// A call: admitted, counted and routed.
+    #[default]
+    Invite,
+    /// A text: routed, never counted.
+    Message,
+}
+
+/// One question of a proxy about one initial request. Made by `kamailio::query`, which has
+/// bounded every length and refused control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteQuery {
+    /// The SIP Call-ID; the key of the session row.
+    pub call_id: Arc<str>,
+    /// The From tag. A second dialog under the same Call-ID does not ride on the first one's slot.
+    pub from_tag: Arc<str>,
+    /// The From URI as it came.
+    pub from_uri: Arc<str>,
+    /// The From display name, cleaned of control characters.
+    pub from_display: Arc<str>,
+    /// The request-URI as it came.
+    pub ruri: Arc<str>,
+    /// The account that the proxy authenticated, if it did.
+    pub account: Option<AccountName>,
+    /// Where the request came from.
+    pub source_ip: Option<IpAddr>,
+    /// Whether the offer carries video.
+    pub video: bool,
+    /// Call or text.
+    pub method: Method,
+    /// Kamailio's transaction, `index:label`, for late joins.
+    pub transaction: Option<(u32, u32)>,
+    /// Kamailio's dialog, `h_entry:h_id`; tells one attempt from the next under one Call-ID.
+    pub dialog: Option<(u32, u32)>,
+    /// The accounts that this call has been forwarded through, as our own `X-Hallporter-Trail`
+    /// header named them when it came back. Only ever makes a loop be seen; never believed for
+    /// anything else, since anybody can write it.
+    pub trail: Vec<u32>,
+    /// Where the callee's registering devices are, as far as somebody looked.
+    pub registrations: Registrations,
+}
+
+/// What the proxy's location table said, by address of record. An address that is missing was
+/// not answered for (its device is rung at the address itself); an empty list is "not registered".
+pub type Registrations = BTreeMap<SipUri, Vec<Contact>>;
+
+/// One place where an address of record is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The contact's URI.
+    pub uri: SipUri,
+    /// Where to send it, if elsewhere (Kamailio's "Received").
+    pub received: Option<SipUri>,
+    /// The Path vector as registered (RFC 3327), if any.
+    pub path: Option<Arc<str>>,
+}

@@ -1,0 +1,17 @@
+//! hallporter decides beside Kamailio and FreeSWITCH who may call and who rings.
+//!
+//! Arrows point down only (`tests/tidy.rs` holds them):
+//!
+//! ```text
+//! main ─► cli ─► http::client ══(network)══► http::admin
+//!          └──► serve ─► kamailio  store  http                  SHELL
+//! ═══════════════════════════ glass door ═══════════════════════
+//!                       desk                                    CORE
+//!   registry   admission   sessions   routing   cluster
+//!                      domain
+//! ```
+
+pub mod desk;
+pub mod domain;
+pub mod registry;
+pub mod sessions;

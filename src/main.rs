@@ -1,0 +1,3 @@
+//! Reads the command line, runs it, turns the result into an exit code.
+
+fn main() {}

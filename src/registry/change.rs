@@ -1,0 +1,21 @@
+//! What a command comes to: rows that are set or go away.
+
+use crate::domain::{Account, AccountKey, Device, DeviceName, Identifier};
+
+/// One row of the registry that changes. The store writes exactly these, in this order, in the
+/// transaction that writes the command into the log; a start reads them back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// An account is set.
+    Account(AccountKey, Account),
+    /// An account goes away; its identifiers and devices have gone before it.
+    AccountGone(AccountKey),
+    /// An identifier leads to an account.
+    Identifier(Identifier, AccountKey),
+    /// An identifier leads nowhere any more.
+    IdentifierGone(Identifier),
+    /// A device of an account is set.
+    Device(AccountKey, Device),
+    /// A device goes away.
+    DeviceGone(AccountKey, DeviceName),
+}

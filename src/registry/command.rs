@@ -1,0 +1,182 @@
+//! What an operator may change, as it is written into the numbered log.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::{
+    AccountName, Caps, Device, DeviceName, Identifier, Policy, RefusalCodes, Target, Zone,
+};
+
+/// One change of the registry. What the log holds is what was asked, not what came of it: the
+/// same log gives the same registry everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// A new account.
+    AccountAdd(AccountSpec),
+    /// Changes to an account.
+    AccountSet {
+        /// Which.
+        name: AccountName,
+        /// What changes.
+        #[serde(flatten)]
+        patch: AccountPatch,
+    },
+    /// Takes an account away, with its identifiers and devices. Not possible while accounts are
+    /// below it. Calls that are up go on and are counted for nobody.
+    AccountRemove {
+        /// Which.
+        name: AccountName,
+    },
+    /// A new identifier.
+    NumberAdd {
+        /// What is dialled.
+        identifier: Identifier,
+        /// Where it leads.
+        account: AccountName,
+    },
+    /// Leads an identifier to another account.
+    NumberSet {
+        /// What is dialled.
+        identifier: Identifier,
+        /// Where it leads now.
+        account: AccountName,
+    },
+    /// Takes an identifier away.
+    NumberRemove {
+        /// Which.
+        identifier: Identifier,
+    },
+    /// A new device.
+    DeviceAdd {
+        /// Whose.
+        account: AccountName,
+        /// The device.
+        device: Device,
+    },
+    /// Changes to a device.
+    DeviceSet {
+        /// Whose.
+        account: AccountName,
+        /// Which.
+        name: DeviceName,
+        /// What changes.
+        #[serde(flatten)]
+        patch: DevicePatch,
+    },
+    /// Takes a device away.
+    DeviceRemove {
+        /// Whose.
+        account: AccountName,
+        /// Which.
+        name: DeviceName,
+    },
+}
+
+/// A new account as an operator describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSpec {
+    /// Its name.
+    pub name: AccountName,
+    /// Its caps.
+    #[serde(flatten)]
+    pub caps: Caps,
+    /// The account above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<AccountName>,
+    /// What happens when rights can't be vouched for.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Its time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
+    /// Whether it may make and get calls.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// SIP codes instead of the default ones.
+    #[serde(default)]
+    pub refusal_codes: RefusalCodes,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What of an account changes. In JSON a missing key leaves a value as it is and `null` takes a
+/// limit, parent or zone away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountPatch {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rename: Option<AccountName>,
+    /// A new cap on all calls.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<Option<u32>>,
+    /// A new cap on calls to it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub max_in: Option<Option<u32>>,
+    /// A new cap on calls from it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub max_out: Option<Option<u32>>,
+    /// Another account above it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Option<AccountName>>,
+    /// Another policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// Another time zone.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Option<Zone>>,
+    /// Enabled or disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Other refusal codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal_codes: Option<RefusalCodes>,
+}
+
+/// What of a device changes; a missing key leaves a value as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicePatch {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rename: Option<DeviceName>,
+    /// Another place where it is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Another stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u8>,
+    /// Another ring time, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring_s: Option<u16>,
+    /// Enabled or disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// Tells a key that is `null` from one that is missing.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_takes_away_and_missing_leaves() {
+        let read = |text: &str| serde_json::from_str::<AccountPatch>(text).unwrap();
+        assert_eq!(read("{}").max_calls, None);
+        assert_eq!(read(r#"{"max_calls":null}"#).max_calls, Some(None));
+        assert_eq!(read(r#"{"max_calls":3}"#).max_calls, Some(Some(3)));
+    }
+
+    #[test]
+    fn a_command_survives_the_log() {
+        let text = r#"{"command":"account_set","name":"alice","parent":null,"enabled":false}"#;
+        let command: Command = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&command).unwrap(), text);
+    }
+}
