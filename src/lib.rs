@@ -11,7 +11,10 @@
 //!                      domain
 //! ```
 
+pub mod admission;
+pub mod cluster;
 pub mod desk;
 pub mod domain;
 pub mod registry;
+pub mod routing;
 pub mod sessions;
