@@ -1,5 +1,6 @@
 //! Who is talking: the table of calls, keyed by Call-ID.
 
+mod chain;
 mod keys;
 mod look;
 mod row;
