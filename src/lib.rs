@@ -13,5 +13,6 @@
 
 pub mod desk;
 pub mod domain;
+pub mod http;
 pub mod registry;
 pub mod sessions;
