@@ -14,5 +14,6 @@
 pub mod config;
 pub mod desk;
 pub mod domain;
+pub mod http;
 pub mod registry;
 pub mod sessions;
