@@ -11,6 +11,7 @@
 //!                      domain
 //! ```
 
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod domain;

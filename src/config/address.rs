@@ -23,14 +23,17 @@ pub(super) fn is_host_port(text: &str) -> bool {
 }
 
 /// Checks the address of an HTTP server: `http://HOST[:PORT][/PATH]`.
-pub(super) fn check_url(url: &str) -> Result<(), String> {
+///
+/// # Errors
+/// A clause that says what is wrong with it.
+pub fn check_url(url: &str) -> Result<(), String> {
     let told = |what: &str| Err(format!("{:?} {what}", shorten(url)));
     let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
         return told("is no URL");
     };
     let host_port = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host_port.contains('@') {
-        return Err("a URL must not hold a user or password: this file is shown to others".into());
+        return Err("a user or password must not stand in a URL, which is shown to others".into());
     }
     if !is_host_port(host_port) {
         return told("names no host, or no possible port");

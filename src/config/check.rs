@@ -8,20 +8,16 @@ use crate::domain::{Numbering, Zone};
 use super::access::Check;
 use super::address::{check_url, is_host_port};
 use super::file::Typed;
-use super::mistake::{Mistake, Warning};
+use super::mistake::Mistake;
 use super::token::{Secret, read_failed};
 use super::value::{Value, shorten};
 use super::{
-    AdminDoor, Calls, Config, Emergency, Http, Kamailio, Log, LogFormat, Node, Proxy, ReadToken,
+    Calls, Checked, Config, Emergency, Http, Kamailio, Log, LogFormat, Node, Proxy, ReadToken,
     Routing,
 };
 
 /// Reads and checks all of a config file.
-pub(super) fn config(
-    text: &str,
-    base_dir: &Path,
-    read_token: ReadToken<'_>,
-) -> Result<(Config, Vec<Warning>), Vec<Mistake>> {
+pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> Checked {
     let mut check = Check { typed: Typed::read(text), base_dir, read_token };
     let node = check.node();
     let http = check.http();
@@ -44,31 +40,42 @@ pub(super) fn config(
         why_keep_for: check.duration("calls", "why_keep_for"),
     };
     let (warnings, mistakes) = check.finish();
-    match (node, http, mistakes.is_empty()) {
+    let config = match (node, http, mistakes.is_empty()) {
         (Some(node), Some(http), true) => {
-            let config = Config { node, http, log, emergency, numbering, routing, kamailio, calls };
-            Ok((config, warnings))
+            Some(Config { node, http, log, emergency, numbering, routing, kamailio, calls })
         }
-        _ => Err(mistakes),
-    }
+        _ => None,
+    };
+    Checked { config, mistakes, warnings }
 }
 
-/// Reads and checks what the command line needs.
-pub(super) fn admin_door(
+/// Reads and checks where the daemon listens.
+pub(super) fn admin_listen(
     text: &str,
     base_dir: &Path,
     read_token: ReadToken<'_>,
-) -> Result<AdminDoor, Vec<Mistake>> {
-    const NEEDED: [&str; 2] = ["http.listen", "http.admin_token_file"];
+) -> Result<SocketAddr, Vec<Mistake>> {
     let mut check = Check { typed: Typed::read(text), base_dir, read_token };
     let listen = check.listen();
+    only(check, "http.listen", listen)
+}
+
+/// Reads and checks the operators' token.
+pub(super) fn admin_token(
+    text: &str,
+    base_dir: &Path,
+    read_token: ReadToken<'_>,
+) -> Result<Secret, Vec<Mistake>> {
+    let mut check = Check { typed: Typed::read(text), base_dir, read_token };
     let token = check.token("admin_token_file");
+    only(check, "http.admin_token_file", token)
+}
+
+/// What was read for one key, or the mistakes about it and about the file as a whole.
+fn only<T>(check: Check<'_>, key: &str, read: Option<T>) -> Result<T, Vec<Mistake>> {
     let (_, mut mistakes) = check.finish();
-    mistakes.retain(|known| known.key.is_empty() || NEEDED.contains(&known.key.as_str()));
-    match (listen, token, mistakes.is_empty()) {
-        (Some(listen), Some(token), true) => Ok(AdminDoor { listen, token }),
-        _ => Err(mistakes),
-    }
+    mistakes.retain(|known| known.key.is_empty() || known.key == key);
+    read.filter(|_| mistakes.is_empty()).ok_or(mistakes)
 }
 
 impl Check<'_> {

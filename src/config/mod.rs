@@ -24,6 +24,7 @@ use crate::domain::{Numbering, Zone};
 
 use read::read_text;
 
+pub use address::check_url;
 pub use duration::{parse_duration, show_duration};
 pub use mistake::{Mistake, Warning};
 pub use template::{First, first_file, reference};
@@ -156,13 +157,15 @@ pub struct Calls {
     pub why_keep_for: Duration,
 }
 
-/// What the command line needs to reach the daemon that a config file describes.
+/// What came of reading a config file, for `hallporter check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminDoor {
-    /// Where the daemon listens.
-    pub listen: SocketAddr,
-    /// The operators' token.
-    pub token: Secret,
+pub struct Checked {
+    /// The settings, if there was no mistake.
+    pub config: Option<Config>,
+    /// Every mistake, by line.
+    pub mistakes: Vec<Mistake>,
+    /// Everything doubtful, by line.
+    pub warnings: Vec<Warning>,
 }
 
 impl Config {
@@ -176,7 +179,8 @@ impl Config {
         base_dir: &Path,
         read_token: ReadToken<'_>,
     ) -> Result<(Self, Vec<Warning>), Vec<Mistake>> {
-        check::config(text, base_dir, read_token)
+        let Checked { config, mistakes, warnings } = check::config(text, base_dir, read_token);
+        config.map(|config| (config, warnings)).ok_or(mistakes)
     }
 
     /// Reads a config file and the token files it names.
@@ -187,18 +191,34 @@ impl Config {
         let text = read_text(path).map_err(|mistake| vec![mistake])?;
         Self::parse(&text, base_dir(path), &TokenFile::read)
     }
+
+    /// Reads a config file and tells everything about it, also what is doubtful beside mistakes.
+    #[must_use]
+    pub fn examine(path: &Path) -> Checked {
+        match read_text(path) {
+            Ok(text) => check::config(&text, base_dir(path), &TokenFile::read),
+            Err(mistake) => Checked { config: None, mistakes: vec![mistake], warnings: vec![] },
+        }
+    }
 }
 
-impl AdminDoor {
-    /// Reads only what is needed to ask the daemon, so that neither another mistake in the file
-    /// nor a token of others keeps an operator out.
-    ///
-    /// # Errors
-    /// The mistakes that stand in the way.
-    pub fn load(path: &Path) -> Result<Self, Vec<Mistake>> {
-        let text = read_text(path).map_err(|mistake| vec![mistake])?;
-        check::admin_door(&text, base_dir(path), &TokenFile::read)
-    }
+/// Reads from a config file only where the daemon listens, so that no other mistake in the file
+/// keeps an operator out.
+///
+/// # Errors
+/// The mistakes that stand in the way.
+pub fn admin_listen(path: &Path) -> Result<SocketAddr, Vec<Mistake>> {
+    let text = read_text(path).map_err(|mistake| vec![mistake])?;
+    check::admin_listen(&text, base_dir(path), &TokenFile::read)
+}
+
+/// Reads only the operators' token through a config file.
+///
+/// # Errors
+/// The mistakes that stand in the way.
+pub fn admin_token(path: &Path) -> Result<Secret, Vec<Mistake>> {
+    let text = read_text(path).map_err(|mistake| vec![mistake])?;
+    check::admin_token(&text, base_dir(path), &TokenFile::read)
 }
 
 fn base_dir(path: &Path) -> &Path {
