@@ -1,14 +1,16 @@
 //! `hallporter account`
 
+mod show;
+
 use clap::Subcommand;
 
 use crate::domain::{AccountName, Caps, RefusalCodes, Zone};
-use crate::http::wire::{AccountFilter, AccountView, PoolView};
+use crate::http::wire::AccountFilter;
 use crate::registry::{AccountPatch, AccountSpec};
 
 use super::failure::Failure;
 use super::find::Door;
-use super::screen::{Screen, or_dash, yes_no};
+use super::screen::Screen;
 use super::typed::{Daemon, Limit, OrNone, PolicyWord};
 
 /// `account …`
@@ -161,10 +163,15 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             let view = door.client.account_add(&add.spec()).await.map_err(failed)?;
             screen.done(&view, format_args!("account {} added", view.name))
         }
-        Action::List(list) => show_list(list, &door, screen).await,
+        Action::List(list) => {
+            let filter = list.filter();
+            let fetch = async |page| door.client.accounts(&filter, &page).await;
+            let views = door.collect(list.limit, screen, fetch).await?;
+            show::list(&views, screen)
+        }
         Action::Show { name } => {
             let view = door.client.account(&name).await.map_err(failed)?;
-            show(&view, screen)
+            show::one(&view, screen)
         }
         Action::Set(set) => {
             let patch = set.edit.patch(&set.name, &door).await?;
@@ -174,6 +181,16 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         Action::Rm { name } => {
             door.client.account_remove(&name).await.map_err(failed)?;
             if screen.json { Ok(()) } else { screen.line(format_args!("account {name} removed")) }
+        }
+    }
+}
+
+impl List {
+    fn filter(&self) -> AccountFilter {
+        AccountFilter {
+            prefix: self.prefix.clone(),
+            parent: self.parent.clone(),
+            enabled: (self.enabled || self.disabled).then_some(self.enabled),
         }
     }
 }
@@ -216,78 +233,4 @@ impl Edit {
             refusal_codes,
         })
     }
-}
-
-async fn show_list(list: List, door: &Door, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let enabled = (list.enabled || list.disabled).then_some(list.enabled);
-    let filter = AccountFilter { prefix: list.prefix, parent: list.parent, enabled };
-    let fetch = async |page| door.client.accounts(&filter, &page).await;
-    let views = door.collect(list.limit, screen, fetch).await?;
-    if screen.json {
-        return screen.object(&views);
-    }
-    if views.is_empty() {
-        return screen.line("no accounts");
-    }
-    let rows = views.iter().map(|view| {
-        vec![
-            view.name.to_string(),
-            of(view.usage.total),
-            of(view.usage.incoming),
-            of(view.usage.outgoing),
-            policy_word(view),
-            or_dash(view.parent.as_ref()),
-            view.numbers.to_string(),
-            view.devices.to_string(),
-            yes_no(view.enabled),
-        ]
-    });
-    let header =
-        ["account", "calls", "in", "out", "policy", "parent", "numbers", "devices", "enabled"];
-    screen.table(&header, &[1, 2, 3, 6, 7], rows)
-}
-
-/// `live/cap`
-fn of(pool: PoolView) -> String {
-    pool.cap.map_or_else(|| pool.live.to_string(), |cap| format!("{}/{cap}", pool.live))
-}
-
-fn policy_word(view: &AccountView) -> String {
-    match view.policy {
-        crate::domain::Policy::Available => "available",
-        crate::domain::Policy::Strict => "strict",
-    }
-    .to_owned()
-}
-
-fn show(view: &AccountView, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    if screen.json {
-        return screen.object(view);
-    }
-    let code = |code: Option<u16>, default: u16| code.unwrap_or(default).to_string();
-    screen.facts(&[
-        ("account", view.name.to_string()),
-        ("enabled", yes_no(view.enabled)),
-        ("policy", policy_word(view)),
-        ("parent", or_dash(view.parent.as_ref())),
-        ("accounts below", view.children.to_string()),
-        ("zone", or_dash(view.zone.as_ref().map(|zone| zone.as_str().to_owned()))),
-        ("refused calls to it get", code(view.refusal_codes.to, 486)),
-        ("refused calls from it get", code(view.refusal_codes.from, 403)),
-        ("numbers", view.numbers.to_string()),
-        ("devices", view.devices.to_string()),
-    ])?;
-    screen.line("")?;
-    let pools = [
-        ("all calls", view.usage.total),
-        ("calls to it", view.usage.incoming),
-        ("calls from it", view.usage.outgoing),
-    ];
-    let rows = pools.map(|(name, pool)| {
-        let cap = pool.cap.map_or_else(|| "none".to_owned(), |cap| cap.to_string());
-        let figures = [pool.held, pool.frozen, pool.overdraft].map(|figure| figure.to_string());
-        [vec![name.to_owned(), pool.live.to_string(), cap], figures.to_vec()].concat()
-    });
-    let header = ["", "live", "cap", "rights here", "frozen", "overdraft"];
-    screen.table(&header, &[1, 2, 3, 4, 5], rows)
 }
