@@ -51,9 +51,11 @@ impl Door {
     pub(super) fn explain(&self, error: ClientError) -> Failure {
         let refused = match &error {
             ClientError::Refused { status, .. } => *status,
-            ClientError::Unreachable { .. } => {
+            ClientError::Unreachable { url, cause } => {
+                let url = url.trim_end_matches('/');
                 return Failure::Unreachable(format!(
-                    "{error} (the address is from {})",
+                    "the daemon can't be reached at {url} ({cause}; the address is from {}): start \
+                     it with `hallporter serve -c FILE`, or point elsewhere with --url or -c",
                     self.url_from
                 ));
             }
@@ -106,7 +108,8 @@ pub(super) fn config_path(given: &ConfigFile) -> Result<PathBuf, Failure> {
     if let Some(path) = &given.config {
         return Ok(path.clone());
     }
-    let found = PLACES.iter().map(Path::new).find(|path| path.exists());
+    // One that can't be looked at is taken, so that reading it tells why.
+    let found = PLACES.iter().map(Path::new).find(|path| path.try_exists().unwrap_or(true));
     found.map(Path::to_path_buf).ok_or_else(|| {
         Failure::refused(format!(
             "there is no config file ./{} and no {}: name one with -c FILE or HALLPORTER_CONFIG, \

@@ -112,6 +112,16 @@ impl Check<'_> {
                 Some("give operators another one, else every proxy may change accounts"),
             );
         }
+        if let Some(token) = &route_token
+            && !token
+                .as_bytes()
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+        {
+            let what = "the token holds other characters than A-Z a-z 0-9 - _, which Kamailio's \
+                        settings can't carry: make another one, such as `openssl rand -hex 32` does";
+            self.doubt("http", "route_token_file", what.to_owned());
+        }
         let drain = self.duration("http", "drain");
         Some(Http { listen: listen?, route_token: route_token?, admin_token: admin_token?, drain })
     }
@@ -238,6 +248,11 @@ impl Check<'_> {
             if proxies.iter().any(|other| other.name == proxy.name) {
                 let what = format!("{:?} is another proxy's name already", proxy.name);
                 self.wrong("kamailio.proxy", at, "name", what, None);
+            }
+            if proxies.iter().any(|other| other.rpc == proxy.rpc) {
+                let what = "another proxy has this URL already";
+                let hint = "each proxy is asked for its own calls: name its own JSON-RPC";
+                self.wrong("kamailio.proxy", at, "rpc", what, Some(hint));
             }
             proxies.push(proxy);
         }

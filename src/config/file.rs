@@ -233,7 +233,10 @@ fn meant(name: &str, section: Option<&Section>, is_section: bool) -> Option<Stri
     }
     match section {
         Some(section) => {
-            Some(format!("[{}] has {}", section.name, listed(here.iter().map(|key| key.name))))
+            let prefix = format!("{}.", section.name);
+            let inner = SECTIONS.iter().filter_map(|inner| inner.name.strip_prefix(&prefix));
+            let names = here.iter().map(|key| key.name).chain(inner);
+            Some(format!("[{}] has {}", section.name, listed(names)))
         }
         None => Some(format!("keys stand in a section: {}", listed(sections()))),
     }

@@ -12,7 +12,7 @@ const BASE: &str = "/etc/hallporter";
 
 /// Token files as they should be: one token each, closed to others.
 fn tokens(path: &Path) -> io::Result<TokenFile> {
-    let text = format!("{:-<20}\n", path.file_name().unwrap().to_str().unwrap());
+    let text = format!("{:-<20}\n", path.file_stem().unwrap().to_str().unwrap());
     Ok(TokenFile { text, open_to_others: false })
 }
 
@@ -31,7 +31,7 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.node.name, "node1");
     assert_eq!(config.node.data_dir, Path::new("/etc/hallporter/data"));
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8170");
-    assert_eq!(config.http.admin_token.expose(), "admin.token---------");
+    assert_eq!(config.http.admin_token.expose(), "admin---------------");
     assert_eq!(config.emergency.numbers, ["112", "911", "110", "999", "000", "sos"]);
     assert_eq!(config.emergency.grace, Duration::from_secs(3600));
     assert_eq!(config.numbering, Numbering::default());
@@ -122,7 +122,7 @@ look_up_aor = true
         "line 6: http.lisen: there is no such key: did you mean listen?",
         "line 7: http.colour: there is no such key: [http] has listen, route_token_file, admin_token_file, drain",
         "line 8: http.level: there is no such key: it belongs into [log]",
-        "line 9: kamailio.proxy2: there is no such section: [kamailio] has trust_from, look_every",
+        "line 9: kamailio.proxy2: there is no such section: [kamailio] has trust_from, look_every, proxy",
         "line 13: kamailio.proxy[0].look_up_aor: there is no such key: did you mean lookup_aor?",
     ];
     assert_eq!(told, expected);
@@ -155,6 +155,14 @@ fn wrong_values_are_all_told() {
         ("[[kamailio.proxy]]\nname = \"k1\"\nrpc = \"http://a:b@h/\"", "user or password"),
         ("[[kamailio.proxy]]\nname = \"k1\"", "add a line such as rpc = "),
         ("[kamailio.proxy]\nname = \"k1\"", "two brackets"),
+        (
+            "kamailio.proxy = [{name=\"a\",rpc=\"http://h\"},{name=\"b\",rpc=\"http://h\"}]",
+            "its own JSON-RPC",
+        ),
+        (
+            "kamailio.proxy = [{name=\"a\",rpc=\"http://h\"},{name=\"a\",rpc=\"http://i\"}]",
+            "name already",
+        ),
         ("http = 1", "write [http] on a line of its own"),
         ("[http]\nadmin_token_file = \"route.token\"", "the same token"),
     ] {
@@ -195,10 +203,20 @@ fn token_files_are_told_of_by_line() {
 }
 
 #[test]
+fn line_ends_and_marks_of_other_systems_do_no_harm() {
+    let text = "\u{feff}[http]\r\nlisten = \"127.0.0.1:1\"\r\nlisen = 1\r\n";
+    assert_eq!(mistakes(text), ["line 3: http.lisen: there is no such key: did you mean listen?"]);
+}
+
+#[test]
 fn what_is_doubtful_is_told() {
-    let open = |path: &Path| tokens(path).map(|file| TokenFile { open_to_others: true, ..file });
+    let open = |path: &Path| {
+        let text = tokens(path)?.text.replace('-', "+");
+        Ok(TokenFile { text, open_to_others: true })
+    };
     let text = "[http]\nlisten = \"0.0.0.0:0\"\n[emergency]\nnumbers = []";
     let (_, warnings) = Config::parse(text, Path::new(BASE), &open).unwrap();
+    assert!(warnings.iter().any(|warning| warning.what.contains("chmod 600")));
     let told: Vec<_> =
         warnings.iter().map(|warning| (warning.line, warning.key.as_str())).collect();
     let expected = [
@@ -207,6 +225,7 @@ fn what_is_doubtful_is_told() {
         (Some(4), "emergency.numbers"),
         (None, "http.route_token_file"),
         (None, "http.admin_token_file"),
+        (None, "http.route_token_file"),
         (None, "kamailio.proxy"),
     ];
     assert_eq!(told, expected);

@@ -106,6 +106,10 @@ fn tokens_that_are_missing_or_refused() {
     says(&dir, "account list -c nowhere.toml", 1, &["nowhere.toml", "no such file"]);
     says(&dir, "serve -c nowhere.toml", 1, &["nowhere.toml", "no such file"]);
     says(&dir, "serve -c .", 1, &["directory"]);
+    std::fs::write(dir.join("latin.toml"), b"[node]\n# K\xf6ln\n").unwrap();
+    says(&dir, "serve -c latin.toml", 1, &["line 2", "UTF-8"]);
+    std::fs::write(dir.join("long.toml"), "#".repeat(300_000)).unwrap();
+    says(&dir, "serve -c long.toml", 1, &["longer than 256 KiB"]);
 }
 
 #[test]
