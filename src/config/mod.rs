@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod check;
+mod door;
 mod duration;
 mod file;
 mod keys;
@@ -209,7 +210,7 @@ impl Config {
 /// The mistakes that stand in the way.
 pub fn admin_listen(path: &Path) -> Result<SocketAddr, Vec<Mistake>> {
     let text = read_text(path).map_err(|mistake| vec![mistake])?;
-    check::admin_listen(&text, base_dir(path), &TokenFile::read)
+    door::admin_listen(&text, base_dir(path), &TokenFile::read)
 }
 
 /// Reads only the operators' token through a config file.
@@ -218,7 +219,7 @@ pub fn admin_listen(path: &Path) -> Result<SocketAddr, Vec<Mistake>> {
 /// The mistakes that stand in the way.
 pub fn admin_token(path: &Path) -> Result<Secret, Vec<Mistake>> {
     let text = read_text(path).map_err(|mistake| vec![mistake])?;
-    check::admin_token(&text, base_dir(path), &TokenFile::read)
+    door::admin_token(&text, base_dir(path), &TokenFile::read)
 }
 
 fn base_dir(path: &Path) -> &Path {

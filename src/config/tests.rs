@@ -234,11 +234,11 @@ fn what_is_doubtful_is_told() {
 #[test]
 fn an_operator_gets_in_in_spite_of_other_mistakes() {
     let text = "[node]\nnmae = 1\n[http]\nlisten = \"127.0.0.1:9\"\nroute_token_file = 3\n";
-    assert_eq!(check::admin_listen(text, Path::new(BASE), &tokens).unwrap().port(), 9);
-    assert!(check::admin_token(text, Path::new(BASE), &tokens).is_ok());
+    assert_eq!(door::admin_listen(text, Path::new(BASE), &tokens).unwrap().port(), 9);
+    assert!(door::admin_token(text, Path::new(BASE), &tokens).is_ok());
     let wrong = "[http]\nlisten = 1";
-    assert_eq!(check::admin_listen(wrong, Path::new(BASE), &tokens).unwrap_err().len(), 1);
-    assert!(check::admin_token(wrong, Path::new(BASE), &tokens).is_ok());
+    assert_eq!(door::admin_listen(wrong, Path::new(BASE), &tokens).unwrap_err().len(), 1);
+    assert!(door::admin_token(wrong, Path::new(BASE), &tokens).is_ok());
 }
 
 #[test]
