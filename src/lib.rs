@@ -14,5 +14,6 @@
 pub mod desk;
 pub mod domain;
 pub mod http;
+pub mod kamailio;
 pub mod registry;
 pub mod sessions;
