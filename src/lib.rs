@@ -15,6 +15,7 @@ pub mod admission;
 pub mod cluster;
 pub mod desk;
 pub mod domain;
+pub mod http;
 pub mod registry;
 pub mod routing;
 pub mod sessions;
