@@ -11,9 +11,12 @@
 //!                      domain
 //! ```
 
+pub mod admission;
+pub mod cluster;
 pub mod desk;
 pub mod domain;
 pub mod http;
 pub mod kamailio;
 pub mod registry;
+pub mod routing;
 pub mod sessions;
