@@ -11,10 +11,14 @@
 //!                      domain
 //! ```
 
+pub mod admission;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod desk;
 pub mod domain;
 pub mod http;
+pub mod kamailio;
 pub mod registry;
+pub mod routing;
 pub mod sessions;

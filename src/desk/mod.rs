@@ -1,7 +1,251 @@
 //! The decisions meet: one desk, one way in for what happens, one way out for effects.
+//!
+//! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
+mod consider;
+mod explain;
+mod figures;
 mod input;
+mod lifecycle;
 mod output;
+mod rights;
+mod route;
+mod settings;
 
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::admission::{PoolUsage, Rights};
+use crate::cluster::Ledger;
+use crate::domain::{
+    AccountKey, CallRef, Decision, LedgerCommand, Now, PoolId, PoolKind, ProxyId, RouteQuery,
+    SipUri, Target,
+};
+use crate::registry::{Change, Registry};
+use crate::sessions::{Looks, Page, RowChange, SessionRow, Slot, Table, Tombstones};
+
+pub use explain::explain;
+pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
+pub use settings::Settings;
+
+/// All that a node knows and decides.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    settings: Settings,
+    registry: Registry,
+    ledger: Ledger,
+    rights: Rights,
+    table: Table,
+    tombstones: Tombstones,
+    looks: Looks,
+    /// The answers of calls that are not answered yet, to be given again when asked again. Goes
+    /// with the reservation, so it is as bounded as the table.
+    pending: BTreeMap<Slot, Vec<Arc<Decision>>>,
+    /// Accounts that made an emergency call, and until when (milliseconds, monotonic).
+    grace: BTreeMap<AccountKey, u64>,
+    counter: u32,
+    figures: Figures,
+    outputs: VecDeque<Output>,
+}
+
+/// The figures of an account's three caps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Calls of both directions.
+    pub total: PoolUsage,
+    /// Calls to it.
+    pub incoming: PoolUsage,
+    /// Calls from it.
+    pub outgoing: PoolUsage,
+}
+
+impl Desk {
+    /// A desk that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let Settings { node, boot, seed, proxies, .. } = settings;
+        let mut ledger = Ledger::default();
+        ledger.apply(&LedgerCommand::Hello { node, boot, nonce: seed });
+        Self {
+            registry: Registry::new(seed),
+            ledger,
+            rights: Rights::new(node, boot, true),
+            table: Table::new(seed, settings.calls_max),
+            tombstones: Tombstones::new(seed),
+            looks: Looks::new((0..proxies).map(ProxyId)),
+            pending: BTreeMap::new(),
+            grace: BTreeMap::new(),
+            counter: 0,
+            figures: Figures::default(),
+            outputs: VecDeque::new(),
+            settings,
+        }
+    }
+
+    /// Takes in a row of the registry as the store has it, at a start.
+    pub fn restore_registry(&mut self, change: Change) {
+        self.registry.restore(change.clone());
+        self.caps_follow(&change);
+    }
+
+    /// Says up to which number of the log the restored rows go.
+    pub fn registry_restored_to(&mut self, index: u64) {
+        self.registry.restored_to(index);
+    }
+
+    /// Takes in a call as the store has it, after the registry. Its accounts carry it, whatever
+    /// their caps say by now.
+    pub fn restore_call(&mut self, row: &SessionRow, now: Now) {
+        let seats = self.seats_of(row.caller, row.callee);
+        if self.table.restore(row, seats.clone(), now).is_some() {
+            self.take_seats(&seats);
+        }
+    }
+
+    /// The start is complete. What strict accounts have left is frozen until the proxies were
+    /// asked, because calls of the last milliseconds may be missing from the store.
+    pub fn restored(&mut self) {
+        if !self.looks.settled() {
+            self.freeze_strict();
+        }
+    }
+
+    /// Takes other settings, from the next decision on.
+    pub fn reload(&mut self, settings: Settings) {
+        let Settings { node, boot, seed, calls_max, proxies, .. } = self.settings;
+        self.settings = Settings { node, boot, seed, calls_max, proxies, ..settings };
+    }
+
+    /// Takes in one thing that has happened.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Route { ticket, query } => self.route(ticket, &query, now),
+            Input::Event(event) => self.event(&event, now),
+            Input::Committed { ticket, index, command } => {
+                let result = self.registry.apply(index, &command).map(|changes| {
+                    changes.iter().for_each(|change| self.caps_follow(change));
+                });
+                self.outputs.push_back(Output::Applied { ticket, result });
+            }
+            Input::LookBegin { proxy, restarted } => self.look_begin(proxy, restarted),
+            Input::LookSeen { proxy, dialogs } => {
+                dialogs.iter().for_each(|dialog| self.look_seen(proxy, dialog, now));
+            }
+            Input::LookEnd { proxy } => self.look_end(proxy),
+            Input::LookFailed { proxy } => {
+                self.figures.looks_failed += 1;
+                self.looks.fail(proxy);
+            }
+            Input::Release { ticket, call } => self.release(ticket, call, now),
+            Input::Wakeup => self.wake(now),
+        }
+    }
+
+    /// The next thing to do, in the order in which it was decided.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Wakeup`] is wanted, milliseconds on the monotonic clock; 0: at once.
+    #[must_use]
+    pub fn wakeup(&self) -> Option<u64> {
+        if self.looks.sweeping() { Some(0) } else { self.table.next_expiry_ms() }
+    }
+
+    /// Up to `max` rows to be written down; each is given once.
+    pub fn take_changes(&mut self, max: usize, now: Now) -> Vec<RowChange> {
+        self.table.take_changes(max, now)
+    }
+
+    /// How many rows wait to be written down.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.table.unwritten()
+    }
+
+    /// What an answer would be, on the path that decides: nothing is admitted or remembered.
+    pub fn rehearse(&mut self, query: &RouteQuery, now: Now) -> Decision {
+        self.consider(query, now).decision
+    }
+
+    /// The addresses of record whose registrations would help to answer a query.
+    #[must_use]
+    pub fn addresses_to_look_up(&self, query: &RouteQuery) -> Vec<SipUri> {
+        let Some(callee) = self.callee(&query.ruri).1 else { return Vec::new() };
+        let devices = self.registry.devices(callee).iter().filter(|device| device.enabled);
+        let addresses = devices.filter_map(|device| match &device.target {
+            Target::Aor(aor) => Some(aor.clone()),
+            Target::Uri(_) | Target::Number(_) => None,
+        });
+        addresses.take(self.settings.limits.branches_max).collect()
+    }
+
+    /// The registry, to read.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The figures of an account's caps.
+    #[must_use]
+    pub fn usage(&self, account: AccountKey) -> Usage {
+        let usage = |kind| self.rights.usage(PoolId::new(account, kind));
+        Usage {
+            total: usage(PoolKind::Total),
+            incoming: usage(PoolKind::In),
+            outgoing: usage(PoolKind::Out),
+        }
+    }
+
+    /// A call by our number.
+    #[must_use]
+    pub fn call(&self, call: CallRef, now: Now) -> Option<SessionRow> {
+        self.table.find_call(call).and_then(|slot| self.table.row(slot, now))
+    }
+
+    /// Our number of a Call-ID.
+    #[must_use]
+    pub fn find_call(&self, call_id: &str) -> Option<CallRef> {
+        self.table.find(call_id).and_then(|slot| self.table.get(slot)).map(|session| session.call)
+    }
+
+    /// A page of calls, of one account or of all.
+    #[must_use]
+    pub fn calls(
+        &self,
+        account: Option<AccountKey>,
+        from: Option<u32>,
+        limit: usize,
+        now: Now,
+    ) -> Page {
+        self.table.page(account, from, limit, now)
+    }
+
+    /// Counters and sizes.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            calls: self.table.len(),
+            reserved: self.table.reserved(),
+            unwritten: self.table.unwritten(),
+            tombstones: self.tombstones.len(),
+            rights_out: self.ledger.out_of_capped(),
+            registry: self.registry.counts(),
+            settled: self.looks.settled(),
+            ..self.figures.clone()
+        }
+    }
+
+    /// The bytes that calls and rights take, for measurements: (calls, rights).
+    #[must_use]
+    pub fn bytes(&self) -> (usize, usize) {
+        (self.table.bytes(), self.rights.bytes())
+    }
+
+    fn next_call(&mut self) -> CallRef {
+        self.counter = self.counter.wrapping_add(1);
+        CallRef::new(self.settings.boot, self.counter)
+    }
+}

@@ -12,6 +12,7 @@ mod ledger;
 mod name;
 mod pool;
 mod query;
+mod seats;
 mod time;
 mod uri;
 mod zone;
@@ -32,6 +33,7 @@ pub use ledger::{
 pub use name::{AccountName, DeviceName, NAME_BYTES_MAX};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};
+pub use seats::{SEATS_MAX, Seat, Seats};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
 pub use zone::Zone;

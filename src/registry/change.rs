@@ -6,6 +6,9 @@ use crate::domain::{Account, AccountKey, Device, DeviceName, Identifier};
 /// transaction that writes the command into the log; a start reads them back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// So many account keys have been given out so far; a key is never given twice, not even
+    /// after a start and not even when its account is gone.
+    KeysGiven(u32),
     /// An account is set.
     Account(AccountKey, Account),
     /// An account goes away; its identifiers and devices have gone before it.

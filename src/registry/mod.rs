@@ -1,9 +1,303 @@
 //! What operators have laid down: accounts, identifiers, devices.
+//!
+//! Every change is a [`Command`]. [`Registry::plan`] says what it comes to, the store writes
+//! command and outcome down under the next number, and [`Registry::apply`] brings it about. The
+//! same log gives the same registry on every machine, so a replicated log can be put under it.
 
 mod change;
 mod command;
 mod error;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use crate::domain::{Account, AccountKey, AccountName, Device, Identifier, Index};
 
 pub use change::Change;
 pub use command::{AccountPatch, AccountSpec, Command, DevicePatch};
 pub use error::Error;
+
+/// The most accounts; at the limit `account add` is refused.
+pub const ACCOUNTS_MAX: usize = 4_000_000;
+/// The most devices of one account; at the limit `device add` is refused.
+pub const DEVICES_MAX: usize = 10_000;
+/// The most identifiers of one account; at the limit `number add` is refused.
+pub const NUMBERS_MAX: usize = 10_000;
+
+/// The registry in memory: every question is answered from here.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// By account key. Keys are never given twice, so a gap stays a gap.
+    entries: Vec<Option<Box<Entry>>>,
+    by_name: Index<AccountName, AccountKey>,
+    by_identifier: Index<Identifier, AccountKey>,
+    names: BTreeMap<AccountName, AccountKey>,
+    identifiers: BTreeMap<Identifier, AccountKey>,
+    /// (parent, child).
+    children: BTreeSet<(AccountKey, AccountKey)>,
+    devices: usize,
+    keys_given: u32,
+    applied: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    account: Account,
+    identifiers: Vec<Identifier>,
+    /// By stage, within a stage in the order in which they were added.
+    devices: Vec<Device>,
+}
+
+/// How much there is in a registry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Accounts.
+    pub accounts: usize,
+    /// Identifiers.
+    pub identifiers: usize,
+    /// Devices.
+    pub devices: usize,
+}
+
+impl Registry {
+    /// An empty registry. `seed` keeps strangers from aiming at one hash bucket.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            entries: Vec::new(),
+            by_name: Index::new(seed),
+            by_identifier: Index::new(seed),
+            names: BTreeMap::new(),
+            identifiers: BTreeMap::new(),
+            children: BTreeSet::new(),
+            devices: 0,
+            keys_given: 0,
+            applied: 0,
+        }
+    }
+
+    /// Brings about a command that stands in the log under `index`. What comes of it is returned,
+    /// and is the same everywhere.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] when a number is skipped or repeated, else why the command is
+    /// refused; its number is used up all the same.
+    pub fn apply(&mut self, index: u64, command: &Command) -> Result<Vec<Change>, Error> {
+        let expected = self.applied + 1;
+        if index != expected {
+            return Err(Error::OutOfOrder { expected, given: index });
+        }
+        self.applied = index;
+        let changes = self.plan(command)?;
+        for change in &changes {
+            self.absorb(change.clone());
+        }
+        Ok(changes)
+    }
+
+    /// Takes in a row as the store has it, at a start: accounts first, then the rest.
+    pub fn restore(&mut self, change: Change) {
+        self.absorb(change);
+    }
+
+    /// Says up to which number of the log the restored rows go.
+    pub fn restored_to(&mut self, index: u64) {
+        self.applied = index;
+    }
+
+    /// The number of the last command in the log.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// An account by its key.
+    #[must_use]
+    pub fn account(&self, key: AccountKey) -> Option<&Account> {
+        self.entry(key).map(|entry| &entry.account)
+    }
+
+    /// An account's key by its name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<AccountKey> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The account that an identifier leads to.
+    #[must_use]
+    pub fn owner(&self, identifier: &Identifier) -> Option<AccountKey> {
+        self.by_identifier.get(identifier).copied()
+    }
+
+    /// All accounts by name, beginning behind `after`.
+    pub fn accounts(&self, after: Option<&str>) -> impl Iterator<Item = (AccountKey, &Account)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.names
+            .range::<str, _>((from, Bound::Unbounded))
+            .filter_map(|(_, key)| self.account(*key).map(|account| (*key, account)))
+    }
+
+    /// All identifiers in order, beginning behind `after`.
+    pub fn numbers(
+        &self,
+        after: Option<&Identifier>,
+    ) -> impl Iterator<Item = (&Identifier, AccountKey)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.identifiers
+            .range::<Identifier, _>((from, Bound::Unbounded))
+            .map(|(identifier, key)| (identifier, *key))
+    }
+
+    /// The accounts right below one, by key, beginning behind `after`.
+    pub fn children(
+        &self,
+        parent: AccountKey,
+        after: Option<AccountKey>,
+    ) -> impl Iterator<Item = AccountKey> {
+        let from = match after {
+            Some(child) => Bound::Excluded((parent, child)),
+            None => Bound::Included((parent, AccountKey(0))),
+        };
+        let to = Bound::Included((parent, AccountKey(u32::MAX)));
+        self.children.range((from, to)).map(|(_, child)| *child)
+    }
+
+    /// The account itself and those above it, upwards. At most one more than
+    /// [`crate::domain::MAX_PARENT_DEPTH`].
+    pub fn line(&self, key: AccountKey) -> impl Iterator<Item = (AccountKey, &Account)> {
+        let mut next = Some(key);
+        std::iter::from_fn(move || {
+            let key = next?;
+            let account = self.account(key)?;
+            next = account.parent;
+            Some((key, account))
+        })
+    }
+
+    /// An account's identifiers.
+    #[must_use]
+    pub fn identifiers(&self, key: AccountKey) -> &[Identifier] {
+        self.entry(key).map_or(&[], |entry| &entry.identifiers)
+    }
+
+    /// An account's devices, by stage.
+    #[must_use]
+    pub fn devices(&self, key: AccountKey) -> &[Device] {
+        self.entry(key).map_or(&[], |entry| &entry.devices)
+    }
+
+    /// How much there is.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            accounts: self.names.len(),
+            identifiers: self.identifiers.len(),
+            devices: self.devices,
+        }
+    }
+
+    fn entry(&self, key: AccountKey) -> Option<&Entry> {
+        self.entries.get(key.0 as usize)?.as_deref()
+    }
+
+    fn entry_mut(&mut self, key: AccountKey) -> Option<&mut Entry> {
+        self.entries.get_mut(key.0 as usize)?.as_deref_mut()
+    }
+
+    fn absorb(&mut self, change: Change) {
+        match change {
+            Change::KeysGiven(given) => self.keys_given = self.keys_given.max(given),
+            Change::Account(key, account) => self.set_account(key, account),
+            Change::AccountGone(key) => self.drop_account(key),
+            Change::Identifier(identifier, key) => {
+                self.drop_identifier(&identifier);
+                if let Some(entry) = self.entry_mut(key) {
+                    entry.identifiers.push(identifier.clone());
+                    self.by_identifier.insert(identifier.clone(), key);
+                    self.identifiers.insert(identifier, key);
+                }
+            }
+            Change::IdentifierGone(identifier) => self.drop_identifier(&identifier),
+            Change::Device(key, device) => self.set_device(key, device),
+            Change::DeviceGone(key, name) => {
+                let Some(entry) = self.entry_mut(key) else { return };
+                let before = entry.devices.len();
+                entry.devices.retain(|device| device.name != name);
+                let gone = before - entry.devices.len();
+                self.devices -= gone;
+            }
+        }
+    }
+
+    fn set_account(&mut self, key: AccountKey, account: Account) {
+        let old = self.account(key).map(|old| (old.name.clone(), old.parent));
+        if let Some((name, parent)) = old {
+            self.by_name.remove(&name);
+            self.names.remove(&name);
+            if let Some(parent) = parent {
+                self.children.remove(&(parent, key));
+            }
+        }
+        self.by_name.insert(account.name.clone(), key);
+        self.names.insert(account.name.clone(), key);
+        if let Some(parent) = account.parent {
+            self.children.insert((parent, key));
+        }
+        let index = key.0 as usize;
+        if self.entries.len() <= index {
+            self.entries.resize_with(index + 1, || None);
+        }
+        match &mut self.entries[index] {
+            Some(entry) => entry.account = account,
+            empty => {
+                *empty =
+                    Some(Box::new(Entry { account, identifiers: Vec::new(), devices: Vec::new() }));
+            }
+        }
+    }
+
+    fn drop_account(&mut self, key: AccountKey) {
+        let Some(entry) = self.entries.get_mut(key.0 as usize).and_then(Option::take) else {
+            return;
+        };
+        self.by_name.remove(&entry.account.name);
+        self.names.remove(&entry.account.name);
+        if let Some(parent) = entry.account.parent {
+            self.children.remove(&(parent, key));
+        }
+        for identifier in &entry.identifiers {
+            self.by_identifier.remove(identifier);
+            self.identifiers.remove(identifier);
+        }
+        self.devices -= entry.devices.len();
+    }
+
+    fn drop_identifier(&mut self, identifier: &Identifier) {
+        self.identifiers.remove(identifier);
+        if let Some(owner) = self.by_identifier.remove(identifier)
+            && let Some(entry) = self.entry_mut(owner)
+        {
+            entry.identifiers.retain(|kept| kept != identifier);
+        }
+    }
+
+    fn set_device(&mut self, key: AccountKey, device: Device) {
+        let Some(entry) = self.entry_mut(key) else { return };
+        let devices = &mut entry.devices;
+        let known = devices.iter().position(|kept| kept.name == device.name);
+        let before = known.map(|position| devices.remove(position));
+        // A device that keeps its stage keeps its place: people see the list in this order.
+        let place = match (known, before) {
+            (Some(position), Some(before)) if before.stage == device.stage => position,
+            _ => devices.partition_point(|kept| kept.stage <= device.stage),
+        };
+        devices.insert(place, device);
+        if known.is_none() {
+            self.devices += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! A node's side of the rights protocol.
+//!
+//! For each pool the node knows how many rights it *holds* (granted to it and not returned), how
+//! many its live calls *use*, and how many are *frozen* because after a start nobody has yet said
+//! which calls are still up. It may admit while `used + frozen < held`, and so
+//!
+//! > **I3** live calls under rights ≤ used + frozen ≤ held.
+//!
+//! Calls that were admitted without a right (emergencies, calls found at a proxy that nobody
+//! asked about) are counted as *overdraft*; the next right that comes free becomes theirs first,
+//! so the excess only shrinks.
+
+use crate::domain::{Grant, Holding, NodeId, PoolId, PoolKind, SyncItem, UNLIMITED};
+
+/// Caps up to this are asked for whole (`Ledger` grants them whole).
+const SMALL_CAP_MAX: u32 = 10;
+
+/// The rights of one node.
+#[derive(Clone, Debug)]
+pub struct Rights {
+    node: NodeId,
+    boot: u32,
+    /// No other node could use what is returned, so nothing is, but what is above a lowered cap.
+    alone: bool,
+    /// By account key, then by [`PoolKind`]: one look-up, no search, on the way to a decision.
+    accounts: Vec<[Pool; 3]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pool {
+    granted: u64,
+    returned: u64,
+    used: u32,
+    frozen: u32,
+    overdraft: u32,
+    cap: u32,
+}
+
+const UNKNOWN: Pool =
+    Pool { granted: 0, returned: 0, used: 0, frozen: 0, overdraft: 0, cap: UNLIMITED };
+
+/// What a pool says to one more call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// There is a right for it.
+    Room,
+    /// The node holds the whole cap, and all of it is used: the answer is exact.
+    Full,
+    /// Rights that may be free are frozen until the proxies were asked.
+    Frozen,
+    /// None left here: the ledger is to be asked for this many.
+    Short {
+        /// How many.
+        want: u32,
+    },
+}
+
+/// The figures of one pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// Calls that are up or being set up.
+    pub live: u32,
+    /// The limit, `None` for none.
+    pub cap: Option<u32>,
+    /// Rights held at this node.
+    pub held: u64,
+    /// Of these, frozen until the proxies were asked.
+    pub frozen: u32,
+    /// Live calls that hold no right.
+    pub overdraft: u32,
+}
+
+impl Rights {
+    /// A node's rights at its `boot`-th start: none.
+    #[must_use]
+    pub fn new(node: NodeId, boot: u32, alone: bool) -> Self {
+        Self { node, boot, alone, accounts: Vec::new() }
+    }
+
+    /// What the pool says to one more call.
+    #[must_use]
+    pub fn look(&self, pool: PoolId) -> Look {
+        let pool = self.pool(pool);
+        if pool.spare() > 0 {
+            Look::Room
+        } else if pool.held() >= u64::from(pool.cap) {
+            if pool.frozen > 0 { Look::Frozen } else { Look::Full }
+        } else {
+            Look::Short { want: pool.portion() }
+        }
+    }
+
+    /// Counts a call in. With a right if there is one, else as overdraft; only callers that have
+    /// looked, or must not refuse, call this.
+    pub fn take(&mut self, pool: PoolId) {
+        let pool = self.pool_mut(pool);
+        if pool.spare() > 0 {
+            pool.used += 1;
+        } else {
+            pool.overdraft += 1;
+        }
+    }
+
+    /// Counts a call out. Its right goes to a call on overdraft, if there is one.
+    pub fn give_back(&mut self, pool: PoolId) {
+        let pool = self.pool_mut(pool);
+        debug_assert!(pool.used + pool.overdraft > 0, "a call is counted out once");
+        if pool.overdraft > 0 {
+            pool.overdraft -= 1;
+        } else {
+            pool.used = pool.used.saturating_sub(1);
+        }
+    }
+
+    /// What to ask the ledger for, for one more call.
+    #[must_use]
+    pub fn wanting(&self, pool: PoolId, want: u32) -> SyncItem {
+        let returned = self.pool(pool).returned;
+        SyncItem { pool, returned, want, beneficiary: self.node }
+    }
+
+    /// Takes in what the ledger says. Old news and news for others change nothing.
+    pub fn granted(&mut self, grant: &Grant) {
+        if grant.node != self.node || grant.boot != self.boot {
+            return;
+        }
+        let pool = self.pool_mut(grant.pool);
+        pool.granted = pool.granted.max(grant.granted);
+        pool.cap = grant.cap;
+        pool.cover_overdraft();
+    }
+
+    /// Takes in what the ledger holds for this node from earlier starts. All of it is frozen
+    /// until [`Rights::thaw`]: calls of that time may be up.
+    pub fn welcomed(&mut self, holdings: &[Holding]) {
+        for holding in holdings {
+            let pool = self.pool_mut(holding.pool);
+            pool.granted = pool.granted.max(holding.granted);
+            pool.returned = pool.returned.max(holding.returned);
+            pool.cap = holding.cap;
+            let free = pool.held().saturating_sub(u64::from(pool.used));
+            pool.frozen = u32::try_from(free).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Freezes what is spare in a pool: nobody can vouch for it now.
+    pub fn freeze(&mut self, pool: PoolId) {
+        let pool = self.pool_mut(pool);
+        pool.frozen += u32::try_from(pool.spare()).unwrap_or(u32::MAX);
+    }
+
+    /// The proxies were asked and the table holds what they know: nothing is frozen any more.
+    pub fn thaw(&mut self) {
+        for pool in self.accounts.iter_mut().flatten() {
+            pool.frozen = 0;
+            pool.cover_overdraft();
+        }
+    }
+
+    /// A cap was set. Takes effect on the next call.
+    pub fn cap_changed(&mut self, pool: PoolId, cap: u32) {
+        self.pool_mut(pool).cap = cap.min(UNLIMITED);
+    }
+
+    /// What the node gives back now: what is above the cap, and, where other nodes could use it,
+    /// half of what is spare above 15 % of the cap. It is subtracted *before* it is told; the
+    /// other way round a call could be admitted under a right that is somebody else's already.
+    pub fn surplus(&mut self, pool: PoolId) -> Option<SyncItem> {
+        let (node, alone) = (self.node, self.alone);
+        let own = self.pool_mut(pool);
+        let spare = own.spare();
+        let above = own.held().saturating_sub(u64::from(own.cap)).min(spare);
+        let generous =
+            if alone || own.cap <= SMALL_CAP_MAX || spare * 100 <= u64::from(own.cap) * 15 {
+                0
+            } else {
+                spare / 2
+            };
+        let back = above.max(generous);
+        if back == 0 {
+            return None;
+        }
+        own.returned += back;
+        Some(SyncItem { pool, returned: own.returned, want: 0, beneficiary: node })
+    }
+
+    /// The figures of a pool.
+    #[must_use]
+    pub fn usage(&self, pool: PoolId) -> PoolUsage {
+        let pool = self.pool(pool);
+        PoolUsage {
+            live: pool.used + pool.overdraft,
+            cap: (pool.cap < UNLIMITED).then_some(pool.cap),
+            held: pool.held(),
+            frozen: pool.frozen,
+            overdraft: pool.overdraft,
+        }
+    }
+
+    /// The bytes that the table of rights takes, for the figures.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.accounts.capacity() * size_of::<[Pool; 3]>()
+    }
+
+    fn pool(&self, id: PoolId) -> Pool {
+        let account = self.accounts.get(id.account().0 as usize);
+        account.map_or(UNKNOWN, |pools| pools[kind_index(id)])
+    }
+
+    fn pool_mut(&mut self, id: PoolId) -> &mut Pool {
+        let account = id.account().0 as usize;
+        if self.accounts.len() <= account {
+            self.accounts.resize(account + 1, [UNKNOWN; 3]);
+        }
+        &mut self.accounts[account][kind_index(id)]
+    }
+}
+
+fn kind_index(id: PoolId) -> usize {
+    match id.kind() {
+        PoolKind::Total => 0,
+        PoolKind::In => 1,
+        PoolKind::Out => 2,
+    }
+}
+
+impl Pool {
+    fn held(&self) -> u64 {
+        self.granted.saturating_sub(self.returned)
+    }
+
+    fn spare(&self) -> u64 {
+        self.held().saturating_sub(u64::from(self.used) + u64::from(self.frozen))
+    }
+
+    /// How much to ask for at once: a small cap whole, else a twentieth.
+    fn portion(&self) -> u32 {
+        if self.cap <= SMALL_CAP_MAX { self.cap } else { (self.cap / 20).max(1) }
+    }
+
+    fn cover_overdraft(&mut self) {
+        let covered = u64::from(self.overdraft).min(self.spare());
+        let covered = u32::try_from(covered).unwrap_or(u32::MAX);
+        self.overdraft -= covered;
+        self.used += covered;
+    }
+}

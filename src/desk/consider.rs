@@ -1,0 +1,295 @@
+//! One question, considered: what the answer is and what it takes. Nothing is done yet.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::admission::{Look, refusal, seats};
+use crate::domain::{
+    AccountKey, Cause, Decision, Device, Identifier, Method, Now, Numbering, Outcome, PoolKind,
+    RefusalCodes, Room, RouteQuery, Seat, Seats, Side, Step, Target,
+};
+use crate::routing::{List, order};
+
+use super::Desk;
+
+/// How many accounts a call may be forwarded through.
+const TRAIL_MAX: usize = 16;
+
+/// A decision, and what it needs to become true.
+pub(super) struct Considered {
+    pub(super) decision: Decision,
+    pub(super) caller: Option<AccountKey>,
+    pub(super) callee: Option<AccountKey>,
+    pub(super) seats: Seats,
+    pub(super) emergency: bool,
+    /// How long all stages together may ring, in milliseconds.
+    pub(super) ring_ms: u64,
+}
+
+impl Desk {
+    /// Considers a question from the beginning: emergency, who calls, who is called, whether they
+    /// may, who rings.
+    pub(super) fn consider(&mut self, query: &RouteQuery, now: Now) -> Considered {
+        let mut steps = Vec::with_capacity(12);
+        let dialled = Numbering::dialled(&query.ruri);
+        let emergency = self.settings.emergency_numbers.iter().find(|number| **number == dialled);
+        if let Some(number) = emergency {
+            steps.push(Step::Emergency { number: number.as_str().into() });
+            let caller = self.caller(query).ok().flatten();
+            let seats = self.seats_of(caller, None);
+            let outcome = Outcome::Pass { headers: "".into() };
+            return considered(query, now, outcome, steps, (caller, None), seats, true);
+        }
+        let caller = match self.caller(query) {
+            Ok(caller) => caller,
+            Err(cause) => {
+                steps.push(Step::Caller { account: query.account.clone(), authenticated: true });
+                let outcome = refused(cause, Side::From, RefusalCodes::default());
+                return considered(
+                    query,
+                    now,
+                    outcome,
+                    steps,
+                    (None, None),
+                    Seats::default(),
+                    false,
+                );
+            }
+        };
+        let (identifier, callee) = self.callee(&query.ruri);
+        let name = |key: Option<AccountKey>| Some(self.registry.account(key?)?.name.clone());
+        steps.push(Step::Caller { account: name(caller), authenticated: query.account.is_some() });
+        steps.push(Step::Callee { identifier, account: name(callee) });
+        let ends = (caller, callee);
+        match self.admit_and_order(query, ends, &mut steps, now) {
+            Ok((outcome, seats)) => considered(query, now, outcome, steps, ends, seats, false),
+            Err(outcome) => considered(query, now, outcome, steps, ends, Seats::default(), false),
+        }
+    }
+
+    fn admit_and_order(
+        &mut self,
+        query: &RouteQuery,
+        (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+        steps: &mut Vec<Step>,
+        now: Now,
+    ) -> Result<(Outcome, Seats), Outcome> {
+        let forced = self.in_grace(callee, now);
+        if let Some((cause, side)) = self.barred(query, caller, callee, forced, steps) {
+            return Err(refused(cause, side, RefusalCodes::default()));
+        }
+        let seats = match query.method {
+            Method::Message => Seats::default(),
+            Method::Invite if caller.is_none() && callee.is_none() => Seats::default(),
+            Method::Invite => {
+                if self.table.is_full() && !forced {
+                    return Err(refused(Cause::TableFull, Side::To, RefusalCodes::default()));
+                }
+                self.find_seats(caller, callee, forced, steps)?
+            }
+        };
+        Ok((self.order_for(query, callee, steps)?, seats))
+    }
+
+    /// The account that a call counts for at the calling end.
+    fn caller(&self, query: &RouteQuery) -> Result<Option<AccountKey>, Cause> {
+        if let Some(name) = &query.account {
+            return self.registry.find(name.as_str()).map(Some).ok_or(Cause::Unknown);
+        }
+        if !self.settings.trust_from {
+            return Ok(None);
+        }
+        let candidates = self.settings.numbering.candidates(&query.from_uri);
+        Ok(candidates.iter().flatten().find_map(|identifier| self.registry.owner(identifier)))
+    }
+
+    /// What is dialled and the account it leads to.
+    pub(super) fn callee(&self, ruri: &str) -> (Option<Identifier>, Option<AccountKey>) {
+        let candidates = self.settings.numbering.candidates(ruri);
+        let mut first = None;
+        for identifier in candidates.into_iter().flatten() {
+            if let Some(owner) = self.registry.owner(&identifier) {
+                return (Some(identifier), Some(owner));
+            }
+            first.get_or_insert(identifier);
+        }
+        (first, None)
+    }
+
+    /// Reasons that no cap has to be asked for.
+    fn barred(
+        &self,
+        query: &RouteQuery,
+        caller: Option<AccountKey>,
+        callee: Option<AccountKey>,
+        forced: bool,
+        steps: &mut Vec<Step>,
+    ) -> Option<(Cause, Side)> {
+        let circle = callee.is_some_and(|callee| query.trail.contains(&callee.0));
+        if circle || query.trail.len() >= TRAIL_MAX {
+            return Some((Cause::Loop, Side::To));
+        }
+        for (end, side) in [(caller, Side::From), (callee, Side::To)] {
+            let line = end.into_iter().flat_map(|key| self.registry.line(key));
+            let disabled = line.map(|(_, account)| account).find(|account| !account.enabled);
+            if let Some(account) = disabled.filter(|_| !forced) {
+                steps.push(Step::Disabled { account: account.name.clone(), side });
+                return Some((Cause::Disabled, side));
+            }
+        }
+        None
+    }
+
+    /// Finds a seat for the call in every account of it: all or none. Nothing is taken yet, and
+    /// nothing can come between: the desk does one thing at a time.
+    fn find_seats(
+        &mut self,
+        caller: Option<AccountKey>,
+        callee: Option<AccountKey>,
+        forced: bool,
+        steps: &mut Vec<Step>,
+    ) -> Result<Seats, Outcome> {
+        let line = |account: Option<AccountKey>| {
+            account.into_iter().flat_map(|key| self.registry.line(key)).map(|(key, _)| key)
+        };
+        let sides = seats(line(caller), line(callee));
+        for found in &sides {
+            for pool in found.seat.pools() {
+                let look = if forced { Look::Room } else { self.room(pool) };
+                let room = match look {
+                    _ if forced => Room::Forced,
+                    Look::Room => Room::Yes,
+                    Look::Full | Look::Short { .. } => Room::Full,
+                    Look::Frozen => Room::Frozen,
+                };
+                let usage = self.rights.usage(pool);
+                let Some(account) = self.registry.account(found.seat.account) else { continue };
+                if usage.cap.is_some() || pool.kind() == PoolKind::Total {
+                    steps.push(Step::Cap {
+                        account: account.name.clone(),
+                        side: found.side,
+                        kind: pool.kind(),
+                        used: usage.live,
+                        cap: usage.cap,
+                        room,
+                    });
+                }
+                let cause = match (room, found.own, found.side) {
+                    (Room::Yes | Room::Forced, ..) => continue,
+                    (Room::Frozen, ..) => Cause::Settling,
+                    (Room::Full, false, _) => Cause::CapParent,
+                    (Room::Full, true, Side::From) => Cause::CapOut,
+                    (Room::Full, true, Side::To) => Cause::CapIn,
+                };
+                let end = if found.side == Side::From { caller } else { callee };
+                let codes = end.and_then(|key| self.registry.account(key));
+                let codes = codes.map_or_else(RefusalCodes::default, |end| end.refusal_codes);
+                return Err(refused(cause, found.side, codes));
+            }
+        }
+        let seats: Vec<Seat> = sides.iter().map(|side| side.seat).collect();
+        Ok(Seats::new(&seats))
+    }
+
+    fn order_for(
+        &self,
+        query: &RouteQuery,
+        callee: Option<AccountKey>,
+        steps: &mut Vec<Step>,
+    ) -> Result<Outcome, Outcome> {
+        let devices = callee.map_or(&[][..], |callee| self.registry.devices(callee));
+        let Some(callee) = callee.filter(|_| !devices.is_empty()) else {
+            // Not ours, or an account that only has its calls counted here: the proxy knows best.
+            return Ok(Outcome::Pass { headers: "".into() });
+        };
+        let headers: Arc<str> = trail_header(&query.trail, callee).into();
+        let list = List {
+            devices,
+            registrations: &query.registrations,
+            gateway: self.settings.gateway.as_deref(),
+            headers: &headers,
+            limits: self.settings.limits,
+        };
+        let order = order(&list, |device| self.leads_back(device, callee, &query.trail), steps);
+        if order.stages.is_empty() {
+            return Err(refused(Cause::NoDevice, Side::To, RefusalCodes::default()));
+        }
+        Ok(Outcome::Fork(order))
+    }
+
+    /// Whether a device is an identifier of an account that the call has passed, or is passing.
+    fn leads_back(&self, device: &Device, callee: AccountKey, trail: &[u32]) -> bool {
+        let passed = |owner: AccountKey| owner == callee || trail.contains(&owner.0);
+        match &device.target {
+            Target::Number(number) => {
+                self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
+            }
+            Target::Uri(uri) => {
+                let candidates = self.settings.numbering.candidates(uri.as_str());
+                candidates
+                    .iter()
+                    .flatten()
+                    .any(|found| self.registry.owner(found).is_some_and(passed))
+            }
+            // The registrar's own address; the proxy resolves it to where the device is.
+            Target::Aor(_) => false,
+        }
+    }
+
+    /// Whether an account made an emergency call a short time ago.
+    fn in_grace(&self, account: Option<AccountKey>, now: Now) -> bool {
+        let until = account.and_then(|key| self.grace.get(&key));
+        until.is_some_and(|until| now.mono_ms < *until)
+    }
+
+    /// Calls to this account can't be refused for a while.
+    pub(super) fn give_grace(&mut self, account: AccountKey, now: Now) {
+        self.grace.retain(|_, until| *until > now.mono_ms);
+        self.grace.insert(account, now.mono_ms + self.settings.emergency_grace_ms);
+    }
+}
+
+fn refused(cause: Cause, side: Side, codes: RefusalCodes) -> Outcome {
+    Outcome::Refuse(refusal(cause, side, codes))
+}
+
+fn considered(
+    query: &RouteQuery,
+    now: Now,
+    outcome: Outcome,
+    steps: Vec<Step>,
+    (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+    seats: Seats,
+    emergency: bool,
+) -> Considered {
+    let ring_ms = match &outcome {
+        Outcome::Fork(order) => order.stages.iter().map(|stage| u64::from(stage.ring_s)).sum(),
+        Outcome::Pass { .. } | Outcome::Refuse(_) => PASS_RING_S,
+    } * 1000;
+    let decision = Decision {
+        call: None,
+        call_id: Arc::clone(&query.call_id),
+        at_ms: now.wall_ms,
+        from_uri: Arc::clone(&query.from_uri),
+        ruri: Arc::clone(&query.ruri),
+        outcome,
+        steps,
+    };
+    Considered { decision, caller, callee, seats, emergency, ring_ms }
+}
+
+/// How long a call that we do not route may ring: timer C of a proxy (RFC 3261 §16.6) is more
+/// than three minutes, and starts anew with every provisional answer.
+const PASS_RING_S: u64 = 240;
+
+/// The header by which a call that comes back is recognised: the accounts it has passed, as bare
+/// numbers, since gateways and other customers read it.
+fn trail_header(trail: &[u32], callee: AccountKey) -> String {
+    let mut header = String::with_capacity(40);
+    header.push_str("X-Hallporter-Trail: ");
+    for passed in trail {
+        let _ = write!(header, "{passed:x};");
+    }
+    let _ = write!(header, "{:x}\r\n", callee.0);
+    header
+}

@@ -1,0 +1,102 @@
+//! A decision in sentences, for somebody who was woken by it.
+
+use crate::domain::{Decision, DeviceSkip, Outcome, PoolKind, Room, Side, Step};
+
+/// The decision, line by line, in the order in which it was made.
+#[must_use]
+pub fn explain(decision: &Decision) -> Vec<String> {
+    let mut lines: Vec<String> = decision.steps.iter().map(step).collect();
+    match &decision.outcome {
+        Outcome::Pass { .. } => {
+            lines.push("let pass: the proxy routes it as it would without hallporter".to_owned());
+        }
+        Outcome::Refuse(refusal) => lines.push(format!(
+            "refused: {} {} (cause {})",
+            refusal.code,
+            refusal.reason,
+            refusal.cause.as_str()
+        )),
+        Outcome::Fork(order) => {
+            for (position, stage) in order.stages.iter().enumerate() {
+                let branches: Vec<String> = stage
+                    .branches
+                    .iter()
+                    .map(|branch| format!("{} at {}", branch.device, branch.uri))
+                    .collect();
+                let after = if position == 0 { "rings" } else { "then rings" };
+                lines.push(format!("{after} {} s: {}", stage.ring_s, branches.join(", ")));
+            }
+        }
+    }
+    lines
+}
+
+fn step(step: &Step) -> String {
+    match step {
+        Step::Emergency { number } => {
+            format!("emergency number {number}: let through before anything was looked up")
+        }
+        Step::Repeated => "asked before: no further slot is taken".to_owned(),
+        Step::Caller { account: None, .. } => {
+            "caller: a stranger (no authenticated account), counts for nobody".to_owned()
+        }
+        Step::Caller { account: Some(account), authenticated: true } => {
+            format!("caller: account {account}, authenticated by the proxy")
+        }
+        Step::Caller { account: Some(account), authenticated: false } => {
+            format!("caller: account {account}, by its From (trust_from is on)")
+        }
+        Step::Callee { identifier: None, .. } => {
+            "called: nothing that could be an identifier".to_owned()
+        }
+        Step::Callee { identifier: Some(identifier), account: None } => {
+            format!("called: {identifier}, which leads to no account here")
+        }
+        Step::Callee { identifier: Some(identifier), account: Some(account) } => {
+            format!("called: {identifier}, account {account}")
+        }
+        Step::Disabled { account, side } => {
+            format!("account {account} ({}) is disabled", end_of(*side))
+        }
+        Step::Cap { account, side, kind, used, cap, room } => {
+            let limit = cap.map_or_else(|| "no limit".to_owned(), |cap| format!("of {cap}"));
+            let calls = match kind {
+                PoolKind::Total => "calls",
+                PoolKind::In => "incoming calls",
+                PoolKind::Out => "outgoing calls",
+            };
+            let verdict = match room {
+                Room::Yes => "room",
+                Room::Full => "full",
+                Room::Frozen => "not counted yet after the start, and its policy is strict",
+                Room::Forced => "not asked: an emergency call was made a short time ago",
+            };
+            format!("account {account} ({}): {used} {calls}, {limit}: {verdict}", end_of(*side))
+        }
+        Step::Device { device, stage, skip: None } => {
+            format!("device {device}, stage {stage}: rings")
+        }
+        Step::Device { device, stage, skip: Some(skip) } => {
+            let why = match skip {
+                DeviceSkip::Disabled => "is disabled",
+                DeviceSkip::Loop => "leads back to an account that this call has passed",
+                DeviceSkip::NotRegistered => "is not registered",
+                DeviceSkip::NoGateway => {
+                    "is a telephone number, and routing.pstn_gateway is not set"
+                }
+                DeviceSkip::StageFull => "is one too many for its stage",
+            };
+            format!("device {device}, stage {stage}: left out, it {why}")
+        }
+        Step::OrderFull { branches_max } => {
+            format!("the rest of the list is left out: {branches_max} branches are the most")
+        }
+    }
+}
+
+fn end_of(side: Side) -> &'static str {
+    match side {
+        Side::From => "calling",
+        Side::To => "called",
+    }
+}

@@ -1,0 +1,245 @@
+//! What becomes of calls: events, looks at the proxies, time, operators.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    AccountKey, CallEvent, CallRef, CallState, EndCause, EventKind, Now, ProxyId, SeenDialog,
+};
+use crate::sessions::{Gone, NewCall, SWEEP_PORTION, Slot, Tombstone};
+
+use super::{Desk, Ended, Output, Ticket};
+
+impl Desk {
+    pub(super) fn event(&mut self, event: &CallEvent, now: Now) {
+        let Some(slot) = self.table.find(&event.call_id) else {
+            return self.strange_event(event, now);
+        };
+        let Some(session) = self.table.get(slot) else { return };
+        let other_attempt = match (session.dialog(), event.dialog) {
+            (Some(known), Some(told)) => known != told,
+            (None, _) | (_, None) => false,
+        };
+        if other_attempt || !session.has_tag(&event.from_tag) {
+            self.figures.strange_events += 1;
+            return;
+        }
+        let cause = match event.kind {
+            EventKind::Start => return self.answered(slot, event.dialog, now),
+            EventKind::End => EndCause::Ended,
+            EventKind::Failed => EndCause::Failed,
+        };
+        let dialog = session.dialog().or(event.dialog);
+        self.end(slot, cause, event.code, now);
+        if dialog.is_some() {
+            // So that a look that began before does not bring it back.
+            self.tombstones.set(&event.call_id, Tombstone { dialog, refused: None }, now);
+        }
+    }
+
+    /// An event about a call that is not in the table: its end has overtaken its question, or it
+    /// was let through while nobody here could be asked.
+    fn strange_event(&mut self, event: &CallEvent, now: Now) {
+        if self.tombstones.find(&event.call_id, event.dialog, now).is_some() {
+            return;
+        }
+        self.figures.strange_events += 1;
+        match event.kind {
+            EventKind::End | EventKind::Failed => {
+                let tombstone = Tombstone { dialog: event.dialog, refused: None };
+                self.tombstones.set(&event.call_id, tombstone, now);
+            }
+            EventKind::Start => {
+                let found = Found {
+                    call_id: &event.call_id,
+                    from_tag: &event.from_tag,
+                    caller: self.known_caller(event.account.as_ref(), event.from_uri.as_deref()),
+                    ruri: event.ruri.as_deref().unwrap_or_default(),
+                    from_uri: event.from_uri.as_deref().unwrap_or_default(),
+                    state: CallState::Up,
+                    started_ms: now.wall_ms,
+                    dialog: event.dialog,
+                };
+                self.adopt(&found, now);
+            }
+        }
+    }
+
+    fn answered(&mut self, slot: Slot, dialog: Option<(u32, u32)>, now: Now) {
+        if let Some(dialog) = dialog {
+            self.table.set_dialog(slot, dialog);
+        }
+        let reserved =
+            self.table.get(slot).is_some_and(|known| known.state() == CallState::Reserved);
+        if reserved {
+            self.table.answered(slot, self.settings.duration_max_ms, now);
+            self.pending.remove(&slot);
+        }
+    }
+
+    pub(super) fn look_begin(&mut self, proxy: ProxyId, restarted: bool) {
+        if restarted {
+            self.figures.proxy_restarts += 1;
+        }
+        let next = CallRef::new(self.settings.boot, self.counter.wrapping_add(1));
+        self.looks.begin(proxy, restarted, next);
+    }
+
+    pub(super) fn look_seen(&mut self, proxy: ProxyId, seen: &SeenDialog, now: Now) {
+        let slot = match self.table.find(&seen.call_id) {
+            Some(slot) => slot,
+            None if self.tombstones.find(&seen.call_id, Some(seen.dialog), now).is_some() => return,
+            None => {
+                let found = Found {
+                    call_id: &seen.call_id,
+                    from_tag: &seen.from_tag,
+                    caller: self.known_caller(seen.account.as_ref(), Some(&seen.from_uri)),
+                    ruri: seen.ruri.as_deref().unwrap_or_default(),
+                    from_uri: &seen.from_uri,
+                    state: seen.state,
+                    started_ms: if seen.started_s > 0 {
+                        seen.started_s * 1000
+                    } else {
+                        now.wall_ms
+                    },
+                    dialog: Some(seen.dialog),
+                };
+                match self.adopt(&found, now) {
+                    Some(slot) => slot,
+                    None => return,
+                }
+            }
+        };
+        self.looks.seen(&mut self.table, slot, proxy);
+        match seen.state {
+            CallState::Up => self.answered(slot, Some(seen.dialog), now),
+            CallState::Reserved => {
+                self.table.extend(slot, self.settings.reserve_slack_ms, now);
+            }
+        }
+    }
+
+    pub(super) fn look_end(&mut self, proxy: ProxyId) {
+        let settled = self.looks.settled();
+        self.figures.looks += 1;
+        self.looks.end(proxy);
+        if !settled && self.looks.settled() {
+            self.rights.thaw();
+        }
+    }
+
+    /// Time has passed: a step of the sweep, and reservations that nothing followed.
+    pub(super) fn wake(&mut self, now: Now) {
+        let mut found = Vec::new();
+        self.looks.step(&mut self.table, now, &mut found);
+        for (slot, gone) in found {
+            let cause = match gone {
+                Gone::Vanished => EndCause::Vanished,
+                Gone::TooLong => EndCause::TooLong,
+            };
+            self.end(slot, cause, None, now);
+        }
+        for _ in 0..SWEEP_PORTION {
+            let Some(slot) = self.table.expired(now) else { break };
+            self.end(slot, EndCause::Expired, None, now);
+        }
+    }
+
+    pub(super) fn release(&mut self, ticket: Ticket, call: CallRef, now: Now) {
+        let slot = self.table.find_call(call);
+        let ended = slot.and_then(|slot| {
+            let known = self.table.get(slot)?;
+            let (call_id, dialog) = (known.call_id().to_owned(), known.dialog());
+            self.end(slot, EndCause::Released, None, now)?;
+            self.tombstones.set(&call_id, Tombstone { dialog, refused: None }, now);
+            match self.outputs.pop_back() {
+                Some(Output::Ended(ended)) => Some(ended),
+                other => {
+                    self.outputs.extend(other);
+                    None
+                }
+            }
+        });
+        self.outputs.push_back(Output::Released { ticket, ended });
+    }
+
+    /// Counts a call that is up somewhere without having been asked about. Its accounts carry it
+    /// whatever their caps say: it is there. A call that counts for nobody is left alone.
+    fn adopt(&mut self, found: &Found<'_>, now: Now) -> Option<Slot> {
+        let callee = self.callee(found.ruri).1;
+        if self.table.is_full() || (found.caller.is_none() && callee.is_none()) {
+            return None;
+        }
+        let seats = self.seats_of(found.caller, callee);
+        self.take_seats(&seats);
+        let call = self.next_call();
+        let [from, to] = [found.from_uri, found.ruri].map(|uri| self.shown(uri));
+        let expires_in_ms = match found.state {
+            CallState::Reserved => self.settings.reserve_slack_ms,
+            CallState::Up => self.settings.duration_max_ms,
+        };
+        let new = NewCall {
+            call,
+            call_id: found.call_id,
+            from_tag: found.from_tag,
+            from: &from,
+            to: &to,
+            caller: found.caller,
+            callee,
+            seats,
+            emergency: false,
+            state: found.state,
+            started_ms: found.started_ms,
+            expires_in_ms,
+            dialog: found.dialog,
+        };
+        let slot = self.table.begin(new, now);
+        self.figures.adopted += 1;
+        self.outputs.push_back(Output::Adopted { call, call_id: found.call_id.into() });
+        Some(slot)
+    }
+
+    fn known_caller(
+        &self,
+        account: Option<&crate::domain::AccountName>,
+        from_uri: Option<&str>,
+    ) -> Option<AccountKey> {
+        match account {
+            Some(name) => self.registry.find(name.as_str()),
+            None if self.settings.trust_from => {
+                let candidates = self.settings.numbering.candidates(from_uri?);
+                candidates.iter().flatten().find_map(|found| self.registry.owner(found))
+            }
+            None => None,
+        }
+    }
+
+    /// Ends a call: its seats are free.
+    fn end(&mut self, slot: Slot, cause: EndCause, code: Option<u16>, now: Now) -> Option<()> {
+        let session = self.table.end(slot)?;
+        self.pending.remove(&slot);
+        self.give_back_seats(&session.seats);
+        self.figures.ended(cause);
+        let up_ms = session.answered_ms().map_or(0, |answered| (now.wall_ms - answered).max(0));
+        self.outputs.push_back(Output::Ended(Ended {
+            call: session.call,
+            call_id: Arc::from(session.call_id()),
+            cause,
+            code,
+            at_ms: now.wall_ms,
+            up_ms,
+        }));
+        Some(())
+    }
+}
+
+/// A call that was found.
+struct Found<'a> {
+    call_id: &'a str,
+    from_tag: &'a str,
+    caller: Option<AccountKey>,
+    ruri: &'a str,
+    from_uri: &'a str,
+    state: CallState,
+    started_ms: i64,
+    dialog: Option<(u32, u32)>,
+}

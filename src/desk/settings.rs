@@ -1,0 +1,56 @@
+//! What the desk is told once, at a start or a reload.
+
+use crate::domain::{NodeId, Numbering};
+use crate::routing::Limits;
+
+/// The desk's settings. All of them may change at a reload but `node`, `boot`, `seed`,
+/// `calls_max` and `proxies`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This node in the ledger.
+    pub node: NodeId,
+    /// The number of this start; grows with every start.
+    pub boot: u32,
+    /// Keeps strangers from aiming at one hash bucket.
+    pub seed: u64,
+    /// Digits (or `sos`) that are always let through.
+    pub emergency_numbers: Vec<String>,
+    /// How long after an emergency call its caller can't be refused calls, in milliseconds.
+    pub emergency_grace_ms: u64,
+    /// How numbers are written where the proxies stand.
+    pub numbering: Numbering,
+    /// `host[:port]` of the gateway to telephone numbers.
+    pub gateway: Option<String>,
+    /// How many branches an order may have.
+    pub limits: Limits,
+    /// Whether a From that names one of our accounts is believed without authentication.
+    pub trust_from: bool,
+    /// How long a reservation outlives the last ring of its order, in milliseconds.
+    pub reserve_slack_ms: u64,
+    /// The switch's own longest duration of a call, in milliseconds.
+    pub duration_max_ms: u64,
+    /// The most calls in the table; beyond it calls are refused, emergencies excepted.
+    pub calls_max: usize,
+    /// How many proxies are asked for their lists.
+    pub proxies: u8,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            node: NodeId(1),
+            boot: 1,
+            seed: 0,
+            emergency_numbers: ["112", "911", "110", "999", "000", "sos"].map(str::to_owned).into(),
+            emergency_grace_ms: 60 * 60 * 1000,
+            numbering: Numbering::default(),
+            gateway: None,
+            limits: Limits { branches_max: 24, stage_branches_max: 10 },
+            trust_from: false,
+            reserve_slack_ms: 60 * 1000,
+            duration_max_ms: 12 * 60 * 60 * 1000,
+            calls_max: 2_000_000,
+            proxies: 0,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use super::*;
+
+/// Applies commands written as the log has them; returns the sentence of the last one's refusal.
+fn run(registry: &mut Registry, commands: &[&str]) -> String {
+    let mut last = String::new();
+    for text in commands {
+        let command: Command = serde_json::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let planned = registry.plan(&command);
+        let applied = registry.apply(registry.applied() + 1, &command);
+        assert_eq!(planned, applied, "what was planned is what came of it: {text}");
+        last = applied.err().map(|error| error.to_string()).unwrap_or_default();
+    }
+    last
+}
+
+fn with(commands: &[&str]) -> Registry {
+    let mut registry = Registry::new(1);
+    assert_eq!(run(&mut registry, commands), "");
+    registry
+}
+
+const ALICE: &str = r#"{"command":"account_add","name":"alice","max_calls":2}"#;
+const BOB: &str = r#"{"command":"account_add","name":"bob","parent":"alice"}"#;
+const NUMBER: &str = r#"{"command":"number_add","identifier":"+49 30 12345","account":"alice"}"#;
+
+fn device(name: &str, stage: u8) -> String {
+    format!(
+        r#"{{"command":"device_add","account":"alice","device":{{"name":"{name}","target":{{"uri":"sip:{name}@h"}},"stage":{stage},"ring_s":15,"enabled":true}}}}"#
+    )
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let check = |commands: &[&str], part: &str| {
+        let sentence = run(&mut Registry::new(1), commands);
+        assert!(sentence.contains(part), "{commands:?}: {sentence}");
+    };
+    check(&[ALICE, ALICE], "exists already");
+    check(&[BOB], "there is no account alice");
+    check(&[ALICE, NUMBER, NUMBER], "leads to account alice already");
+    check(&[ALICE, BOB, r#"{"command":"account_remove","name":"alice"}"#], "1 account(s) below");
+    check(
+        &[ALICE, BOB, r#"{"command":"account_set","name":"alice","parent":"bob"}"#],
+        "stands below it",
+    );
+    check(&[ALICE, &device("desk", 1), &device("desk", 2)], "has a device desk already");
+    check(&[ALICE, &device("desk", 0)], "stages go from 1");
+    check(&[r#"{"command":"number_remove","identifier":"+4930"}"#], "leads to no account");
+    check(
+        &[r#"{"command":"account_add","name":"x","refusal_codes":{"to":200}}"#],
+        "cannot refuse a call",
+    );
+    check(
+        &[ALICE, r#"{"command":"device_remove","account":"alice","name":"desk"}"#],
+        "has no device desk",
+    );
+}
+
+#[test]
+fn the_tree_of_resellers_has_a_bottom() {
+    let mut registry = Registry::new(1);
+    run(&mut registry, &[r#"{"command":"account_add","name":"a0"}"#]);
+    for depth in 1..=MAX_DEPTH {
+        let text =
+            format!(r#"{{"command":"account_add","name":"a{depth}","parent":"a{}"}}"#, depth - 1);
+        assert_eq!(run(&mut registry, &[&text]), "");
+    }
+    let deeper = r#"{"command":"account_add","name":"x","parent":"a4"}"#;
+    assert!(run(&mut registry, &[deeper]).contains("flatter tree"));
+    let above = r#"{"command":"account_add","name":"top"}"#;
+    let moved = r#"{"command":"account_set","name":"a0","parent":"top"}"#;
+    assert!(run(&mut registry, &[above, moved]).contains("flatter tree"));
+}
+const MAX_DEPTH: usize = crate::domain::MAX_PARENT_DEPTH;
+
+#[test]
+fn renaming_keeps_everything() {
+    let registry = with(&[
+        ALICE,
+        NUMBER,
+        &device("desk", 1),
+        r#"{"command":"account_set","name":"alice","rename":"carol"}"#,
+    ]);
+    assert_eq!(registry.find("alice"), None);
+    let carol = registry.find("carol").unwrap();
+    assert_eq!(registry.owner(&Identifier::parse("+493012345").unwrap()), Some(carol));
+    assert_eq!(registry.devices(carol).len(), 1);
+    assert_eq!(registry.account(carol).unwrap().caps.max_calls, Some(2));
+}
+
+#[test]
+fn devices_stand_by_stage_and_keep_their_place() {
+    let registry = with(&[
+        ALICE,
+        &device("c", 2),
+        &device("a", 1),
+        &device("b", 1),
+        r#"{"command":"device_set","account":"alice","name":"a","ring_s":30}"#,
+    ]);
+    let names: Vec<_> =
+        registry.devices(AccountKey(0)).iter().map(|device| device.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_removed_account_leaves_nothing_and_its_key_is_not_given_again() {
+    let registry = with(&[
+        ALICE,
+        NUMBER,
+        &device("desk", 1),
+        r#"{"command":"account_remove","name":"alice"}"#,
+        r#"{"command":"account_add","name":"alice"}"#,
+    ]);
+    assert_eq!(registry.find("alice"), Some(AccountKey(1)));
+    assert_eq!(registry.counts(), Counts { accounts: 1, identifiers: 0, devices: 0 });
+}
+
+#[test]
+fn the_log_must_not_skip() {
+    let mut registry = Registry::new(1);
+    let command: Command = serde_json::from_str(ALICE).unwrap();
+    assert_eq!(registry.apply(2, &command), Err(Error::OutOfOrder { expected: 1, given: 2 }));
+    assert!(registry.apply(1, &command).is_ok());
+    assert!(registry.apply(1, &command).is_err());
+}
+
+#[test]
+fn rows_read_back_give_the_same_registry() {
+    let mut live = Registry::new(1);
+    let mut rows = Vec::new();
+    for text in [ALICE, BOB, NUMBER, &device("desk", 1)] {
+        let command: Command = serde_json::from_str(text).unwrap();
+        rows.extend(live.apply(live.applied() + 1, &command).unwrap());
+    }
+    let mut restored = Registry::new(2);
+    rows.into_iter().for_each(|row| restored.restore(row));
+    restored.restored_to(live.applied());
+    assert_eq!(restored.counts(), live.counts());
+    assert_eq!(
+        restored.plan(&serde_json::from_str(r#"{"command":"account_add","name":"x"}"#).unwrap()),
+        live.plan(&serde_json::from_str(r#"{"command":"account_add","name":"x"}"#).unwrap()),
+    );
+    let listed: Vec<_> = live.accounts(Some("alice")).map(|(_, account)| &account.name).collect();
+    assert_eq!(listed, [&AccountName::parse("bob").unwrap()]);
+    assert_eq!(live.children(AccountKey(0), None).collect::<Vec<_>>(), [AccountKey(1)]);
+}
