@@ -60,8 +60,8 @@ pub(super) fn call_id(text: &str) -> Result<String, String> {
 
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > 200 {
-        return Err("write 1 to 200 characters".to_owned());
+    if text.is_empty() || text.chars().count() > 200 || text.contains(char::is_control) {
+        return Err("write 1 to 200 characters in one line".to_owned());
     }
     Ok(text.to_owned())
 }

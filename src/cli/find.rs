@@ -85,7 +85,8 @@ impl Door {
             let rest = (wanted - items.len()).min(PAGE_ITEMS as usize);
             let page = PageQuery { limit: Some(rest), after: after.clone() };
             let page = fetch(page).await.map_err(|error| self.explain(error))?;
-            let stuck = page.items.is_empty() || page.next == after;
+            // A page may be empty in the middle of a list; one that leads to itself ends it.
+            let stuck = page.next == after;
             items.extend(page.items);
             if page.next.is_none() || stuck {
                 items.truncate(wanted);

@@ -112,6 +112,10 @@ fn lists_follow_their_pages_up_to_the_limit() {
         ("GET /v1/accounts?limit=1000", 200, json!({"items": names[..1000], "next": "a0999"})),
         ("GET /v1/accounts?limit=1000&after=a0999", 200, page(&names[1000..])),
         ("GET /v1/accounts?limit=500&after=a0999", 200, page(&names[1000..])),
+        ("GET /v1/calls?limit=1000", 200, json!({"items": [], "next": "7"})),
+        ("GET /v1/calls?limit=1000&after=7", 200, page(&[call()])),
+        ("GET /v1/numbers?limit=1000", 200, json!({"items": [], "next": "7"})),
+        ("GET /v1/numbers?limit=1000&after=7", 200, json!({"items": [], "next": "7"})),
     ]);
     fake.configure(&dir);
     let shown = ends(&dir, "account list --json", 0);
@@ -122,6 +126,8 @@ fn lists_follow_their_pages_up_to_the_limit() {
         assert_eq!(serde_json::from_slice::<Vec<Value>>(&all.stdout).unwrap().len(), 1200);
         assert_eq!(super::err(&all), "");
     }
+    assert!(out(&ends(&dir, "call list", 0)).contains("c1-2f"), "an empty page is not the end");
+    assert_eq!(out(&ends(&dir, "number list", 0)), "no numbers\n", "a page leads to itself");
 }
 
 #[test]
