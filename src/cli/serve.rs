@@ -38,7 +38,8 @@ pub(super) fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     daemon(config, path).map_err(|error| Failure::refused(format!("{error:#}")))
 }
 
-/// SEAM: this body becomes `crate::serve::run(config, path)`.
+/// SEAM: the room `serve` comes from another branch; this body becomes
+/// `crate::serve::run(config, &path)`.
 fn daemon(_config: Config, _path: PathBuf) -> anyhow::Result<()> {
     anyhow::bail!("serve is not built in")
 }
