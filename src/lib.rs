@@ -21,4 +21,6 @@ pub mod http;
 pub mod kamailio;
 pub mod registry;
 pub mod routing;
+pub mod serve;
 pub mod sessions;
+pub mod store;

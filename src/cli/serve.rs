@@ -1,7 +1,5 @@
 //! `hallporter serve`
 
-use std::path::PathBuf;
-
 use crate::config::Config;
 
 use super::failure::Failure;
@@ -35,11 +33,5 @@ pub(super) fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     for warning in warnings {
         screen.note(format_args!("{}: warning: {warning}", path.display()));
     }
-    daemon(config, path).map_err(|error| Failure::refused(format!("{error:#}")))
-}
-
-/// SEAM: the room `serve` comes from another branch; this body becomes
-/// `crate::serve::run(config, &path)`.
-fn daemon(_config: Config, _path: PathBuf) -> anyhow::Result<()> {
-    anyhow::bail!("serve is not built in")
+    crate::serve::run(config, &path).map_err(|error| Failure::refused(format!("{error:#}")))
 }

@@ -25,6 +25,13 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// Microseconds since the start, for taking the time of answers.
+    pub(crate) fn stopwatch_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
 /// A number that nobody can guess.
 ///
 /// # Errors

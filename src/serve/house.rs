@@ -141,12 +141,12 @@ impl House {
                 );
                 self.history.ended(&ended);
             }
-            Output::Adopted { call, call_id } => self.adopted(call, &call_id, now),
+            Output::Adopted { call, call_id } => self.adopted(call, call_id, now),
         }
     }
 
-    fn adopted(&self, call: CallRef, call_id: &Arc<str>, now: Now) {
-        tracing::info!(call_id = &**call_id, %call, "a call that was not known here is counted now");
+    fn adopted(&self, call: CallRef, call_id: Arc<str>, now: Now) {
+        tracing::info!(call_id = &*call_id, %call, "a call that was not known here is counted now");
         self.history.adopted(call, call_id, now);
     }
 }

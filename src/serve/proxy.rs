@@ -1,7 +1,10 @@
 //! One proxy: asked for its list of calls, for registrations, and to end a call.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::config;
@@ -116,11 +119,17 @@ impl Proxy {
 pub(crate) async fn look_up(proxies: &[Proxy], aors: Vec<SipUri>, now: Now) -> Registrations {
     let mut registrations = Registrations::new();
     let asked: Vec<&Proxy> = proxies.iter().filter(|proxy| proxy.config.lookup_aor).collect();
-    let questions = aors.iter().flat_map(|aor| asked.iter().map(move |proxy| (aor, *proxy)));
-    let answers = join_all(questions.map(|(aor, proxy)| async move {
-        (aor.clone(), proxy.find(aor, now).await)
-    }));
-    for (aor, contacts) in answers.await {
+    let mut answers: Vec<Asked<'_>> = Vec::with_capacity(aors.len() * asked.len());
+    for aor in aors {
+        for proxy in &asked {
+            let (proxy, aor): (&Proxy, SipUri) = (proxy, aor.clone());
+            answers.push(Box::pin(async move {
+                let found = proxy.find(&aor, now).await;
+                (aor, found)
+            }));
+        }
+    }
+    for (aor, contacts) in join_all(answers).await {
         if let Some(mut contacts) = contacts {
             registrations.entry(aor).or_default().append(&mut contacts);
         }
@@ -128,21 +137,22 @@ pub(crate) async fn look_up(proxies: &[Proxy], aors: Vec<SipUri>, now: Now) -> R
     registrations
 }
 
+/// A registration that is being asked for.
+type Asked<'a> = Pin<Box<dyn Future<Output = (SipUri, Option<Vec<Contact>>)> + Send + 'a>>;
+
 /// Waits for all of them, side by side.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|context| {
-        let mut waiting = false;
-        for (future, output) in &mut running {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(ready) => *output = Some(ready),
-                    std::task::Poll::Pending => waiting = true,
-                }
+async fn join_all<T>(mut waiting: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+    let mut done = Vec::with_capacity(waiting.len());
+    poll_fn(|context| {
+        waiting.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Ready(ready) => {
+                done.push(ready);
+                false
             }
-        }
-        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+            Poll::Pending => true,
+        });
+        if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    running.into_iter().filter_map(|(_, output)| output).collect()
+    done
 }
