@@ -104,3 +104,6 @@ fn router(house: Arc<House>) -> Router {
         })
         .with_state(house)
 }
+
+#[cfg(test)]
+mod tests;
