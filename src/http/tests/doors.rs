@@ -25,7 +25,7 @@ async fn a_door_wants_its_token() {
     assert_eq!(answer.status(), 200);
     let answer = house.http.get(format!("{}/v1/status", house.url)).send().await.unwrap();
     assert!(answer.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
-    house.tokens.replace("other", "another").unwrap();
+    house.tokens.replace(b"other", b"another");
     assert_eq!(house.ask("POST", "/v1/route", ROUTE, QUESTION).await.0, 401);
     assert_eq!(house.ask("POST", "/v1/route", "other", QUESTION).await.0, 200);
 }
@@ -245,11 +245,11 @@ async fn what_has_begun_is_answered_before_the_end() {
     let waiting = tokio::spawn(request.send());
     let deadline = tokio::time::sleep(Duration::from_secs(5));
     tokio::pin!(deadline);
-    // The gate is asked for by nobody else: when the server closes idle connections it has begun.
     let mut idle = TcpStream::connect(house.address).await.unwrap();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
     let mut some = [0; 12];
     idle.read_exact(&mut some).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), house.fake.asked.notified()).await.unwrap();
     house.stop.take().unwrap().send(()).unwrap();
     let mut rest = Vec::new();
     tokio::select! {

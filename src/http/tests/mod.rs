@@ -17,6 +17,7 @@ use crate::desk::{Desk, Ended, Input, Output, Settings, Ticket};
 use crate::domain::{CallEvent, CallRef, Decision, Now, RouteQuery};
 use crate::registry::Command;
 
+use super::auth::Scope;
 use super::wire::{Status, WhyEntry, WhyKind};
 use super::*;
 
@@ -34,6 +35,8 @@ struct Fake {
     events: Mutex<Vec<CallEvent>>,
     /// Held by a test that wants `why` to wait.
     gate: tokio::sync::Mutex<()>,
+    /// Rung when somebody asks why.
+    asked: tokio::sync::Notify,
 }
 
 impl Fake {
@@ -107,6 +110,7 @@ impl Porter for Fake {
 
     fn why(&self, key: String) -> BoxFuture<'_, Result<Vec<WhyEntry>, String>> {
         Box::pin(async move {
+            self.asked.notify_one();
             let _gate = self.gate.lock().await;
             let lines = vec![key.clone()];
             let entry = WhyEntry { at_ms: 1, kind: WhyKind::Decided, lines, data: Value::Null };
@@ -155,8 +159,9 @@ async fn house_with(change: impl FnOnce(&mut Options)) -> House {
         status: Mutex::new(Status { ready: true, ..Status::default() }),
         events: Mutex::default(),
         gate: tokio::sync::Mutex::new(()),
+        asked: tokio::sync::Notify::new(),
     });
-    let tokens = Arc::new(Tokens::new(ROUTE, ADMIN).unwrap());
+    let tokens = Tokens::new(ROUTE.as_bytes(), ADMIN.as_bytes());
     let mut options = Options::new(Arc::clone(&tokens));
     change(&mut options);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -166,7 +171,7 @@ async fn house_with(change: impl FnOnce(&mut Options)) -> House {
     let done = tokio::spawn(serve(listener, porter, options, async {
         let _ = stopped.await;
     }));
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
     House { url: format!("http://{address}"), address, fake, tokens, http, stop: Some(stop), done }
 }
 
