@@ -12,7 +12,9 @@
 //! ```
 
 pub mod admission;
+pub mod cli;
 pub mod cluster;
+pub mod config;
 pub mod desk;
 pub mod domain;
 pub mod http;
