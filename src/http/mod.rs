@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use house::House;
 use meter::Meter;
 
-pub use auth::{Scope, TokenError, Tokens};
+pub use auth::Tokens;
 pub use client::{Client, ClientError};
 pub use porter::{BoxFuture, CallError, CommandError, Porter};
 
@@ -104,3 +104,6 @@ fn router(house: Arc<House>) -> Router {
         })
         .with_state(house)
 }
+
+#[cfg(test)]
+mod tests;

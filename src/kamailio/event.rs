@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::domain::{AccountName, CallEvent, EventKind};
 
@@ -121,6 +121,12 @@ enum Body {
     One(Result<CallEvent, Error>),
 }
 
+impl Body {
+    fn one(element: Element<'_, 9>) -> Self {
+        Self::One(read_element(element))
+    }
+}
+
 struct BodySeed;
 
 impl<'de> DeserializeSeed<'de> for BodySeed {
@@ -152,8 +158,33 @@ impl<'de> Visitor<'de> for BodySeed {
         Ok(Body::Batch(events))
     }
 
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        ElementSeed(&NAMES).visit_map(map).map(|element| Body::One(read_element(element)))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        ElementSeed(&NAMES).visit_map(map).map(Body::one)
+    }
+
+    // Without these serde would quote what stands there in its error.
+    fn visit_bool<E: serde::de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_bool(flag).map(Body::one)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_u64(number).map(Body::one)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_i64(number).map(Body::one)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_f64(number).map(Body::one)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_unit().map(Body::one)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_str(text).map(Body::one)
     }
 }
 

@@ -13,6 +13,10 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Longer answers are taken apart on a thread of their own, so that calls don't wait for it.
 const APART_BYTES: usize = 256 << 10;
 
+/// How long an unused connection is kept: shorter than Kamailio does (`tcp_connection_lifetime`),
+/// so that no question is sent into a connection that is being closed.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Why a proxy could not be asked. Nothing is known about it then: what it carries may go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
@@ -96,10 +100,16 @@ impl Rpc {
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
             return Err(wrong());
         }
-        let http = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .connect_timeout(times.connect)
+            .pool_idle_timeout(IDLE)
             .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(reqwest::redirect::Policy::none());
+        if parsed.scheme() == "http" {
+            // Else a machine without the package ca-certificates could not ask at all.
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder
             .build()
             .map_err(|error| RpcError::Unreachable { url: url.into(), cause: innermost(&error) })?;
         Ok(Self { http, url: parsed, times })

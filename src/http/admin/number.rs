@@ -22,6 +22,8 @@ const EDIT: Shape =
     Shape { required: &["account"], optional: &[], sample: r#"{"account":"sample"}"# };
 /// How many digits a number has at most (E.164).
 const DIGITS_MAX: usize = 15;
+/// Shorter numbers are none ([`crate::domain::Number`]).
+const SMALLEST: u64 = 100;
 
 pub(super) fn list(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let params = Params::read(visit.uri, &["account", "prefix", "limit", "after"])?;
@@ -89,8 +91,8 @@ fn page_of_all(
             let within = |one: &Identifier| {
                 matches!(one, Identifier::Number(_)) && high.as_ref().is_none_or(|high| one <= high)
             };
-            let numbers = registry.numbers(from.as_ref()).take_while(|(one, _)| within(one));
-            if !numbers.map(|(one, key)| push(one, key)).all(|more| more) {
+            let mut numbers = registry.numbers(from.as_ref()).take_while(|(one, _)| within(one));
+            if !numbers.all(|(one, key)| push(one, key)) {
                 break;
             }
         }
@@ -104,8 +106,8 @@ fn page_of_all(
         }
         let from = Some(exact).max(after);
         let fits = |one: &Identifier| matches!(one, Identifier::Address(address) if address.starts_with(prefix));
-        let numbers = registry.numbers(from.as_ref()).take_while(|(one, _)| fits(one));
-        numbers.map(|(one, key)| push(one, key)).all(|more| more);
+        let mut numbers = registry.numbers(from.as_ref()).take_while(|(one, _)| fits(one));
+        numbers.all(|(one, key)| push(one, key));
     }
     let more = items.len() > limit;
     items.truncate(limit);
@@ -126,6 +128,7 @@ fn number_ranges(digits: &str) -> Vec<(u64, u64)> {
     std::iter::successors(Some(1_u64), |span| span.checked_mul(10))
         .take(free + 1)
         .map(|span| (start * span, start * span + (span - 1)))
+        .filter(|(_, high)| *high >= SMALLEST)
         .collect()
 }
 
