@@ -67,7 +67,7 @@ async fn serve(config: Arc<Config>, config_path: PathBuf) -> anyhow::Result<()> 
     let listener = socket.listen(LISTEN_BACKLOG).with_context(|| in_use(listen))?;
 
     let (route, admin) = (&config.http.route_token, &config.http.admin_token);
-    let tokens = Arc::new(http::Tokens::new(route.expose(), admin.expose())?);
+    let tokens = http::Tokens::new(route.expose().as_bytes(), admin.expose().as_bytes());
     let front: Arc<dyn http::Porter> = Arc::new(Front(Arc::clone(&house)));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let door = tokio::spawn(http::serve(
@@ -212,10 +212,7 @@ fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
         tracing::warn!(key, "takes effect only after a restart");
     }
     let (route, admin) = (&new.http.route_token, &new.http.admin_token);
-    if let Err(error) = tokens.replace(route.expose(), admin.expose()) {
-        tracing::error!(%error, "nothing was changed");
-        return;
-    }
+    tokens.replace(route.expose().as_bytes(), admin.expose().as_bytes());
     house.desk().reload(settings(&new, house.boot, 0));
     *house.config.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(new);
     tracing::info!("the configuration was taken anew");
