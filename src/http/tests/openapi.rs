@@ -78,19 +78,7 @@ fn causes_are_described() {
     use crate::domain::Cause;
     let described =
         &description()["components"]["schemas"]["Refuse"]["properties"]["cause"]["enum"];
-    for cause in [
-        Cause::CallIdReuse,
-        Cause::Cancelled,
-        Cause::CapIn,
-        Cause::CapOut,
-        Cause::CapParent,
-        Cause::Disabled,
-        Cause::Loop,
-        Cause::NoDevice,
-        Cause::Settling,
-        Cause::TableFull,
-        Cause::Unknown,
-    ] {
+    for cause in Cause::ALL {
         assert!(described.as_array().unwrap().contains(&cause.as_str().into()), "{cause:?}");
     }
 }
