@@ -123,7 +123,7 @@ async fn a_proxy_asks_and_tells() {
     for _ in 0..2 {
         let (status, answer) = house.ask("POST", "/v1/route", ROUTE, QUESTION).await;
         assert_eq!((status, &answer["v"], &answer["action"]), (200, &1.into(), &"pass".into()));
-        assert_eq!(answer.get("call"), None, "nothing was counted");
+        assert!(answer["call"].is_string(), "counted or not, it can be asked about");
     }
     let events =
         r#"[{"event":"start","call_id":"a"}, {"event":"end"}, {"event":"end","call_id":"a"}]"#;
