@@ -12,9 +12,15 @@
 //! ```
 
 pub mod admission;
+pub mod cli;
 pub mod cluster;
+pub mod config;
 pub mod desk;
 pub mod domain;
+pub mod http;
+pub mod kamailio;
 pub mod registry;
 pub mod routing;
+pub mod serve;
 pub mod sessions;
+pub mod store;

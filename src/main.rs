@@ -1,3 +1,5 @@
 //! Reads the command line, runs it, turns the result into an exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    hallporter::cli::main()
+}

@@ -92,19 +92,7 @@ mod tests {
 
     #[test]
     fn no_cause_marks_a_trunk_down_or_breaks_a_header() {
-        for cause in [
-            Cause::CallIdReuse,
-            Cause::Cancelled,
-            Cause::CapIn,
-            Cause::CapOut,
-            Cause::CapParent,
-            Cause::Disabled,
-            Cause::Loop,
-            Cause::NoDevice,
-            Cause::Settling,
-            Cause::TableFull,
-            Cause::Unknown,
-        ] {
+        for cause in Cause::ALL {
             for side in [Side::From, Side::To] {
                 let refusal = refusal(cause, side, RefusalCodes::default());
                 assert!((400..600).contains(&refusal.code) && refusal.code != 503);

@@ -159,6 +159,12 @@ impl Desk {
         self.table.take_changes(max, now)
     }
 
+    /// How many rows wait to be written down.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.table.unwritten()
+    }
+
     /// What an answer would be, on the path that decides: nothing is admitted or remembered.
     pub fn rehearse(&mut self, query: &RouteQuery, now: Now) -> Decision {
         self.consider(query, now).decision

@@ -120,12 +120,12 @@ impl Desk {
         if emergency && let Some(caller) = caller {
             self.give_grace(caller, now);
         }
+        let call = self.next_call();
+        decision.call = Some(call);
         let counts = caller.is_some() || callee.is_some() || emergency;
         if !counts || self.table.is_full() {
             return Arc::new(decision);
         }
-        let call = self.next_call();
-        decision.call = Some(call);
         self.take_seats(&seats);
         let [from, to] = [&query.from_uri, &query.ruri].map(|uri| self.shown(uri));
         let new = NewCall {

@@ -10,7 +10,7 @@ use super::{AccountName, CallRef, DeviceName, Identifier, PoolKind};
 /// were renamed or removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// Our number of the call; `None` when nothing was counted (a refusal, a text, a dry run).
+    /// Our number of the call; `None` for a refusal, a text, a dry run.
     pub call: Option<CallRef>,
     /// The SIP Call-ID.
     pub call_id: Arc<str>,
@@ -117,6 +117,21 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::CallIdReuse,
+        Self::Cancelled,
+        Self::CapIn,
+        Self::CapOut,
+        Self::CapParent,
+        Self::Disabled,
+        Self::Loop,
+        Self::NoDevice,
+        Self::Settling,
+        Self::TableFull,
+        Self::Unknown,
+    ];
+
     /// The word that programs read.
     #[must_use]
     pub fn as_str(self) -> &'static str {

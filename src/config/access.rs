@@ -1,0 +1,92 @@
+//! Asking a typed file for values, and noting what is wrong or doubtful with one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::ReadToken;
+use super::file::Typed;
+use super::mistake::{Mistake, Warning};
+use super::value::{Value, shorten};
+
+/// A file on its way from typed to checked.
+pub(super) struct Check<'a> {
+    pub(super) typed: Typed,
+    pub(super) base_dir: &'a Path,
+    pub(super) read_token: ReadToken<'a>,
+}
+
+impl Check<'_> {
+    /// A name; its mistake is noted.
+    pub(super) fn name(
+        &mut self,
+        section: &'static str,
+        at: usize,
+        key: &'static str,
+    ) -> Option<String> {
+        let Some(Value::Text(name)) = self.typed.value(section, at, key) else { return None };
+        if crate::domain::AccountName::parse(&name).is_ok() {
+            return Some(name);
+        }
+        let what = format!("{:?} is not usable as a name", shorten(&name));
+        let hint = "take 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit";
+        self.wrong(section, at, key, what, Some(hint));
+        None
+    }
+
+    /// The text of a key; empty when nothing was written and nothing is the default.
+    pub(super) fn text(&self, section: &'static str, key: &'static str) -> String {
+        match self.typed.value(section, 0, key) {
+            Some(Value::Text(text)) => text,
+            _ => String::new(),
+        }
+    }
+
+    pub(super) fn flag(&self, section: &'static str, at: usize, key: &'static str) -> bool {
+        matches!(self.typed.value(section, at, key), Some(Value::Flag(true)))
+    }
+
+    pub(super) fn count(&self, section: &'static str, key: &'static str) -> usize {
+        match self.typed.value(section, 0, key) {
+            Some(Value::Count(count)) => usize::try_from(count).unwrap_or(usize::MAX),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn duration(&self, section: &'static str, key: &'static str) -> Duration {
+        match self.typed.value(section, 0, key) {
+            Some(Value::Duration(duration)) => duration,
+            _ => Duration::ZERO,
+        }
+    }
+
+    pub(super) fn wrong(
+        &mut self,
+        section: &'static str,
+        at: usize,
+        key: &'static str,
+        what: impl ToString,
+        hint: Option<&str>,
+    ) {
+        let line = self.typed.line(section, at, key);
+        let path = if section == "kamailio.proxy" {
+            format!("{section}[{at}].{key}")
+        } else {
+            format!("{section}.{key}")
+        };
+        self.typed.mistake(line, path, what.to_string(), hint.map(str::to_owned));
+    }
+
+    pub(super) fn doubt(&mut self, section: &'static str, key: &'static str, what: String) {
+        let line = self.typed.line(section, 0, key);
+        self.typed.warnings.push(Warning { line, key: format!("{section}.{key}"), what });
+    }
+
+    /// Everything that was noted, by line; what has none stands last.
+    pub(super) fn finish(self) -> (Vec<Warning>, Vec<Mistake>) {
+        let Typed { mut warnings, mut mistakes, .. } = self.typed;
+        let place = |line: Option<usize>| line.unwrap_or(usize::MAX);
+        mistakes.sort_by_key(|known| place(known.line));
+        warnings.sort_by_key(|known| place(known.line));
+        (warnings, mistakes)
+    }
+}

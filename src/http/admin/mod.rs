@@ -1,0 +1,132 @@
+//! What operators see and change.
+
+mod account;
+mod call;
+mod device;
+mod number;
+mod shape;
+
+use axum::http::StatusCode;
+
+use crate::desk::Desk;
+use crate::domain::{AccountKey, AccountName, Now};
+use crate::registry::{self, Command};
+
+use super::house::Visit;
+use super::porter::CommandError;
+use super::reply::{Problem, Reply};
+use super::table::Room;
+
+/// How many entries one request looks at under the desk's lock. A filter that fits fewer than a
+/// page of them gets a short page, and its `next` leads on.
+const LOOKED_AT_MAX: usize = 5_000;
+
+/// Answers a request to one of the admin rooms.
+pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Problem> {
+    match room {
+        Room::AccountAdd => account::add(visit).await,
+        Room::AccountList => account::list(visit),
+        Room::AccountRemove => account::remove(visit).await,
+        Room::AccountSet => account::set(visit).await,
+        Room::AccountShow => account::show(visit),
+        Room::CallEnd => call::end(visit).await,
+        Room::CallList => call::list(visit),
+        Room::CallRelease => call::release(visit).await,
+        Room::CallShow => call::show(visit),
+        Room::DeviceAdd => device::add(visit).await,
+        Room::DeviceList => device::list(visit),
+        Room::DeviceRemove => device::remove(visit).await,
+        Room::DeviceSet => device::set(visit).await,
+        Room::DeviceShow => device::show(visit),
+        Room::NumberAdd => number::add(visit).await,
+        Room::NumberList => number::list(visit),
+        Room::NumberRemove => number::remove(visit).await,
+        Room::NumberSet => number::set(visit).await,
+        Room::NumberShow => number::show(visit),
+        Room::Status => Ok(Reply::value(&visit.house.porter.status())),
+        Room::Why => call::why(visit).await,
+        Room::Event
+        | Room::Health
+        | Room::Metrics
+        | Room::OpenApi
+        | Room::Ready
+        | Room::Rehearse
+        | Room::Route => Err(Problem::internal()),
+    }
+}
+
+/// Looks at the desk once.
+fn look<T>(visit: &Visit<'_>, look: impl FnOnce(&Desk, Now) -> T) -> Result<T, Problem> {
+    let (mut look, mut seen) = (Some(look), None);
+    visit.house.porter.read(&mut |desk, now| {
+        if let Some(look) = look.take() {
+            seen = Some(look(desk, now));
+        }
+    });
+    seen.ok_or_else(Problem::internal)
+}
+
+/// Carries out a change. `named` is the account in the request's path: if that one is missing, it
+/// is the address that is wrong (404), and otherwise what the body says (422).
+async fn change(
+    visit: &Visit<'_>,
+    command: Command,
+    named: Option<&AccountName>,
+) -> Result<(), Problem> {
+    let changed = visit.house.porter.command(command).await;
+    changed.map_err(|error| match error {
+        CommandError::NotDurable(sentence) => Problem::not_now(sentence),
+        CommandError::Refused(error) => refused(&error, named),
+    })
+}
+
+fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
+    use registry::Error as E;
+    let status = match error {
+        E::NoAccount { name } if Some(name) != named => StatusCode::UNPROCESSABLE_ENTITY,
+        E::NoAccount { .. } | E::NoDevice { .. } | E::NoNumber { .. } => StatusCode::NOT_FOUND,
+        E::AccountExists { .. }
+        | E::AccountsFull { .. }
+        | E::DeviceExists { .. }
+        | E::DevicesFull { .. }
+        | E::HasChildren { .. }
+        | E::NumberTaken { .. }
+        | E::NumbersFull { .. } => StatusCode::CONFLICT,
+        E::ParentLoop { .. } | E::ParentTooDeep { .. } | E::Word(_) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        E::OutOfOrder { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Problem::new(status, error.to_string())
+}
+
+/// The account that the request's path names, and its key.
+fn named(visit: &Visit<'_>) -> Result<(AccountName, AccountKey), Problem> {
+    let name = AccountName::parse(visit.param(0)).map_err(|e| Problem::missing(e.to_string()))?;
+    match look(visit, |desk, _| desk.registry().find(name.as_str()))? {
+        Some(key) => Ok((name, key)),
+        None => Err(no_account(name)),
+    }
+}
+
+fn no_account(name: AccountName) -> Problem {
+    Problem::missing(registry::Error::NoAccount { name }.to_string())
+}
+
+/// A filter's account must be there: an empty list would hide the slip of the pen.
+fn filter_account(
+    visit: &Visit<'_>,
+    key: &str,
+    name: Option<AccountName>,
+) -> Result<Option<AccountKey>, Problem> {
+    let Some(name) = name else { return Ok(None) };
+    match look(visit, |desk, _| desk.registry().find(name.as_str()))? {
+        Some(found) => Ok(Some(found)),
+        None => Err(no_account(name).field(key)),
+    }
+}
+
+/// `after` as a place in a list.
+fn place(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "after has to be the next of the page before")
+}

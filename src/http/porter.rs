@@ -1,0 +1,92 @@
+//! What http needs of the process, said as a trait: `serve` fills it in, tests play it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::desk::{Desk, Ended};
+use crate::domain::{CallEvent, CallRef, Decision, Now, RouteQuery};
+use crate::registry::{self, Command};
+
+use super::wire::{Status, WhyEntry};
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The process behind the doors.
+pub trait Porter: Send + Sync + 'static {
+    /// Decides, admits and remembers. Must answer within the proxy's patience (a third of a
+    /// second), whatever is slow behind it.
+    fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;
+
+    /// Decides without changing anything.
+    fn rehearse(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;
+
+    /// Takes in what a proxy told.
+    fn event(&self, event: CallEvent);
+
+    /// Changes the registry. When it returns, the change is written down and in force.
+    fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>>;
+
+    /// Looks at the desk, under its lock: a look has to be short, for calls wait meanwhile.
+    fn read(&self, look: &mut dyn FnMut(&Desk, Now));
+
+    /// Ends a call at the proxy that carries it.
+    fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>>;
+
+    /// Frees a call's slot by hand and writes down why.
+    fn release_call(
+        &self,
+        call: CallRef,
+        reason: String,
+    ) -> BoxFuture<'_, Result<Ended, CallError>>;
+
+    /// What is known about a call, by its SIP Call-ID or our number of it, oldest first; empty if
+    /// nothing is. The error is a sentence.
+    fn why(&self, key: String) -> BoxFuture<'_, Result<Vec<WhyEntry>, String>>;
+
+    /// How the daemon stands.
+    fn status(&self) -> Status;
+
+    /// The process's metrics as OpenMetrics text, with or without its last line `# EOF`.
+    fn metrics(&self) -> String;
+
+    /// A clock that only runs forward, in microseconds, to take the time of answers with.
+    fn stopwatch_us(&self) -> u64;
+}
+
+/// Why a change of the registry did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It can't be written down; nothing was changed. The sentence says what to do.
+    #[error("{0}")]
+    NotDurable(String),
+    /// The registry refuses it; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] registry::Error),
+}
+
+/// Why nothing was done to a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// There is no such call.
+    #[error("there is no call {call}: see `call list`")]
+    NoCall {
+        /// Which.
+        call: CallRef,
+    },
+    /// No proxy has shown it, so none can be asked to end it.
+    #[error(
+        "no proxy has shown call {call} yet, so none can be asked to end it: try again in some seconds, or free its slot with `call release {call} --reason TEXT`"
+    )]
+    NoProxy {
+        /// Which.
+        call: CallRef,
+    },
+    /// It can't be written down; nothing was changed. The sentence says what to do.
+    #[error("{0}")]
+    NotDurable(String),
+    /// The proxy that carries it did not do it. The sentence says why.
+    #[error("{0}")]
+    Proxy(String),
+}

@@ -1,0 +1,77 @@
+//! Accounts as the admin API shows them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{AccountName, Caps, Policy, RefusalCodes, Zone};
+
+/// An account and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Its name.
+    pub name: AccountName,
+    /// Its caps.
+    #[serde(flatten)]
+    pub caps: Caps,
+    /// The account above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<AccountName>,
+    /// What happens when rights can't be vouched for.
+    pub policy: Policy,
+    /// Its time zone, if it is not the installation's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Zone>,
+    /// Whether it may make and get calls.
+    pub enabled: bool,
+    /// SIP codes instead of the default ones.
+    #[serde(default)]
+    pub refusal_codes: RefusalCodes,
+    /// How many accounts are right below it.
+    pub children: usize,
+    /// How many identifiers lead to it.
+    pub numbers: usize,
+    /// How many devices it has.
+    pub devices: usize,
+    /// Its live calls and rights at this node.
+    pub usage: UsageView,
+}
+
+/// What an account uses of its caps, as this node sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageView {
+    /// Of `max_calls`.
+    pub total: PoolView,
+    /// Of `max_in`.
+    pub incoming: PoolView,
+    /// Of `max_out`.
+    pub outgoing: PoolView,
+}
+
+/// One cap and what is used of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolView {
+    /// Live calls.
+    pub live: u64,
+    /// The limit; `None` for none.
+    pub cap: Option<u32>,
+    /// Rights that this node holds.
+    pub held: u64,
+    /// Rights that are held and may not be used yet after a start.
+    pub frozen: u64,
+    /// Calls that may be admitted above the rights while the others can't be reached (policy
+    /// `available`).
+    pub overdraft: u64,
+}
+
+/// Which accounts are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFilter {
+    /// Only names that begin so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Only accounts right below this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<AccountName>,
+    /// Only enabled or only disabled ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}

@@ -1,0 +1,259 @@
+//! The body of `POST /v1/event`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::domain::{AccountName, CallEvent, EventKind};
+
+use super::Error;
+use super::element::{Element, ElementSeed, read_whole};
+use super::fields::{Fields, pair};
+use super::query::{ACCOUNT_MAX, CALL_ID_MAX, FROM_TAG_MAX, URI_MAX};
+
+/// How many events one request may hold. At the limit the first ones are taken and the rest is
+/// refused with one entry: a batch that was refused as a whole would be repeated for ever.
+pub const EVENTS_MAX: usize = 1000;
+
+const NAMES: [&str; 9] =
+    ["event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc"];
+const EVENT: usize = 0;
+const CALL_ID: usize = 1;
+const FROM_TAG: usize = 2;
+const CODE: usize = 3;
+const DIALOG: usize = 4;
+const ACCOUNT: usize = 5;
+const RURI: usize = 6;
+const FROM_URI: usize = 7;
+const ENC: usize = 8;
+
+/// What a proxy told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    /// What could be read, in order.
+    pub events: Vec<CallEvent>,
+    /// What could not.
+    pub refused: Vec<RefusedEvent>,
+}
+
+/// One event that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedEvent {
+    /// Its place in the array, from 0.
+    pub index: usize,
+    /// Why.
+    pub error: Error,
+}
+
+/// Reads one event or an array of at most [`EVENTS_MAX`].
+///
+/// A bad element does not harm its neighbours. Of an element only `event`, `call_id` and
+/// `from_tag` must be good: what a caller can write into the other fields must not keep the end
+/// of a call from being heard.
+///
+/// # Errors
+/// [`Error::Json`] when it is no JSON, or neither object nor array; for a single event outside an
+/// array whatever is wrong with it.
+pub fn read_events(body: &[u8]) -> Result<Events, Error> {
+    match read_whole(body, BodySeed)? {
+        Body::Batch(events) => Ok(events),
+        Body::One(event) => Ok(Events { events: vec![event?], refused: Vec::new() }),
+    }
+}
+
+impl Events {
+    fn take(&mut self, index: usize, element: Element<'_, 9>) {
+        match read_element(element) {
+            Ok(event) => self.events.push(event),
+            Err(error) => self.refused.push(RefusedEvent { index, error }),
+        }
+    }
+}
+
+fn read_element(element: Element<'_, 9>) -> Result<CallEvent, Error> {
+    let mut fields = match element {
+        Element::Fields(fields) => fields,
+        Element::Other(found) => return Err(Error::NotObject { found }),
+    };
+    fields.open(ENC)?;
+    let read = |text: &str| match text {
+        "start" => Some(EventKind::Start),
+        "end" => Some(EventKind::End),
+        "failed" => Some(EventKind::Failed),
+        _ => None,
+    };
+    let kind = fields.formed(EVENT, "\"start\", \"end\" or \"failed\"", read)?;
+    Ok(CallEvent {
+        kind: kind.ok_or(Error::Missing { field: NAMES[EVENT] })?,
+        call_id: fields.required(CALL_ID, CALL_ID_MAX)?.into(),
+        from_tag: fields.plain(FROM_TAG, FROM_TAG_MAX)?.into(),
+        dialog: fields.formed(DIALOG, "two numbers, h_entry:h_id", pair)?,
+        code: code(&mut fields)?,
+        account: usable(&mut fields, ACCOUNT, ACCOUNT_MAX)?
+            .and_then(|name| AccountName::parse(&name).ok()),
+        ruri: usable(&mut fields, RURI, URI_MAX)?,
+        from_uri: usable(&mut fields, FROM_URI, URI_MAX)?,
+    })
+}
+
+/// A SIP code; Kamailio prints 0 where it has none.
+fn code(fields: &mut Fields<'_, 9>) -> Result<Option<u16>, Error> {
+    let code = fields.number(CODE)?.and_then(|code| u16::try_from(code).ok());
+    Ok(code.filter(|code| (100..=699).contains(code)))
+}
+
+/// A field that only helps: `None` when its content is of no use.
+fn usable(
+    fields: &mut Fields<'_, 9>,
+    index: usize,
+    bytes_max: usize,
+) -> Result<Option<Arc<str>>, Error> {
+    match fields.plain(index, bytes_max) {
+        Ok(text) => Ok((!text.is_empty()).then(|| text.into())),
+        Err(error @ Error::Type { .. }) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+enum Body {
+    Batch(Events),
+    One(Result<CallEvent, Error>),
+}
+
+impl Body {
+    fn one(element: Element<'_, 9>) -> Self {
+        Self::One(read_element(element))
+    }
+}
+
+struct BodySeed;
+
+impl<'de> DeserializeSeed<'de> for BodySeed {
+    type Value = Body;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for BodySeed {
+    type Value = Body;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event or an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let (mut events, mut index) = (Events::default(), 0);
+        while let Some(element) = seq.next_element_seed(ElementSeed(&NAMES))? {
+            if index < EVENTS_MAX {
+                events.take(index, element);
+            } else if index == EVENTS_MAX {
+                let error = Error::TooMany { max: EVENTS_MAX };
+                events.refused.push(RefusedEvent { index, error });
+            }
+            index += 1;
+        }
+        Ok(Body::Batch(events))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        ElementSeed(&NAMES).visit_map(map).map(Body::one)
+    }
+
+    // Without these serde would quote what stands there in its error.
+    fn visit_bool<E: serde::de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_bool(flag).map(Body::one)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_u64(number).map(Body::one)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_i64(number).map(Body::one)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_f64(number).map(Body::one)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_unit().map(Body::one)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        ElementSeed(&NAMES).visit_str(text).map(Body::one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Events {
+        read_events(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn one_event_or_many() {
+        let one = read(r#"{"event":"end","call_id":"a","from_tag":"t","code":487,"h":"1:2"}"#);
+        assert_eq!((one.events[0].kind, one.events[0].code), (EventKind::End, Some(487)));
+        assert_eq!(one.events[0].dialog, Some((1, 2)));
+        let many = read(
+            r#"[{"event":"start","call_id":"a"},
+                {"enc":"b64u","event":"ZmFpbGVk","call_id":"Yg","ruri":"c2lwOmFAaA","code":"486"}]"#,
+        );
+        assert_eq!((many.events.len(), many.refused.len()), (2, 0));
+        assert_eq!((many.events[1].kind, &*many.events[1].call_id), (EventKind::Failed, "b"));
+        assert_eq!(
+            (many.events[1].ruri.as_deref(), many.events[1].code),
+            (Some("sip:a@h"), Some(486))
+        );
+        assert_eq!(read("[]"), Events::default());
+    }
+
+    #[test]
+    fn a_bad_one_does_not_harm_its_neighbours() {
+        let events = read(
+            r#"[7, {"event":"end","call_id":"a"}, {"event":"ended","call_id":"b"}, {"event":"end"},
+                null, [[]], {"event":"end","call_id":"\r\n"}, {"event":"end","call_id":5},
+                {"event":"end","event":"start","call_id":"x"}, {"call_id":"x"},
+                {"event":"end","call_id":"c"}]"#,
+        );
+        let ids: Vec<&str> = events.events.iter().map(|event| &*event.call_id).collect();
+        assert_eq!(ids, ["a", "c"]);
+        let places: Vec<usize> = events.refused.iter().map(|refused| refused.index).collect();
+        assert_eq!(places, [0, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn what_a_caller_writes_hides_no_end() {
+        let events = read(
+            r#"[{"event":"end","call_id":"a","ruri":"sip:\u0000","from_uri":"\r\n","account":"a b",
+                "code":0,"h":"<null>:<null>"}]"#,
+        );
+        let event = &events.events[0];
+        assert_eq!((event.code, event.dialog, &event.account), (None, None, &None));
+        assert_eq!((&event.ruri, &event.from_uri), (&None, &None));
+        let long = format!(r#"[{{"event":"end","call_id":"a","ruri":"{}"}}]"#, "x".repeat(10_000));
+        assert_eq!(read(&long).events.len(), 1);
+    }
+
+    #[test]
+    fn a_batch_has_a_limit() {
+        let body = format!("[{}{{}}]", r#"{"event":"end","call_id":"a"},"#.repeat(1200));
+        let events = read(&body);
+        assert_eq!((events.events.len(), events.refused.len()), (EVENTS_MAX, 1));
+        assert_eq!(events.refused[0].index, EVENTS_MAX);
+    }
+
+    #[test]
+    fn no_json_is_an_error() {
+        for body in ["", "{", "[{]", "x", "7", "\"a\"", "[] []", r#"{"event":"end"}"#] {
+            assert!(read_events(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(read_events(b"[{\"event\":\"\xff\"}]").is_err());
+    }
+}

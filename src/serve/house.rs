@@ -1,0 +1,152 @@
+//! What the tasks of the process share: the desk behind one lock, and the ways out of it.
+//!
+//! The lock is a plain one and is held for microseconds: no decision waits for anything, so
+//! nothing is awaited under it, and an async lock would only cost more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::desk::{Desk, Ended, Input, Output, Ticket};
+use crate::domain::{CallRef, Decision, Now};
+use crate::store::Store;
+
+use super::clock::Clock;
+use super::history::History;
+use super::proxy::Proxy;
+
+/// Everything that is shared.
+pub(crate) struct House {
+    desk: Mutex<Desk>,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<Store>,
+    pub(crate) history: History,
+    pub(crate) proxies: Vec<Proxy>,
+    /// One change of the registry at a time: planned, written down, brought about.
+    pub(crate) registry_turn: tokio::sync::Mutex<()>,
+    /// Rung when the desk may want to be woken earlier than it said.
+    pub(crate) alarm: Notify,
+    /// Rung when somebody wants the proxies to be looked at now.
+    pub(crate) look: Notify,
+    draining: AtomicBool,
+    pub(crate) config: Mutex<Arc<Config>>,
+    pub(crate) boot: u32,
+}
+
+/// What came out of one input, with the answers taken apart from the rest.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) decision: Option<Arc<Decision>>,
+    pub(crate) applied: Option<Result<(), crate::registry::Error>>,
+    pub(crate) released: Option<Option<Ended>>,
+}
+
+impl House {
+    pub(crate) fn new(
+        desk: Desk,
+        clock: Clock,
+        store: Arc<Store>,
+        history: History,
+        proxies: Vec<Proxy>,
+        config: Arc<Config>,
+        boot: u32,
+    ) -> Self {
+        Self {
+            desk: Mutex::new(desk),
+            clock,
+            store,
+            history,
+            proxies,
+            registry_turn: tokio::sync::Mutex::new(()),
+            alarm: Notify::new(),
+            look: Notify::new(),
+            draining: AtomicBool::new(false),
+            config: Mutex::new(config),
+            boot,
+        }
+    }
+
+    /// The desk. A panic under the lock leaves it as consistent as any other early return: inputs
+    /// are small steps, and the looks at the proxies mend what a half-done one left behind.
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives the desk one input and carries out what comes of it. Every input that asks for an
+    /// answer is answered at once, so the only answers among the outputs are its own.
+    pub(crate) fn handle(&self, input: Input) -> Outcome {
+        let now = self.now();
+        let mut outputs = Vec::new();
+        let unwritten = {
+            let mut desk = self.desk();
+            let before = desk.wakeup();
+            desk.handle(input, now);
+            while let Some(output) = desk.poll() {
+                outputs.push(output);
+            }
+            if desk.wakeup() < before || before.is_none() {
+                self.alarm.notify_one();
+            }
+            desk.unwritten() > 0
+        };
+        if unwritten {
+            self.store.wake();
+        }
+        let mut outcome = Outcome::default();
+        for output in outputs {
+            self.carry_out(output, now, &mut outcome);
+        }
+        outcome
+    }
+
+    /// A ticket for an input whose answer comes back at once.
+    pub(crate) const TICKET: Ticket = Ticket(0);
+
+    fn carry_out(&self, output: Output, now: Now, outcome: &mut Outcome) {
+        match output {
+            Output::Answer { decision, repeated, .. } => {
+                if !repeated {
+                    self.history.decided(&decision);
+                }
+                outcome.decision = Some(decision);
+            }
+            Output::Applied { result, .. } => outcome.applied = Some(result),
+            Output::Released { ended, .. } => outcome.released = Some(ended),
+            Output::Ended(ended) => {
+                tracing::debug!(
+                    call_id = &*ended.call_id,
+                    call = %ended.call,
+                    cause = ?ended.cause,
+                    code = ended.code,
+                    up_ms = ended.up_ms,
+                    "call is over"
+                );
+                self.history.ended(&ended);
+            }
+            Output::Adopted { call, call_id } => self.adopted(call, call_id, now),
+        }
+    }
+
+    fn adopted(&self, call: CallRef, call_id: Arc<str>, now: Now) {
+        tracing::info!(call_id = &*call_id, %call, "a call that was not known here is counted now");
+        self.history.adopted(call, call_id, now);
+    }
+}

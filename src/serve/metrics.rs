@@ -1,0 +1,165 @@
+//! How the process stands: for operators as [`Status`], for Prometheus as text.
+
+use std::fmt::Write as _;
+
+use crate::desk::Figures;
+use crate::domain::Now;
+use crate::http::wire::Status;
+use crate::store::Health;
+
+use super::house::House;
+
+/// How old the oldest unwritten row may be before it is a trouble, in milliseconds.
+const STORE_LAG_MS_MAX: u64 = 2_000;
+
+/// How the daemon stands.
+pub(crate) fn status(house: &House) -> Status {
+    let now = house.now();
+    let config = house.config();
+    let figures = house.desk().figures();
+    let health = house.store.health();
+    let proxies: Vec<_> = house.proxies.iter().map(|proxy| proxy.status(now)).collect();
+    let silent = proxies.iter().find_map(|proxy| {
+        let trouble = proxy.trouble.as_deref()?;
+        Some(format!("proxy {} can't be asked for its calls: {trouble}", proxy.name))
+    });
+    let draining = house.draining();
+    let trouble = if draining {
+        Some("the daemon is stopping".to_owned())
+    } else {
+        store_trouble(&health, now).or(silent)
+    };
+    Status {
+        ready: !draining,
+        trouble,
+        draining,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        node: config.node.name.clone(),
+        region: config.node.region.clone(),
+        boot: house.boot,
+        uptime_s: now.mono_ms / 1000,
+        calls: figures.calls as u64,
+        accounts: figures.registry.accounts as u64,
+        numbers: figures.registry.identifiers as u64,
+        devices: figures.registry.devices as u64,
+        store_lag_ms: lag_ms(&health, now),
+        proxies,
+    }
+}
+
+fn lag_ms(health: &Health, now: Now) -> u64 {
+    let since = health.failing_since_ms.unwrap_or(now.wall_ms);
+    u64::try_from(now.wall_ms.saturating_sub(since)).unwrap_or(0)
+}
+
+fn store_trouble(health: &Health, now: Now) -> Option<String> {
+    let error = health.last_error.as_ref()?;
+    (lag_ms(health, now) > STORE_LAG_MS_MAX)
+        .then(|| format!("calls are decided, but can't be written down since then: {error}"))
+}
+
+/// The figures as OpenMetrics text.
+pub(crate) fn text(house: &House) -> String {
+    let figures = house.desk().figures();
+    let health = house.store.health();
+    let mut page = Page(String::with_capacity(4096));
+    decisions(&mut page, &figures);
+    calls(&mut page, &figures);
+    let counts = figures.registry;
+    page.gauge("hallporter_accounts", "Accounts.", counts.accounts);
+    page.gauge("hallporter_identifiers", "Identifiers.", counts.identifiers);
+    page.gauge("hallporter_devices", "Devices.", counts.devices);
+    let waiting = figures.unwritten + health.rows_waiting;
+    page.gauge("hallporter_store_rows_waiting", "Rows not written down yet.", waiting);
+    let failing = u8::from(health.last_error.is_some());
+    page.gauge("hallporter_store_failing", "The last write failed.", failing);
+    let dropped = health.history_dropped + house.history.dropped();
+    page.counter("hallporter_history_dropped", "Entries for `why` lost to a full queue.", dropped);
+    page.gauge("hallporter_draining", "The daemon is stopping.", u8::from(house.draining()));
+    proxies(&mut page, house);
+    page.0
+}
+
+fn calls(page: &mut Page, figures: &Figures) {
+    let settled = u8::from(figures.settled);
+    page.gauge("hallporter_calls", "Calls in the table.", figures.calls);
+    page.gauge("hallporter_calls_reserved", "Of these, not answered yet.", figures.reserved);
+    page.gauge(
+        "hallporter_rights_out",
+        "Rights of capped accounts that are out.",
+        figures.rights_out,
+    );
+    page.gauge("hallporter_settled", "Every proxy was asked since the start.", settled);
+    page.gauge("hallporter_tombstones", "Ends and refusals remembered.", figures.tombstones);
+    for (name, help, count) in [
+        ("hallporter_calls_adopted", "Calls found at a proxy, not known before.", figures.adopted),
+        ("hallporter_events_strange", "Events about calls not known here.", figures.strange_events),
+        ("hallporter_looks", "Complete looks at proxies' lists.", figures.looks),
+        ("hallporter_looks_failed", "Looks that failed.", figures.looks_failed),
+        ("hallporter_proxy_restarts", "Restarts of proxies noticed.", figures.proxy_restarts),
+    ] {
+        page.counter(name, help, count);
+    }
+    page.head("hallporter_calls_ended", "counter", "Calls that are over, by cause.");
+    for (cause, count) in &figures.ended {
+        page.labelled("hallporter_calls_ended_total", "cause", &snake(cause), *count);
+    }
+}
+
+fn proxies(page: &mut Page, house: &House) {
+    let now = house.now();
+    page.head("hallporter_proxy_seen_seconds", "gauge", "Age of the last complete look, by proxy.");
+    for proxy in house.proxies.iter().map(|proxy| proxy.status(now)) {
+        if let Some(ago_ms) = proxy.seen_ago_ms {
+            page.labelled("hallporter_proxy_seen_seconds", "proxy", &proxy.name, ago_ms / 1000);
+        }
+    }
+}
+
+fn decisions(page: &mut Page, figures: &Figures) {
+    page.head("hallporter_decisions", "counter", "Decisions by outcome and cause of refusal.");
+    for (outcome, count) in [("fork", figures.forked), ("pass", figures.passed)] {
+        let labels = format!("{{outcome=\"{outcome}\",cause=\"\"}}");
+        page.line("hallporter_decisions_total", &labels, count);
+    }
+    for (cause, count) in &figures.refused {
+        let labels = format!("{{outcome=\"refuse\",cause=\"{}\"}}", cause.as_str());
+        page.line("hallporter_decisions_total", &labels, *count);
+    }
+    page.counter("hallporter_emergencies", "Emergency calls let through.", figures.emergencies);
+    page.counter("hallporter_decisions_repeated", "Questions asked again.", figures.repeated);
+}
+
+/// A unit variant's name as programs write it.
+fn snake(cause: &crate::domain::EndCause) -> String {
+    serde_json::to_value(cause)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn labelled(&mut self, name: &str, label: &str, value: &str, count: u64) {
+        self.line(name, &format!("{{{label}=\"{value}\"}}"), count);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(name, "gauge", help);
+        self.line(name, "", value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "counter", help);
+        self.line(&format!("{name}_total"), "", value);
+    }
+}

@@ -1,0 +1,241 @@
+//! Starting and stopping: what begins in which order, what ends in which order.
+
+mod alarm;
+mod clock;
+mod history;
+mod house;
+mod log;
+mod look;
+mod metrics;
+mod porter;
+mod proxy;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpSocket;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::desk::{Desk, Settings};
+use crate::domain::{NodeId, ProxyId};
+use crate::http;
+use crate::routing::Limits;
+use crate::store::{Keep, Store, Wall};
+
+use clock::Clock;
+use history::History;
+use house::House;
+use porter::Front;
+use proxy::Proxy;
+
+/// How long a proxy may take to show its calls before the door opens without it.
+const FIRST_LOOK_WITHIN: Duration = Duration::from_secs(2);
+
+/// How many connections may wait to be taken.
+const LISTEN_BACKLOG: u32 = 1024;
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// When it can't start: the port or the data directory is in use, a database is damaged, the
+/// system refuses something. The sentence says what to do.
+pub fn run(config: Config, config_path: &Path) -> anyhow::Result<()> {
+    log::set_up(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no threads: raise the limit of processes (ulimit -u)")?;
+    runtime.block_on(serve(Arc::new(config), config_path.to_owned()))
+}
+
+async fn serve(config: Arc<Config>, config_path: PathBuf) -> anyhow::Result<()> {
+    // Signals first: one that comes while the databases are read must not be lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+
+    let listen = config.http.listen;
+    // Bound now, so that a port in use is told before anything else; opened when there is
+    // somebody to answer. Until then a proxy is refused at once and asks the second daemon.
+    let socket = bind(listen)?;
+    let house = open_house(&config).await?;
+    look::first(&house, FIRST_LOOK_WITHIN).await;
+    let listener = socket.listen(LISTEN_BACKLOG).with_context(|| in_use(listen))?;
+
+    let (route, admin) = (&config.http.route_token, &config.http.admin_token);
+    let tokens = http::Tokens::new(route.expose().as_bytes(), admin.expose().as_bytes());
+    let front: Arc<dyn http::Porter> = Arc::new(Front(Arc::clone(&house)));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let door = tokio::spawn(http::serve(
+        listener,
+        front,
+        http::Options::new(Arc::clone(&tokens)),
+        async move {
+            let _ = stopped.await;
+        },
+    ));
+    tokio::spawn(alarm::run(Arc::clone(&house)));
+    for index in 0..house.proxies.len() {
+        tokio::spawn(look::run(Arc::clone(&house), index));
+    }
+    let calls = house.desk().figures().calls;
+    tracing::info!(%listen, calls, boot = house.boot, node = config.node.name, "ready");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&house, &config_path, &tokens),
+        }
+    }
+    house.drain();
+    let drain = house.config().http.drain;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!(drain_s = drain.as_secs(), "stopping: not ready, still answering");
+    tokio::select! {
+        () = tokio::time::sleep(drain) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    close(&house, stop, door).await
+}
+
+fn bind(listen: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket.with_context(|| in_use(listen))?;
+    socket.set_reuseaddr(true).with_context(|| in_use(listen))?;
+    socket.bind(listen).with_context(|| in_use(listen))?;
+    Ok(socket)
+}
+
+fn in_use(listen: SocketAddr) -> String {
+    format!("{listen} can't be listened on: is another daemon running there? (key http.listen)")
+}
+
+/// Opens the store, takes in what it has, and furnishes the house.
+async fn open_house(config: &Arc<Config>) -> anyhow::Result<Arc<House>> {
+    let clock = Clock::new();
+    let seed = clock::dice().context("the system gives no randomness")?;
+    let keep = Keep { entries: config.calls.why_keep, for_: config.calls.why_keep_for };
+    let data_dir = config.node.data_dir.clone();
+    let wall: Wall = Arc::new(move || clock.now().wall_ms);
+    let (store, boot) = tokio::task::spawn_blocking(move || Store::open(&data_dir, keep, wall))
+        .await
+        .context("opening the databases was broken off")??;
+    let store = Arc::new(store);
+    let proxies = config
+        .kamailio
+        .proxies
+        .iter()
+        .zip(0u8..)
+        .map(|(proxy, id)| Proxy::new(ProxyId(id), proxy.clone()));
+    let proxies: Vec<Proxy> = proxies.collect::<Result<_, _>>()?;
+    let desk = Desk::new(settings(config, boot, seed));
+    let history = History::new(Arc::clone(&store)).context("the system gives no thread")?;
+    let house = House::new(desk, clock, store, history, proxies, Arc::clone(config), boot);
+    let house = Arc::new(house);
+    let filling = Arc::clone(&house);
+    tokio::task::spawn_blocking(move || fill(&filling))
+        .await
+        .context("reading the databases was broken off")??;
+    let source = Arc::clone(&house);
+    house.store.write_rows_from(Box::new(move |max| {
+        source.desk().take_changes(max, source.clock.now())
+    }))?;
+    Ok(house)
+}
+
+fn fill(house: &House) -> Result<(), crate::store::Error> {
+    let now = house.now();
+    let mut desk = house.desk();
+    let applied = house.store.load_registry(&mut |change| desk.restore_registry(change))?;
+    desk.registry_restored_to(applied);
+    house.store.load_sessions(&mut |row| desk.restore_call(&row, now))?;
+    desk.restored();
+    Ok(())
+}
+
+fn settings(config: &Config, boot: u32, seed: u64) -> Settings {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Settings {
+        node: NodeId(1),
+        boot,
+        seed,
+        emergency_numbers: config.emergency.numbers.clone(),
+        emergency_grace_ms: ms(config.emergency.grace),
+        numbering: config.numbering.clone(),
+        gateway: config.routing.pstn_gateway.clone(),
+        limits: Limits {
+            branches_max: config.routing.branches_max,
+            stage_branches_max: config.routing.stage_branches_max,
+        },
+        trust_from: config.kamailio.trust_from,
+        reserve_slack_ms: ms(config.calls.reserve_slack),
+        duration_max_ms: ms(config.calls.max_duration),
+        calls_max: config.calls.table_max,
+        proxies: u8::try_from(config.kamailio.proxies.len()).unwrap_or(u8::MAX),
+    }
+}
+
+/// Takes the configuration anew, whole or not at all.
+fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
+    let (new, warnings) = match Config::load(path) {
+        Ok(read) => read,
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                tracing::error!(%mistake, "the configuration has a mistake");
+            }
+            tracing::error!(
+                "nothing was changed: mend the file (`hallporter check`) and reload again"
+            );
+            return;
+        }
+    };
+    for warning in &warnings {
+        tracing::warn!(%warning, "the configuration");
+    }
+    let old = house.config();
+    let fixed = [
+        ("node", old.node != new.node),
+        ("http.listen", old.http.listen != new.http.listen),
+        ("log", old.log != new.log),
+        ("kamailio.proxy", old.kamailio.proxies != new.kamailio.proxies),
+        ("calls.table_max", old.calls.table_max != new.calls.table_max),
+    ];
+    for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!(key, "takes effect only after a restart");
+    }
+    let (route, admin) = (&new.http.route_token, &new.http.admin_token);
+    tokens.replace(route.expose().as_bytes(), admin.expose().as_bytes());
+    house.desk().reload(settings(&new, house.boot, 0));
+    *house.config.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(new);
+    tracing::info!("the configuration was taken anew");
+}
+
+/// Closes the door and writes everything down.
+async fn close(
+    house: &Arc<House>,
+    stop: tokio::sync::oneshot::Sender<()>,
+    door: tokio::task::JoinHandle<std::io::Result<()>>,
+) -> anyhow::Result<()> {
+    let _ = stop.send(());
+    door.await.context("the HTTP door was broken off")??;
+    let closing = Arc::clone(house);
+    let left = tokio::task::spawn_blocking(move || closing.store.flush_and_stop())
+        .await
+        .context("writing down the last calls was broken off")?;
+    if left > 0 {
+        tracing::error!(
+            rows = left,
+            "some calls could not be written down: after the next start they are found at the proxies"
+        );
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
