@@ -133,7 +133,7 @@ impl Desk {
             Input::LookSeen { proxy, dialogs } => {
                 dialogs.iter().for_each(|dialog| self.look_seen(proxy, dialog, now));
             }
-            Input::LookEnd { proxy } => self.look_end(proxy),
+            Input::LookEnd { proxy } => self.look_end(proxy, now),
             Input::LookFailed { proxy } => {
                 self.figures.looks_failed += 1;
                 self.looks.fail(proxy);
@@ -151,7 +151,11 @@ impl Desk {
     /// When [`Input::Wakeup`] is wanted, milliseconds on the monotonic clock; 0: at once.
     #[must_use]
     pub fn wakeup(&self) -> Option<u64> {
-        if self.looks.sweeping() { Some(0) } else { self.table.next_expiry_ms() }
+        if self.looks.sweeping() {
+            return Some(0);
+        }
+        let sweep = (!self.table.is_empty()).then(|| self.looks.sweep_at_ms());
+        sweep.into_iter().chain(self.table.next_expiry_ms()).min()
     }
 
     /// Up to `max` rows to be written down; each is given once.
