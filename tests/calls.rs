@@ -45,7 +45,8 @@ fn check(text: &str, at_least: usize) {
 
 #[test]
 fn a_wrong_expectation_is_noticed() {
-    let right = "== one\naccount a calls=1\nroute c1 from a to +4930 => pass\nusage a => 1/1 in 0 out 1";
+    let right =
+        "== one\naccount a calls=1\nroute c1 from a to +4930 => pass\nusage a => 1/1 in 0 out 1";
     assert_eq!(play(right), Ok(1));
     let wrong = right.replace("1/1", "0/1");
     assert!(play(&wrong).is_err_and(|said| said.contains("line 4, one")));

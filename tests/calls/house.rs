@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hallporter::desk::{Desk, Input, Output, Settings, Ticket};
 use hallporter::domain::{
-    AccountKey, AccountName, CallEvent, CallState, EventKind, Method, Now, NodeId, ProxyId,
+    AccountKey, AccountName, CallEvent, CallState, EventKind, Method, NodeId, Now, ProxyId,
     RouteQuery, SeenDialog,
 };
 use hallporter::registry::Command;
@@ -71,8 +71,9 @@ impl House {
             self.desk = Some(self.shelf.open(self.settings.clone(), self.now()));
         }
         let said = self.obey(&words);
-        let happened: Vec<String> = self.happened.drain(..).filter_map(|o| output(&o)).collect();
-        let said = happened.into_iter().chain(said).collect::<Vec<_>>().join(", ");
+        let happened = std::mem::take(&mut self.happened);
+        let happened = happened.iter().filter_map(|happened| output(happened, self.desk()));
+        let said = happened.chain(said).collect::<Vec<_>>().join(", ");
         if said.is_empty() { "ok".to_owned() } else { said }
     }
 
@@ -270,7 +271,9 @@ impl House {
             dialog: told.map(dialog).or(known).unwrap_or((1, 77)),
             state: if head.ends_with('?') { CallState::Reserved } else { CallState::Up },
             started_s: 1_700_000_000,
-            account: account.filter(|name| !name.is_empty()).map(|n| AccountName::parse(n).unwrap()),
+            account: account
+                .filter(|name| !name.is_empty())
+                .map(|n| AccountName::parse(n).unwrap()),
             ruri: ruri.map(uri),
             from_uri: "sip:+15550000@example.com".into(),
         }

@@ -1,7 +1,7 @@
 //! The words of a line: plain ones and `key=value` ones.
 
-use hallporter::desk::{Ended, Output};
-use hallporter::domain::{EndCause, Outcome};
+use hallporter::desk::{Desk, Ended, Output};
+use hallporter::domain::{EndCause, Now, Outcome};
 
 use super::house::House;
 
@@ -14,7 +14,7 @@ pub(crate) struct Words<'a> {
 impl<'a> Words<'a> {
     pub(crate) fn new(line: &'a str) -> Self {
         let (keyed, plain): (Vec<&str>, Vec<&str>) =
-            line.split_whitespace().partition(|word| word.contains('='));
+            line.split_whitespace().partition(|word| is_keyed(word));
         let keyed = keyed.into_iter().filter_map(|word| word.split_once('=')).collect();
         Self { plain, keyed }
     }
@@ -47,6 +47,11 @@ impl<'a> Words<'a> {
     pub(crate) fn dialog(&self) -> Option<(u32, u32)> {
         self.get("h").map(dialog)
     }
+}
+
+fn is_keyed(word: &str) -> bool {
+    let key = word.split_once('=').map_or("", |(key, _)| key);
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 pub(crate) fn dialog(text: &str) -> (u32, u32) {
@@ -83,12 +88,14 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
 }
 
 /// What an output looks like in a case.
-pub(crate) fn output(output: &Output) -> Option<String> {
+pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
     match output {
         Output::Answer { decision, repeated, .. } => {
             let mut text = outcome(&decision.outcome);
             let refused = matches!(decision.outcome, Outcome::Refuse(_));
-            if decision.call.is_none() && !refused {
+            let counted =
+                decision.call.is_some_and(|call| desk.call(call, Now::default()).is_some());
+            if !counted && !refused {
                 text.push_str(" uncounted");
             }
             if *repeated {
