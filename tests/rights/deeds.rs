@@ -91,12 +91,11 @@ impl World {
         }
         let table = std::mem::take(&mut self.nodes[node].disk);
         table.iter().for_each(|call| rights.take(pool(call.pool)));
-        let process = Process { rights, welcomed: false, thawed: false, table, owed: Vec::new() };
+        let process = Process { rights, welcomed: false, table, owed: Vec::new() };
         self.nodes[node].process = Some(process);
         self.hello(node);
     }
 
-    /// The switch says which calls are up; only then is anything thawed.
     pub(crate) fn look_at_switch(&mut self, node: usize) {
         let Node { process: Some(process), switch, .. } = &mut self.nodes[node] else { return };
         if !process.welcomed {
@@ -115,7 +114,6 @@ impl World {
 
     pub(crate) fn thaw(&mut self, node: usize) {
         let Some(process) = &mut self.nodes[node].process else { return };
-        process.thawed = true;
         let _ = process.rights.thaw();
         (0..POOLS).for_each(|index| self.return_surplus(node, index));
     }

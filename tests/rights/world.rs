@@ -23,7 +23,6 @@ pub(crate) enum Planted {
     RelativeGrants,
     /// The ledger hears starts that are over.
     NoBootCheck,
-    /// After a start everything is thawed before the switch was asked.
     NoQuarantine,
     /// A start believes that it never returned anything.
     ForgottenReturns,
@@ -62,7 +61,6 @@ pub(crate) struct Node {
 pub(crate) struct Process {
     pub(crate) rights: Rights,
     pub(crate) welcomed: bool,
-    pub(crate) thawed: bool,
     pub(crate) table: BTreeSet<Call>,
     /// Returns that a planted fault has told and not subtracted yet.
     pub(crate) owed: Vec<usize>,
