@@ -6,7 +6,7 @@ use crate::admission::refusal;
 use crate::domain::{
     CallState, Cause, Decision, Method, Now, Outcome, RefusalCodes, RouteQuery, Seats, Side, Step,
 };
-use crate::sessions::{NewCall, Slot, Tombstone};
+use crate::sessions::{NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
 use super::{Desk, Leg, Output, Ticket};
@@ -59,8 +59,7 @@ impl Desk {
 
     /// A question about a call that is in the table already.
     fn decide_known(&mut self, slot: Slot, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
-        let Some(known) = self.table.get(slot).filter(|known| known.has_tag(&query.from_tag))
-        else {
+        let Some(known) = self.table.get(slot).filter(|known| is_same_call(known, query)) else {
             // Else anybody could carry any number of calls in the slot of one, by giving all of
             // them the same Call-ID.
             return (Arc::new(self.alone(query, Cause::CallIdReuse, now)), false);
@@ -172,4 +171,15 @@ impl Desk {
             steps: Vec::new(),
         }
     }
+}
+
+/// Whether a question is about a known call. Another From tag is another's; and so is a new
+/// dialog while the call is up, since what belongs to a call that was answered has a To tag and
+/// is not asked about. Before the answer a new dialog is its next attempt, or a leg of it.
+fn is_same_call(known: &Session, query: &RouteQuery) -> bool {
+    let other_dialog = match (known.dialog(), query.dialog) {
+        (Some(known), Some(asked)) => known != asked,
+        (None, _) | (_, None) => false,
+    };
+    known.has_tag(&query.from_tag) && !(other_dialog && known.state() == CallState::Up)
 }

@@ -193,9 +193,9 @@ impl Stage {
 
     /// Holds a new decision against what the model would say.
     fn answered(&mut self, decision: &Decision, tag: &str, ends: Ends, emergency: bool) {
-        let known = self.model.calls.get(&*decision.call_id).cloned();
+        let known = self.model.calls.get(&*decision.call_id);
         let foreign = known.as_ref().is_some_and(|known| known.tag != tag);
-        let held = known.map_or_else(BTreeSet::new, |known| known.seats);
+        let held = known.map_or_else(BTreeSet::new, |known| known.seats.clone());
         let grace = ends.to.is_some_and(|to| self.model.accounts[to].grace) && self.has(ends.to);
         let to = ends.to.filter(|_| self.has(ends.to));
         let from = ends.from.filter(|_| self.has(ends.from));
@@ -213,7 +213,7 @@ impl Stage {
                         !self.model.has_room(&added) && !grace
                     }
                     Cause::Disabled => self.model.is_disabled(from) || self.model.is_disabled(to),
-                    Cause::CallIdReuse => foreign,
+                    Cause::CallIdReuse => known.is_some(),
                     Cause::Settling => !self.desk.figures().settled,
                     Cause::Unknown => from.is_none(),
                     Cause::Cancelled | Cause::Loop => true,
