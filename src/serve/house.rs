@@ -28,8 +28,6 @@ pub(crate) struct House {
     pub(crate) registry_turn: tokio::sync::Mutex<()>,
     /// Rung when the desk may want to be woken earlier than it said.
     pub(crate) alarm: Notify,
-    /// Rung when somebody wants the proxies to be looked at now.
-    pub(crate) look: Notify,
     draining: AtomicBool,
     pub(crate) config: Mutex<Arc<Config>>,
     pub(crate) boot: u32,
@@ -61,7 +59,6 @@ impl House {
             proxies,
             registry_turn: tokio::sync::Mutex::new(()),
             alarm: Notify::new(),
-            look: Notify::new(),
             draining: AtomicBool::new(false),
             config: Mutex::new(config),
             boot,
