@@ -10,7 +10,7 @@
 //! asked about) are counted as *overdraft*; the next right that comes free becomes theirs first,
 //! so the excess only shrinks.
 
-use crate::domain::{Grant, Holding, NodeId, PoolId, PoolKind, SyncItem, UNLIMITED};
+use crate::domain::{AccountKey, Grant, Holding, NodeId, PoolId, PoolKind, SyncItem, UNLIMITED};
 
 /// Caps up to this are asked for whole (`Ledger` grants them whole).
 const SMALL_CAP_MAX: u32 = 10;
@@ -150,11 +150,21 @@ impl Rights {
     }
 
     /// The proxies were asked and the table holds what they know: nothing is frozen any more.
-    pub fn thaw(&mut self) {
-        for pool in self.accounts.iter_mut().flatten() {
-            pool.frozen = 0;
-            pool.cover_overdraft();
+    /// Returns the pools that thawed; each may have a [`Rights::surplus`] now.
+    #[must_use]
+    pub fn thaw(&mut self) -> Vec<PoolId> {
+        let mut thawed = Vec::new();
+        for (account, pools) in (0..).zip(&mut self.accounts) {
+            for (kind, pool) in
+                [PoolKind::Total, PoolKind::In, PoolKind::Out].into_iter().zip(pools)
+            {
+                if std::mem::take(&mut pool.frozen) > 0 {
+                    thawed.push(PoolId::new(AccountKey(account), kind));
+                }
+                pool.cover_overdraft();
+            }
         }
+        thawed
     }
 
     /// A cap was set. Takes effect on the next call.

@@ -118,12 +118,12 @@ impl Desk {
         }
     }
 
-    pub(super) fn look_end(&mut self, proxy: ProxyId) {
+    pub(super) fn look_end(&mut self, proxy: ProxyId, now: Now) {
         let settled = self.looks.settled();
         self.figures.looks += 1;
-        self.looks.end(proxy);
+        self.looks.end(proxy, now);
         if !settled && self.looks.settled() {
-            self.rights.thaw();
+            self.thaw();
         }
     }
 

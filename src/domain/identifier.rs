@@ -56,7 +56,7 @@ impl Identifier {
     /// [`Error::Identifier`] when it is neither.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bare = text.trim();
-        let bare = bare.strip_prefix("tel:").unwrap_or(bare);
+        let bare = strip_tel(bare).unwrap_or(bare);
         if bare.starts_with('+') && !bare.contains('@') {
             return Number::parse(bare).map(Self::Number);
         }
@@ -130,7 +130,7 @@ impl Numbering {
     /// its user part spells, and the address `user@host`. Both empty for what can't be read.
     #[must_use]
     pub fn candidates(&self, uri: &str) -> [Option<Identifier>; 2] {
-        let bare = uri.strip_prefix("tel:");
+        let bare = strip_tel(uri);
         let rest = bare.or_else(|| strip_scheme(uri)).unwrap_or(uri);
         let (user, host) = match bare {
             Some(number) => (number.split(';').next().unwrap_or_default(), ""),
@@ -174,13 +174,19 @@ impl Numbering {
         if lower.starts_with("urn:service:sos") {
             return "sos".to_owned();
         }
-        let user = match uri.strip_prefix("tel:") {
+        let user = match strip_tel(uri) {
             Some(number) => number.split(';').next().unwrap_or_default(),
             None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
         let user = without_separators(&unescape(user));
         user.strip_prefix('+').unwrap_or(&user).to_owned()
     }
+}
+
+/// What follows `tel:`, in whatever case (RFC 3986 §3.1).
+fn strip_tel(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    scheme.eq_ignore_ascii_case("tel").then_some(rest)
 }
 
 fn address(user: &str, host: &str) -> Arc<str> {
@@ -263,6 +269,7 @@ mod tests {
             ("sip:112@example.com", "112"),
             ("sip:+112;phone-context=+49@h;user=phone", "112"),
             ("tel:1-1-2", "112"),
+            ("TEL:112", "112"),
             ("sips:%31%312@h", "112"),
             ("urn:service:sos.police", "sos"),
             ("URN:SERVICE:SOS", "sos"),

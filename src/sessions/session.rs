@@ -54,12 +54,12 @@ pub(super) const STORED: u8 = 2;
 const EMERGENCY: u8 = 4;
 
 impl Session {
-    pub(super) fn from_row(row: &SessionRow, seats: Seats, deadline_ds: u32) -> Self {
+    pub(super) fn from_row(row: &SessionRow, deadline_ds: u32) -> Self {
         let key = |account: Option<AccountKey>| account.map_or(NONE, |account| account.0);
         let after = row.answered_ms.map(|answered| answered.saturating_sub(row.started_ms));
         Self {
             text: text(&row.call_id, &row.from, &row.to),
-            seats,
+            seats: row.seats.clone(),
             call: row.call,
             started_ms: row.started_ms,
             deadline_ds,
@@ -91,6 +91,7 @@ impl Session {
             to: to.to_owned(),
             caller: self.caller(),
             callee: self.callee(),
+            seats: self.seats.clone(),
             state: self.state(),
             emergency: self.flags & EMERGENCY != 0,
             started_ms: self.started_ms,

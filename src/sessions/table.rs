@@ -141,6 +141,7 @@ impl Table {
             to: new.to.to_owned(),
             caller: new.caller,
             callee: new.callee,
+            seats: new.seats,
             state: new.state,
             emergency: new.emergency,
             started_ms: new.started_ms,
@@ -150,18 +151,18 @@ impl Table {
             proxy: None,
         };
         let deadline_ds = tenths(now.mono_ms + new.expires_in_ms);
-        let slot = self.put(Session::from_row(&row, new.seats, deadline_ds));
+        let slot = self.put(Session::from_row(&row, deadline_ds));
         self.touch(slot);
         slot
     }
 
     /// Takes a row back in as the store had it. A Call-ID that is there already is not taken.
-    pub fn restore(&mut self, row: &SessionRow, seats: Seats, now: Now) -> Option<Slot> {
+    pub fn restore(&mut self, row: &SessionRow, now: Now) -> Option<Slot> {
         if self.find(&row.call_id).is_some() || self.is_full() {
             return None;
         }
         let left = u64::try_from(row.expires_ms.saturating_sub(now.wall_ms)).unwrap_or(0);
-        let slot = self.put(Session::from_row(row, seats, tenths(now.mono_ms + left)));
+        let slot = self.put(Session::from_row(row, tenths(now.mono_ms + left)));
         if let Some(session) = self.at_mut(slot.0) {
             session.flags |= STORED;
         }
@@ -204,6 +205,7 @@ impl Table {
     pub fn set_seats(&mut self, slot: Slot, seats: Seats) {
         if let Some(session) = self.at_mut(slot.0) {
             session.seats = seats;
+            self.touch(slot);
         }
     }
 

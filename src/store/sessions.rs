@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, Transaction, params};
 
-use crate::domain::{AccountKey, CallRef, CallState};
+use crate::domain::{AccountKey, CallRef, CallState, Seats};
 use crate::sessions::{RowChange, SessionRow};
 
 use super::HistoryEntry;
@@ -27,8 +27,9 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqli
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO session (call, call_id, tag_hash, caller_text, called_text,
-             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id,
+             seats)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             row.call.0.cast_signed(),
@@ -45,6 +46,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqli
             row.expires_ms,
             row.dialog.map(|(entry, _)| entry),
             row.dialog.map(|(_, id)| id),
+            row.seats.to_string(),
         ])
         .map(|_| ())
 }
@@ -56,7 +58,7 @@ pub(super) fn read(
 ) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare(
         "SELECT call, call_id, tag_hash, caller_text, called_text, caller, callee, state,
-         emergency, started_ms, answered_ms, expires_ms, h_entry, h_id FROM session ORDER BY call",
+         emergency, started_ms, answered_ms, expires_ms, h_entry, h_id, seats FROM session ORDER BY call",
     )?;
     let mut rows = statement.query([])?;
     let mut skipped = 0;
@@ -85,6 +87,7 @@ fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         to: row.get(4)?,
         caller: key(5)?,
         callee: key(6)?,
+        seats: Seats::parse(row.get_ref(14)?.as_str()?).ok_or(rusqlite::Error::InvalidQuery)?,
         state,
         emergency: row.get(8)?,
         started_ms: row.get(9)?,
