@@ -18,8 +18,8 @@ use std::sync::Arc;
 use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
-    AccountKey, CallRef, Decision, LedgerCommand, Now, PoolId, PoolKind, ProxyId, RouteQuery,
-    SipUri, Target,
+    AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, Now, PoolId, PoolKind, ProxyId,
+    RouteQuery, SipUri, Target,
 };
 use crate::registry::{Change, Registry};
 use crate::sessions::{Looks, Page, RowChange, SessionRow, Slot, Table, Tombstones};
@@ -76,11 +76,15 @@ impl Desk {
     pub fn new(settings: Settings) -> Self {
         let Settings { node, boot, seed, proxies, .. } = settings;
         let mut ledger = Ledger::default();
-        ledger.apply(&LedgerCommand::Hello { node, boot, nonce: seed });
+        let mut rights = Rights::new(node, boot, true);
+        let hello = LedgerCommand::Hello { node, boot, nonce: seed };
+        if let LedgerReply::HelloOk(held) = ledger.apply(&hello) {
+            rights.welcomed(&held);
+        }
         Self {
             registry: Registry::new(seed),
             ledger,
-            rights: Rights::new(node, boot, true),
+            rights,
             table: Table::new(seed, settings.calls_max),
             tombstones: Tombstones::new(seed),
             looks: Looks::new((0..proxies).map(ProxyId)),
