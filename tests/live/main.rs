@@ -13,4 +13,5 @@
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
 
 mod calls;
+mod cfg;
 mod lab;

@@ -54,6 +54,12 @@ impl Setup {
         self.define("WITH_AUTH")
     }
 
+    /// These defines and no others.
+    pub(crate) fn with_only(mut self, defines: &[&str]) -> Self {
+        self.defines = defines.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
     /// Where emergency calls and numbers of nobody go.
     pub(crate) fn gateway(self, at: SocketAddr) -> Self {
         self.set(&format!("HP_GATEWAY \"sip:{at}\""))

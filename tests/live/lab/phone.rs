@@ -58,7 +58,12 @@ struct Desk {
 
 impl Phone {
     pub(crate) fn new(ip: IpAddr, does: Does) -> Self {
-        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        Self::at(SocketAddr::new(ip, 0), does)
+    }
+
+    /// One at a place that was told to others already.
+    pub(crate) fn at(at: SocketAddr, does: Does) -> Self {
+        let socket = UdpSocket::bind(at).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
         let at = socket.local_addr().unwrap();
         let desk = Desk {
