@@ -1,5 +1,6 @@
 //! Calls and their history come back as they were.
 
+use crate::domain::SEATS_MAX;
 use proptest::prelude::*;
 
 use crate::sessions::RowChange;
@@ -10,8 +11,13 @@ fn any_row() -> impl Strategy<Value = SessionRow> {
     let key = || proptest::option::of(any::<u32>().prop_map(AccountKey));
     let who = (".{0,40}", ".{0,20}", ".{0,20}", any::<u32>(), key(), key());
     let when = (any::<i64>(), proptest::option::of(any::<i64>()), any::<i64>());
-    let rest =
-        (any::<u64>(), any::<bool>(), any::<bool>(), proptest::option::of(any::<(u32, u32)>()));
+    let seat =
+        (0..1u32 << 30, any::<bool>(), any::<bool>()).prop_map(|(account, incoming, outgoing)| {
+            Seat { account: AccountKey(account), incoming, outgoing }
+        });
+    let seats = proptest::collection::vec(seat, 0..=SEATS_MAX);
+    let dialog = proptest::option::of(any::<(u32, u32)>());
+    let rest = (any::<u64>(), any::<bool>(), any::<bool>(), dialog, seats);
     (who, when, rest).prop_map(|(who, when, rest)| SessionRow {
         call: CallRef(rest.0),
         call_id: who.0,
@@ -20,6 +26,7 @@ fn any_row() -> impl Strategy<Value = SessionRow> {
         to: who.2,
         caller: who.4,
         callee: who.5,
+        seats: Seats::new(&rest.4),
         state: if rest.1 { CallState::Up } else { CallState::Reserved },
         emergency: rest.2,
         started_ms: when.0,

@@ -7,7 +7,7 @@ mod writer;
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-use crate::domain::{AccountKey, CallState};
+use crate::domain::{AccountKey, CallState, Seat, Seats};
 
 use super::*;
 
@@ -74,6 +74,7 @@ fn row(number: u32) -> SessionRow {
         to: "alice@example.com".to_owned(),
         caller: None,
         callee: Some(AccountKey(number)),
+        seats: Seats::new(&[Seat { account: AccountKey(number), incoming: true, outgoing: false }]),
         state: CallState::Reserved,
         emergency: false,
         started_ms: NOW_MS,
