@@ -73,9 +73,9 @@ fn what_is_gone_stays_gone_and_nonsense_is_left_out() {
     assert_eq!(sessions_of(&store), [changed]);
     let sql =
         "INSERT INTO session SELECT 5, call_id, 'x', caller_text, called_text, caller, callee,
-        state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id FROM session;
+        state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id, seats FROM session;
         INSERT INTO session SELECT 6, call_id, tag_hash, caller_text, called_text, caller, callee,
-        'ringing', emergency, started_ms, answered_ms, expires_ms, h_entry, h_id FROM session
+        'ringing', emergency, started_ms, answered_ms, expires_ms, h_entry, h_id, seats FROM session
         WHERE call <> 5";
     dir.look("session.db").execute_batch(sql).unwrap();
     let mut rows = 0;
