@@ -36,7 +36,7 @@ impl Desk {
         held: Option<&Seats>,
         now: Now,
     ) -> Considered {
-        let mut steps = Vec::with_capacity(12);
+        let mut steps = Vec::with_capacity(20);
         if let Some(number) = self.emergency(&query.ruri) {
             steps.push(Step::Emergency { number: number.into() });
             let caller = self.caller(query).ok().flatten();
@@ -106,21 +106,19 @@ impl Desk {
         if !self.settings.trust_from {
             return Ok(None);
         }
-        let candidates = self.settings.numbering.candidates(&query.from_uri);
-        Ok(candidates.iter().flatten().find_map(|identifier| self.registry.owner(identifier)))
+        Ok(self.callee(&query.from_uri).1)
     }
 
     /// What is dialled and the account it leads to.
     pub(super) fn callee(&self, ruri: &str) -> (Option<Identifier>, Option<AccountKey>) {
-        let candidates = self.settings.numbering.candidates(ruri);
-        let mut first = None;
-        for identifier in candidates.into_iter().flatten() {
-            if let Some(owner) = self.registry.owner(&identifier) {
-                return (Some(identifier), Some(owner));
-            }
-            first.get_or_insert(identifier);
+        let number = self.settings.numbering.number_in(ruri).map(Identifier::Number);
+        let owner = number.as_ref().and_then(|number| self.registry.owner(number));
+        if owner.is_some() {
+            return (number, owner);
         }
-        (first, None)
+        let address = Numbering::address_in(ruri);
+        let owner = address.as_ref().and_then(|address| self.registry.owner(address));
+        if owner.is_some() { (address, owner) } else { (number.or(address), None) }
     }
 
     /// Reasons that no cap has to be asked for.
@@ -235,11 +233,16 @@ impl Desk {
                 self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
             }
             Target::Uri(uri) => {
-                let candidates = self.settings.numbering.candidates(uri.as_str());
-                candidates
-                    .iter()
-                    .flatten()
-                    .any(|found| self.registry.owner(found).is_some_and(passed))
+                let number = self.settings.numbering.number_in(uri.as_str());
+                let number =
+                    number.and_then(|found| self.registry.owner(&Identifier::Number(found)));
+                // Nearly all devices stand at addresses where nobody has an identifier.
+                let address = || {
+                    let ours = self.registry.has_host(uri.user_and_host().1);
+                    let address = ours.then(|| Numbering::address_in(uri.as_str())).flatten();
+                    address.and_then(|address| self.registry.owner(&address))
+                };
+                number.is_some_and(passed) || address().is_some_and(passed)
             }
             // The registrar's own address; the proxy resolves it to where the device is.
             Target::Aor(_) => false,

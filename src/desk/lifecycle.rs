@@ -205,10 +205,7 @@ impl Desk {
     ) -> Option<AccountKey> {
         match account {
             Some(name) => self.registry.find(name.as_str()),
-            None if self.settings.trust_from => {
-                let candidates = self.settings.numbering.candidates(from_uri?);
-                candidates.iter().flatten().find_map(|found| self.registry.owner(found))
-            }
+            None if self.settings.trust_from => self.callee(from_uri?).1,
             None => None,
         }
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::admission::refusal;
 use crate::domain::{
-    CallState, Cause, Decision, Method, Now, Outcome, RefusalCodes, RouteQuery, Seats, Side, Step,
+    CallState, Cause, Decision, Method, Now, Numbering, Outcome, RefusalCodes, RouteQuery, Seats,
+    Side, Step,
 };
 use crate::sessions::{NewCall, Session, Slot, Tombstone};
 
@@ -148,11 +149,10 @@ impl Desk {
 
     /// How a URI is shown in a list: as the identifier that it spells.
     pub(super) fn shown(&self, uri: &str) -> String {
-        let [number, address] = self.settings.numbering.candidates(uri);
-        match number.or(address) {
-            Some(identifier) => identifier.to_string(),
-            None => uri.to_owned(),
+        if let Some(number) = self.settings.numbering.number_in(uri) {
+            return number.to_string();
         }
+        Numbering::address_in(uri).map_or_else(|| uri.to_owned(), |address| address.to_string())
     }
 
     /// A refusal for which nobody's account is asked. An emergency call is let through even so,

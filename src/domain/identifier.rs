@@ -1,5 +1,6 @@
 //! Identifiers: what is dialled, in one form each.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -130,17 +131,28 @@ impl Numbering {
     /// its user part spells, and the address `user@host`. Both empty for what can't be read.
     #[must_use]
     pub fn candidates(&self, uri: &str) -> [Option<Identifier>; 2] {
-        let bare = strip_tel(uri);
-        let rest = bare.or_else(|| strip_scheme(uri)).unwrap_or(uri);
-        let (user, host) = match bare {
-            Some(number) => (number.split(';').next().unwrap_or_default(), ""),
-            None => parts(rest),
+        [self.number_in(uri).map(Identifier::Number), Self::address_in(uri)]
+    }
+
+    /// The number that a URI's user part spells. Costs no allocation for a plain one.
+    #[must_use]
+    pub fn number_in(&self, uri: &str) -> Option<Number> {
+        let user = match strip_tel(uri) {
+            Some(number) => number.split(';').next().unwrap_or_default(),
+            None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
-        let user = unescape(user);
-        let number = self.number(&user).map(Identifier::Number);
-        let address = (!user.is_empty() && !host.is_empty())
-            .then(|| Identifier::Address(address(&user, host)));
-        [number, address]
+        self.number(&unescape(user))
+    }
+
+    /// The address `user@host` in a URI.
+    #[must_use]
+    pub fn address_in(uri: &str) -> Option<Identifier> {
+        if strip_tel(uri).is_some() {
+            return None;
+        }
+        let (user, host) = parts(strip_scheme(uri).unwrap_or(uri));
+        let whole = !user.is_empty() && !host.is_empty();
+        whole.then(|| Identifier::Address(address(&unescape(user), host)))
     }
 
     fn number(&self, user: &str) -> Option<Number> {
@@ -169,17 +181,25 @@ impl Numbering {
     /// The bare digits that a URI dials, for comparing with emergency numbers: `112`, `911`.
     /// A service URN (RFC 5031) gives `sos`. Needs no look-up and no configuration.
     #[must_use]
-    pub fn dialled(uri: &str) -> String {
-        let lower = uri.get(..15).unwrap_or(uri).to_ascii_lowercase();
-        if lower.starts_with("urn:service:sos") {
-            return "sos".to_owned();
+    pub fn dialled(uri: &str) -> Cow<'_, str> {
+        const SERVICE: &str = "urn:service:sos";
+        if uri.get(..SERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SERVICE)) {
+            return Cow::Borrowed("sos");
         }
         let user = match strip_tel(uri) {
             Some(number) => number.split(';').next().unwrap_or_default(),
             None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
-        let user = without_separators(&unescape(user));
-        user.strip_prefix('+').unwrap_or(&user).to_owned()
+        let digits = |user: &str| {
+            let plain = without_separators(user);
+            plain.strip_prefix('+').unwrap_or(&plain).to_owned()
+        };
+        match unescape(user) {
+            Cow::Borrowed(user) if !user.contains(SEPARATORS) => {
+                Cow::Borrowed(user.strip_prefix('+').unwrap_or(user))
+            }
+            user @ (Cow::Borrowed(_) | Cow::Owned(_)) => Cow::Owned(digits(&user)),
+        }
     }
 }
 
@@ -197,15 +217,22 @@ fn address(user: &str, host: &str) -> Arc<str> {
     text.into()
 }
 
-fn without_separators(text: &str) -> String {
-    text.chars().filter(|character| !" -.()/".contains(*character)).collect()
+/// What people put between digits (RFC 3966 §5.1.1).
+const SEPARATORS: [char; 6] = [' ', '-', '.', '(', ')', '/'];
+
+fn without_separators(text: &str) -> Cow<'_, str> {
+    if text.contains(SEPARATORS) {
+        text.chars().filter(|character| !SEPARATORS.contains(character)).collect()
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Undoes `%XX` where it stands for a printable character (RFC 3261 §19.1.4: escaped and plain
 /// characters are equal).
-fn unescape(user: &str) -> String {
+fn unescape(user: &str) -> Cow<'_, str> {
     if !user.contains('%') {
-        return user.to_owned();
+        return Cow::Borrowed(user);
     }
     let mut plain = String::with_capacity(user.len());
     let mut rest = user;
@@ -221,7 +248,7 @@ fn unescape(user: &str) -> String {
         }
     }
     plain.push_str(rest);
-    plain
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]

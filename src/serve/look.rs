@@ -16,9 +16,7 @@ const PORTION: usize = 500;
 pub(crate) async fn run(house: Arc<House>, index: usize) {
     let Some(proxy) = house.proxies.get(index) else { return };
     loop {
-        let every = house.config().kamailio.look_every;
-        // Somebody who waits for a look may ring earlier.
-        let _ = tokio::time::timeout(every, house.look.notified()).await;
+        tokio::time::sleep(house.config().kamailio.look_every).await;
         look(&house, proxy).await;
     }
 }

@@ -51,6 +51,17 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqli
         .map(|_| ())
 }
 
+/// The greatest boot number in any call's number that was written down; 0 if there is none.
+pub(super) fn last_boot(connection: &Connection) -> rusqlite::Result<u64> {
+    let call: i64 = connection.query_row(
+        "SELECT max(coalesce((SELECT max(call) FROM session), 0),
+                    coalesce((SELECT max(call) FROM history), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(call.cast_unsigned() >> 32)
+}
+
 /// Reads all calls in the order of their numbers; says how many rows made no sense.
 pub(super) fn read(
     connection: &Connection,

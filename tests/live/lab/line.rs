@@ -1,0 +1,412 @@
+//! A caller's line: many calls at once over one UDP socket.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::kamailio::PASSWORD;
+use super::sip::{Message, bytes, target, uri_of};
+use super::{DOMAIN, digest, seconds, unique};
+
+/// How long a request waits for a first reply until it is sent again.
+const REPEAT: Duration = Duration::from_millis(500);
+
+/// What is dialled, by whom, how.
+#[derive(Clone)]
+pub(crate) struct Dial {
+    /// A user of the domain, or a whole URI.
+    pub(crate) to: String,
+    /// The From without its tag.
+    pub(crate) from: String,
+    /// Who it can prove to be.
+    pub(crate) account: Option<String>,
+    /// Further header lines, each with its CR LF.
+    pub(crate) extra: String,
+    pub(crate) call_id: String,
+    pub(crate) tag: String,
+}
+
+impl Dial {
+    /// A stranger's call.
+    pub(crate) fn to(to: &str) -> Self {
+        Self {
+            to: target(to),
+            from: "<sip:stranger@elsewhere.test>".to_owned(),
+            account: None,
+            extra: String::new(),
+            call_id: unique("call"),
+            tag: unique("tag"),
+        }
+    }
+
+    /// The call of somebody who proves an account, or says to be its user.
+    pub(crate) fn by(mut self, account: &str) -> Self {
+        self.account = Some(account.to_owned());
+        self.from = format!("<sip:{account}@{DOMAIN}>");
+        self
+    }
+
+    /// Only says to be that one.
+    pub(crate) fn from(mut self, from: &str) -> Self {
+        from.clone_into(&mut self.from);
+        self
+    }
+
+    pub(crate) fn extra(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.extra);
+        self
+    }
+
+    pub(crate) fn call_id(mut self, call_id: &str) -> Self {
+        call_id.clone_into(&mut self.call_id);
+        self
+    }
+
+    pub(crate) fn tag(mut self, tag: &str) -> Self {
+        tag.clone_into(&mut self.tag);
+        self
+    }
+}
+
+/// A line towards one proxy.
+pub(crate) struct Line {
+    shared: Arc<Shared>,
+    ear: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    socket: UdpSocket,
+    proxy: SocketAddr,
+    calls: Mutex<Book>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Book {
+    calls: BTreeMap<String, Leg>,
+    over: bool,
+}
+
+/// One call of a line.
+struct Leg {
+    dial: Dial,
+    cseq: u32,
+    branch: String,
+    credentials: String,
+    sent: Instant,
+    began: Instant,
+    heard: Vec<(Instant, Message)>,
+    asked: Vec<Message>,
+    settled: Option<(Instant, Message)>,
+    /// The request within the dialog that waits for a reply.
+    pending: Option<(String, Instant)>,
+}
+
+/// A handle to one call.
+#[derive(Clone)]
+pub(crate) struct Call {
+    shared: Arc<Shared>,
+    pub(crate) id: String,
+}
+
+impl Line {
+    pub(crate) fn new(ip: IpAddr, proxy: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let calls = Mutex::new(Book::default());
+        let shared = Arc::new(Shared { socket, proxy, calls, news: Condvar::new() });
+        let hearing = Arc::clone(&shared);
+        Self { shared, ear: Some(std::thread::spawn(move || hearing.listen())) }
+    }
+
+    pub(crate) fn dial(&self, dial: Dial) -> Call {
+        let id = dial.call_id.clone();
+        let now = Instant::now();
+        let leg = Leg {
+            dial,
+            cseq: 1,
+            branch: unique("z9hG4bK"),
+            credentials: String::new(),
+            sent: now,
+            began: now,
+            heard: Vec::new(),
+            asked: Vec::new(),
+            settled: None,
+            pending: None,
+        };
+        let request = leg.invite(&self.shared.me());
+        self.shared.book().calls.insert(id.clone(), leg);
+        self.shared.send(&request);
+        Call { shared: Arc::clone(&self.shared), id }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn blurt(&self, text: &str) {
+        self.shared.send(text);
+    }
+
+    pub(crate) fn me(&self) -> String {
+        self.shared.me()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.shared.book().over = true;
+        if let Some(ear) = self.ear.take() {
+            let _ = ear.join();
+        }
+    }
+}
+
+impl Shared {
+    fn me(&self) -> String {
+        self.socket.local_addr().unwrap().to_string()
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn send(&self, text: &str) {
+        self.socket.send_to(&bytes(text), self.proxy).unwrap();
+    }
+
+    fn listen(&self) {
+        let mut packet = vec![0; 65_536];
+        loop {
+            let read = self.socket.recv_from(&mut packet);
+            let mut book = self.book();
+            if book.over {
+                return;
+            }
+            if let Ok((count, from)) = read {
+                let message = Message::read(&packet[..count]);
+                if let Some(leg) = book.calls.get_mut(message.call_id()) {
+                    let answer = leg.hear(message, &self.me());
+                    if let Some(answer) = answer {
+                        let _ = self.socket.send_to(&bytes(&answer), from);
+                    }
+                }
+                self.news.notify_all();
+            }
+            self.repeat(&mut book);
+        }
+    }
+
+    fn repeat(&self, book: &mut Book) {
+        let me = self.me();
+        for leg in book.calls.values_mut() {
+            if leg.heard.is_empty() && leg.settled.is_none() && leg.sent.elapsed() > REPEAT {
+                leg.sent = Instant::now();
+                self.send(&leg.invite(&me));
+            }
+            if let Some((request, sent)) = &mut leg.pending
+                && sent.elapsed() > REPEAT
+            {
+                *sent = Instant::now();
+                self.send(request);
+            }
+        }
+    }
+}
+
+impl Leg {
+    fn top(&self, method: &str, cseq: u32, ruri: &str, me: &str, branch: &str, to: &str) -> String {
+        let Dial { from, tag, call_id, .. } = &self.dial;
+        format!(
+            "{method} {ruri} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch={branch}\r\n\
+             Max-Forwards: 70\r\nFrom: {from};tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq} {method}\r\n"
+        )
+    }
+
+    fn to(&self) -> String {
+        format!("<{}>", self.dial.to)
+    }
+
+    fn invite(&self, me: &str) -> String {
+        self.top("INVITE", self.cseq, &self.dial.to, me, &self.branch, &self.to())
+            + &format!("Contact: <sip:caller@{me}>\r\n")
+            + &self.credentials
+            + &self.dial.extra
+            + "Content-Length: 0\r\n\r\n"
+    }
+
+    /// A request within the dialog; `None` while there is none.
+    fn within(&self, method: &str, cseq: u32, me: &str) -> Option<String> {
+        let (_, answer) = self.settled.as_ref()?;
+        let ruri = answer.contact().unwrap_or(&self.dial.to);
+        let to = answer.header("To").unwrap_or_default();
+        let mut text = self.top(method, cseq, ruri, me, &unique("z9hG4bK"), to);
+        for route in answer.headers("Record-Route").iter().rev() {
+            text += &format!("Route: {route}\r\n");
+        }
+        Some(text + &format!("Contact: <sip:caller@{me}>\r\nContent-Length: 0\r\n\r\n"))
+    }
+
+    /// Takes in a message; gives what is to be sent for it.
+    fn hear(&mut self, message: Message, me: &str) -> Option<String> {
+        let Some(code) = message.code() else {
+            let ok = message.reply("200 OK", "", "");
+            self.asked.push(message);
+            return Some(ok);
+        };
+        self.heard.push((Instant::now(), message.clone()));
+        if message.about() != "INVITE" {
+            self.pending = None;
+            return None;
+        }
+        if code < 200 {
+            return None;
+        }
+        if code < 300 {
+            let cseq = message.header("CSeq").and_then(|c| c.split(' ').next()?.parse().ok());
+            if self.settled.is_none() {
+                self.settled = Some((Instant::now(), message));
+            } else {
+                self.pending = None;
+            }
+            return self.within("ACK", cseq.unwrap_or(self.cseq), me);
+        }
+        let to = message.header("To").unwrap_or_default();
+        let ack = self.top("ACK", self.cseq, &self.dial.to, me, &self.branch, to)
+            + "Content-Length: 0\r\n\r\n";
+        if code == 407 && self.credentials.is_empty() && self.prove(&message) {
+            let text = format!("{ack}\0{}", self.invite(me));
+            // Two packets; the second goes by the way of repetition, at once.
+            let (ack, _) = text.split_once('\0').unwrap();
+            self.sent = Instant::now() - REPEAT * 2;
+            self.heard.clear();
+            return Some(ack.to_owned());
+        }
+        if self.settled.is_none() {
+            self.settled = Some((Instant::now(), message));
+        }
+        Some(ack)
+    }
+
+    /// Makes credentials for a challenge, if it has any.
+    fn prove(&mut self, challenge: &Message) -> bool {
+        let Some(account) = self.dial.account.clone() else { return false };
+        let name = "Proxy-Authenticate";
+        let realm = challenge.quoted(name, "realm").unwrap();
+        let nonce = challenge.quoted(name, "nonce").unwrap();
+        let uri = &self.dial.to;
+        let response = digest::answer(&account, &realm, PASSWORD, &nonce, &format!("INVITE:{uri}"));
+        self.credentials = format!(
+            "Proxy-Authorization: Digest username=\"{account}\",realm=\"{realm}\",\
+             nonce=\"{nonce}\",uri=\"{uri}\",response=\"{response}\",algorithm=MD5\r\n"
+        );
+        self.cseq += 1;
+        self.branch = unique("z9hG4bK");
+        true
+    }
+}
+
+impl Call {
+    /// Waits until the call is as it should be, and takes something of it.
+    fn once<T>(&self, within: Duration, look: impl Fn(&Leg) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + within;
+        let mut book = self.shared.book();
+        loop {
+            if let Some(found) = look(&book.calls[&self.id]) {
+                return Some(found);
+            }
+            let left = end.checked_duration_since(Instant::now())?;
+            book = self.shared.news.wait_timeout(book, left).unwrap().0;
+        }
+    }
+
+    /// The final reply.
+    pub(crate) fn settled(&self, within: Duration) -> Option<Message> {
+        self.once(within, |leg| leg.settled.as_ref().map(|(_, message)| message.clone()))
+    }
+
+    /// The code of the final reply; 0 if there is none in time.
+    pub(crate) fn code(&self, within: Duration) -> u16 {
+        self.settled(within).and_then(|message| message.code()).unwrap_or_default()
+    }
+
+    /// The final reply, which must have this code.
+    #[track_caller]
+    pub(crate) fn ends_with(&self, code: u16) -> Message {
+        let Some(reply) = self.settled(seconds(10.0)) else { panic!("no final reply") };
+        assert_eq!(reply.code(), Some(code), "{}", reply.text);
+        reply
+    }
+
+    /// How long the final reply took.
+    pub(crate) fn took(&self) -> Duration {
+        let book = self.shared.book();
+        let leg = &book.calls[&self.id];
+        leg.settled.as_ref().expect("no final reply yet").0 - leg.began
+    }
+
+    /// When it was dialled.
+    pub(crate) fn began(&self) -> Instant {
+        self.shared.book().calls[&self.id].began
+    }
+
+    /// Waits until it rings somewhere.
+    #[track_caller]
+    pub(crate) fn rings(&self) {
+        let rung = |leg: &Leg| leg.heard.iter().find(|(_, m)| m.code() == Some(180)).map(|_| ());
+        assert!(self.once(seconds(5.0), rung).is_some(), "it does not ring");
+    }
+
+    pub(crate) fn cancel(&self) {
+        let me = self.shared.me();
+        let mut book = self.shared.book();
+        let leg = book.calls.get_mut(&self.id).unwrap();
+        let to = leg.to();
+        let text = leg.top("CANCEL", leg.cseq, &leg.dial.to, &me, &leg.branch, &to)
+            + "Content-Length: 0\r\n\r\n";
+        leg.pending = Some((text.clone(), Instant::now()));
+        self.shared.send(&text);
+    }
+
+    /// Asks something within the dialog, and waits for the code of the reply.
+    fn ask(&self, method: &str) -> u16 {
+        let cseq = {
+            let me = self.shared.me();
+            let mut book = self.shared.book();
+            let leg = book.calls.get_mut(&self.id).unwrap();
+            leg.cseq += 1;
+            let text = leg.within(method, leg.cseq, &me).expect("the call is not up");
+            leg.pending = Some((text.clone(), Instant::now()));
+            self.shared.send(&text);
+            format!("{} {method}", leg.cseq)
+        };
+        let replied = |leg: &Leg| {
+            let of = leg.heard.iter().filter(|(_, m)| m.header("CSeq") == Some(&cseq));
+            of.filter_map(|(_, message)| message.code()).find(|code| *code >= 200)
+        };
+        self.once(seconds(5.0), replied).unwrap_or_default()
+    }
+
+    /// Hangs up.
+    #[track_caller]
+    pub(crate) fn bye(&self) {
+        assert_eq!(self.ask("BYE"), 200, "BYE of {}", self.id);
+    }
+
+    /// A re-INVITE, as for hold.
+    pub(crate) fn hold(&self) -> u16 {
+        self.ask("INVITE")
+    }
+
+    /// Whether the other end, or the proxy, has hung up.
+    pub(crate) fn hung_up(&self, within: Duration) -> bool {
+        let bye = |leg: &Leg| leg.asked.iter().find(|m| m.method() == "BYE").map(|_| ());
+        self.once(within, bye).is_some()
+    }
+
+    /// The tag that the other end gave.
+    pub(crate) fn contact(&self) -> Option<String> {
+        let message = self.settled(Duration::ZERO)?;
+        message.header("Contact").and_then(uri_of).map(str::to_owned)
+    }
+}

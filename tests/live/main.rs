@@ -1,0 +1,17 @@
+//! Calls through a real Kamailio, with a real daemon beside it: what the whole does, seen from
+//! the phones' side.
+//!
+//! Every test has a loopback address and a directory of its own (`lab`). The directory stays
+//! behind: the logs of daemon, Kamailio and SIPp are in it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed, and says what it sees"
+)]
+#![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
+
+mod calls;
+mod cfg;
+mod lab;
