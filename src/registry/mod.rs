@@ -237,10 +237,10 @@ impl Registry {
             Change::Device(key, device) => self.set_device(key, device),
             Change::DeviceGone(key, name) => {
                 let Some(entry) = self.entry_mut(key) else { return };
-                let before = entry.devices.len();
-                entry.devices.retain(|device| device.name != name);
-                let gone = before - entry.devices.len();
-                self.devices -= gone;
+                if let Some(place) = entry.devices.iter().rposition(|kept| kept.name == name) {
+                    entry.devices.remove(place);
+                    self.devices -= 1;
+                }
             }
         }
     }
@@ -304,8 +304,9 @@ impl Registry {
         self.forget_identifier(identifier);
         if let Some(owner) = self.by_identifier.remove(identifier)
             && let Some(entry) = self.entry_mut(owner)
+            && let Some(place) = entry.identifiers.iter().rposition(|kept| kept == identifier)
         {
-            entry.identifiers.retain(|kept| kept != identifier);
+            entry.identifiers.remove(place);
         }
     }
 
