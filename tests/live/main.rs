@@ -13,5 +13,8 @@
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
 
 mod calls;
+mod caps;
 mod cfg;
+mod emergency;
+mod stages;
 mod lab;

@@ -13,7 +13,7 @@ use super::web::rpc;
 use super::{DOMAIN, Daemon, Lab, eventually, program, seconds};
 
 /// The password of every account in tests.
-pub(crate) const PASSWORD: &str = "a long secret";
+pub(crate) const PASSWORD: &str = "secret";
 
 /// How Kamailio is to run.
 #[derive(Clone, Default)]

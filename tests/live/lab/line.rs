@@ -350,6 +350,13 @@ impl Call {
         self.shared.book().calls[&self.id].began
     }
 
+    /// Waits until the proxy has taken it.
+    #[track_caller]
+    pub(crate) fn is_tried(&self) {
+        let heard = |leg: &Leg| leg.heard.first().map(|_| ());
+        assert!(self.once(seconds(1.0), heard).is_some(), "the proxy says nothing");
+    }
+
     /// Waits until it rings somewhere.
     #[track_caller]
     pub(crate) fn rings(&self) {

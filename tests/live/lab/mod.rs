@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) use daemon::Daemon;
-pub(crate) use kamailio::Kamailio;
+
 pub(crate) use line::{Call, Line};
 pub(crate) use phone::{Does, Phone};
 
