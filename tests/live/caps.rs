@@ -2,10 +2,11 @@
 
 use crate::lab::kamailio::{Kamailio, Setup};
 use crate::lab::line::Dial;
-use crate::lab::{Daemon, Does, Lab, Line, Phone, installed, seconds};
+use crate::lab::{Daemon, Does, Lab, Line, Phone, becomes, installed, seconds};
 
 /// Somewhere to call from and to: everybody proves who he is; the gateway answers.
 struct Town {
+    lab: Lab,
     daemon: Daemon,
     kamailio: Kamailio,
     phone: Phone,
@@ -21,7 +22,7 @@ fn town(name: &str) -> Town {
     let setup = Setup::asking(&daemon).with_auth(&people).gateway(gateway.at);
     let kamailio = setup.start(&lab);
     let (phone, line) = (lab.phone(Does::Answer), lab.line());
-    Town { daemon, kamailio, phone, gateway, line }
+    Town { lab, daemon, kamailio, phone, gateway, line }
 }
 
 impl Town {
@@ -146,10 +147,8 @@ fn in_and_out_have_caps_and_refusals_have_codes_of_their_own() {
     }
     let town = town("in-and-out");
     town.customer("dave", "--max-in 1 --max-out 1 --code-in 480 --code-out 488", "+49304");
-    let (into, out) = (
-        town.line.dial(Dial::to("+49304")),
-        town.line.dial(Dial::to("+15550100").by("dave")),
-    );
+    let (into, out) =
+        (town.line.dial(Dial::to("+49304")), town.line.dial(Dial::to("+15550100").by("dave")));
     into.ends_with(200);
     out.ends_with(200);
     town.line.dial(Dial::to("+49304")).ends_with(480);
@@ -180,21 +179,34 @@ fn a_stranger_who_claims_to_be_a_customer_counts_for_nobody() {
     daemon.cli("account add alice --max-calls 1");
     daemon.cli("number add alice@hp.test --account alice");
     let line = lab.line();
-    let calls: Vec<_> = (0..3)
-        .map(|_| line.dial(Dial::to("+15550100").from("<sip:alice@hp.test>")))
-        .collect();
+    let calls: Vec<_> =
+        (0..3).map(|_| line.dial(Dial::to("+15550100").from("<sip:alice@hp.test>"))).collect();
     for call in &calls {
         call.ends_with(200);
     }
     assert_eq!(daemon.live("alice"), 0);
-    // But one Call-ID is one call: nobody carries two in the slot of one.
-    daemon.cli("device add alice desk --number +49891");
-    daemon.cli("account set alice --max-calls none");
-    let first = Dial::to("alice").call_id("the-same");
-    let other = lab.line();
-    drop((line.dial(first.clone()), other.dial(first.tag("another"))));
-    daemon.cli("device set alice desk --disabled");
     for call in calls {
         call.bye();
     }
+}
+
+/// Else any number of calls could be carried in the slot of one.
+#[test]
+fn a_call_id_that_is_in_use_carries_no_second_call() {
+    if !installed() {
+        return;
+    }
+    let town = town("call-id");
+    town.customer("alice", "--max-calls 2", "+49301");
+    let first = town.line.dial(Dial::to("+49301"));
+    first.ends_with(200);
+    let other = Line::new(town.lab.ip, town.lab.sip());
+    let again = other.dial(Dial::to("+49301").call_id(&first.id));
+    again.ends_with(482);
+    assert_eq!(town.phone.got("INVITE", &first.id).len(), 1);
+    // The end of the second, which has the same Call-ID, is not the end of the first.
+    becomes(&1, seconds(3.0), || town.daemon.figure("hallporter_events_strange_total"));
+    assert_eq!(town.daemon.live("alice"), 1, "the first goes on");
+    first.bye();
+    town.daemon.carries("alice", 0);
 }

@@ -16,5 +16,6 @@ mod calls;
 mod caps;
 mod cfg;
 mod emergency;
-mod stages;
 mod lab;
+mod outage;
+mod stages;

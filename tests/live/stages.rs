@@ -24,7 +24,8 @@ fn house(name: &str) -> House {
     daemon.cli("number add +49301 --account alice");
     for (device, stage, ring) in [("a", 1, 1), ("b", 1, 1), ("c", 2, 20), ("d", 2, 20)] {
         let uri = phone.uri(device);
-        daemon.cli(&format!("device add alice {device} --uri {uri} --stage {stage} --ring {ring}s"));
+        daemon
+            .cli(&format!("device add alice {device} --uri {uri} --stage {stage} --ring {ring}s"));
     }
     House { lab, daemon, kamailio, phone, line }
 }

@@ -147,8 +147,25 @@ impl Line {
         self.shared.send(text);
     }
 
-    pub(crate) fn me(&self) -> String {
-        self.shared.me()
+    /// Registers a user at a contact, for ten minutes.
+    #[track_caller]
+    pub(crate) fn register(&self, user: &str, contact: &str) {
+        let (socket, me) = (&self.shared.socket, self.shared.me());
+        let own = UdpSocket::bind((socket.local_addr().unwrap().ip(), 0)).unwrap();
+        own.set_read_timeout(Some(seconds(3.0))).unwrap();
+        let via = own.local_addr().unwrap();
+        let text = format!(
+            "REGISTER sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch={}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{user}@{DOMAIN}>;tag=r\r\nTo: <sip:{user}@{DOMAIN}>\r\n\
+             Call-ID: {}\r\nCSeq: 1 REGISTER\r\nContact: <{contact}>\r\nExpires: 600\r\n\
+             Content-Length: 0\r\n\r\n",
+            unique("z9hG4bK"),
+            unique(&me)
+        );
+        own.send_to(&bytes(&text), self.shared.proxy).unwrap();
+        let mut packet = [0; 4096];
+        let count = own.recv(&mut packet).expect("no answer to REGISTER");
+        assert_eq!(Message::read(&packet[..count]).code(), Some(200));
     }
 }
 
