@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
 
+mod bursts;
 mod calls;
 mod caps;
 mod cfg;
@@ -19,3 +20,4 @@ mod emergency;
 mod lab;
 mod outage;
 mod stages;
+mod truth;
