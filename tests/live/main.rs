@@ -16,6 +16,7 @@ mod bursts;
 mod calls;
 mod caps;
 mod cfg;
+mod crashes;
 mod emergency;
 mod lab;
 mod outage;
