@@ -18,6 +18,7 @@ mod caps;
 mod cfg;
 mod crashes;
 mod emergency;
+mod hostile;
 mod lab;
 mod outage;
 mod stages;
