@@ -1,9 +1,8 @@
 //! Caps under fire: hundreds of calls in the same instant, and exactly as many as fit.
 
 use crate::lab::kamailio::Setup;
-use crate::lab::line::Dial;
 use crate::lab::{
-    Call, Daemon, Dice, Does, Lab, Line, eventually, installed, seconds, whole_machine,
+    Call, Daemon, Dial, Dice, Does, Lab, Line, eventually, installed, seconds, whole_machine,
 };
 
 const BURSTS: usize = 200;

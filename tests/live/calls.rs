@@ -1,8 +1,7 @@
 //! The main road: a call rings the phones of its order, is answered, and ends.
 
 use crate::lab::kamailio::Setup;
-use crate::lab::line::Dial;
-use crate::lab::{Daemon, Does, Lab, becomes, eventually, installed, seconds, sipp};
+use crate::lab::{Daemon, Dial, Does, Lab, becomes, eventually, installed, seconds, sipp};
 
 #[test]
 fn a_call_rings_two_phones_at_once_and_then_a_third_that_answers() {

@@ -1,8 +1,7 @@
 //! What counts as a call, and what a caller hears when there is no room.
 
 use crate::lab::kamailio::{Kamailio, Setup};
-use crate::lab::line::Dial;
-use crate::lab::{Daemon, Does, Lab, Line, Phone, becomes, installed, seconds};
+use crate::lab::{Daemon, Dial, Does, Lab, Line, Phone, becomes, installed, seconds};
 
 /// Somewhere to call from and to: everybody proves who he is; the gateway answers.
 struct Town {

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::lab::kamailio::{Kamailio, Setup};
-use crate::lab::line::Dial;
 use crate::lab::{
-    Call, Daemon, Dice, Does, Lab, Line, Phone, becomes, eventually, installed, seconds,
+    Call, Daemon, Dial, Dice, Does, Lab, Line, Phone, becomes, eventually, installed, seconds,
     whole_machine,
 };
 

@@ -1,8 +1,7 @@
 //! Emergency calls: nothing stops them, whatever the daemon thinks or whether it thinks at all.
 
 use crate::lab::kamailio::Setup;
-use crate::lab::line::Dial;
-use crate::lab::{Daemon, Does, Lab, installed, seconds};
+use crate::lab::{Daemon, Dial, Does, Lab, installed, seconds};
 
 #[test]
 fn emergency_calls_go_through_at_the_cap_and_with_the_daemon_hung_or_dead() {

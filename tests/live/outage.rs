@@ -1,8 +1,7 @@
 //! Daemons that are dead, hang, or come back: what becomes of calls meanwhile and afterwards.
 
 use crate::lab::kamailio::Setup;
-use crate::lab::line::Dial;
-use crate::lab::{Daemon, Does, Lab, becomes, eventually, installed, seconds};
+use crate::lab::{Daemon, Dial, Does, Lab, becomes, eventually, installed, seconds};
 
 /// How a call in and a call out fare with the daemon dead and with it hung.
 fn without_daemon(name: &str, defines: &[&str], (into, out): (u16, u16)) {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::lab::kamailio::{Kamailio, Setup};
-use crate::lab::line::Dial;
-use crate::lab::{Call, Daemon, Does, Lab, Line, Phone, installed, seconds};
+use crate::lab::{Call, Daemon, Dial, Does, Lab, Line, Phone, installed, seconds};
 
 /// An account with cap 1 and two stages of two phones, of 1 s and 20 s.
 struct House {

@@ -5,8 +5,9 @@ use std::fs;
 use serde_json::json;
 
 use crate::lab::kamailio::{Kamailio, Setup};
-use crate::lab::line::Dial;
-use crate::lab::{Call, Daemon, Does, Lab, Line, Phone, becomes, eventually, installed, seconds};
+use crate::lab::{
+    Call, Daemon, Dial, Does, Lab, Line, Phone, becomes, eventually, installed, seconds,
+};
 
 /// How long two looks take, and some patience.
 const TWO_LOOKS_S: f64 = 5.0;

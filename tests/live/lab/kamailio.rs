@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -157,12 +156,6 @@ impl Kamailio {
     /// SIGKILL for all of it: no event, no BYE.
     pub(crate) fn kill(&mut self) {
         self.process().kill();
-    }
-
-    /// SIGTERM for all of it.
-    pub(crate) fn terminate(&mut self) {
-        self.process().signal_all("TERM");
-        self.process().wait(Duration::from_secs(10)).expect("Kamailio does not end");
     }
 
     /// A call of its RPC that has to work.
