@@ -1,8 +1,7 @@
 //! The main road: a call rings the phones of its order, is answered, and ends.
 
 use crate::lab::kamailio::Setup;
-use crate::lab::line::Dial;
-use crate::lab::{Daemon, Does, Lab, installed, seconds};
+use crate::lab::{Daemon, Dial, Does, Lab, becomes, eventually, installed, seconds, sipp};
 
 #[test]
 fn a_call_rings_two_phones_at_once_and_then_a_third_that_answers() {
@@ -49,7 +48,7 @@ fn a_call_rings_two_phones_at_once_and_then_a_third_that_answers() {
     }
 
     let up = || daemon.cli_json("call list --account alice");
-    crate::lab::becomes(&serde_json::json!("up"), seconds(3.0), || up()[0]["state"].clone());
+    becomes(&serde_json::json!("up"), seconds(3.0), || up()[0]["state"].clone());
     let shown = up();
     assert_eq!(
         (shown[0]["call_id"].as_str(), shown[0]["callee"].as_str()),
@@ -60,5 +59,63 @@ fn a_call_rings_two_phones_at_once_and_then_a_third_that_answers() {
     assert_eq!(up(), serde_json::json!([]));
     let told = daemon.cli(&format!("why {}", call.id));
     assert!(told.contains("rings 2 s: desk") && told.contains("over: it ended"), "{told}");
+    assert_eq!(kamailio.mistakes(), [""; 0]);
+}
+
+#[test]
+fn a_registered_device_is_found_and_one_that_is_not_is_skipped_at_once() {
+    if !installed() {
+        return;
+    }
+    let lab = Lab::new("registered");
+    let daemon = Daemon::serve(&lab);
+    let _kamailio = Setup::asking(&daemon).start(&lab);
+    daemon.cli("account add bob --max-calls 1");
+    daemon.cli("number add bob@hp.test --account bob");
+    daemon.cli("device add bob car --aor sip:car@hp.test --stage 1 --ring 30s");
+    daemon.cli("device add bob desk --aor sip:desk@hp.test --stage 2 --ring 10s");
+    let phone = sipp::phone(&lab, "phone_answers.xml", 1, "-d 100");
+    let contact = format!("-s desk -key contact {}:{} -key expires 600", lab.ip, phone.port);
+    sipp::call(&lab, "register.xml", 1, &contact).succeeds();
+    let began = std::time::Instant::now();
+    sipp::call(&lab, "caller.xml", 1, "-s bob -key caller eve -d 200").succeeds();
+    phone.succeeds();
+    assert!(began.elapsed() < seconds(5.0), "the call took {:?}", began.elapsed());
+    daemon.carries("bob", 0);
+
+    let dry = || daemon.cli("route --from +15550100 --to bob@hp.test");
+    let told = dry();
+    assert!(told.contains("device car, stage 1: left out, it is not registered"), "{told}");
+    let contact = contact.replace("expires 600", "expires 0");
+    sipp::call(&lab, "register.xml", 1, &contact).succeeds();
+    // What was looked up is good for a second.
+    let gone = || dry().contains("device desk, stage 2: left out");
+    assert!(eventually(seconds(3.0), gone), "{}", dry());
+    let nobody = "-s bob -key caller eve -set expected 480";
+    sipp::call(&lab, "caller_expects.xml", 1, nobody).succeeds();
+}
+
+#[test]
+fn fifty_calls_at_once_go_through_and_leave_nothing_behind() {
+    if !installed() {
+        return;
+    }
+    let lab = Lab::new("fifty");
+    let daemon = Daemon::serve(&lab);
+    let kamailio = Setup::asking(&daemon).with_auth(&["alice"]).start(&lab);
+    let phone = sipp::phone(&lab, "phone_answers.xml", 50, "-d 50");
+    daemon.customer(
+        "bob",
+        "--max-calls 50",
+        "+493012345",
+        &format!("sip:b@{}:{}", lab.ip, phone.port),
+    );
+    daemon.cli("account add alice --max-calls 50");
+    let who = "-s +493012345 -key caller alice -au alice -ap secret -d 500 -r 200";
+    sipp::call(&lab, "caller_auth.xml", 50, who).succeeds();
+    phone.succeeds();
+    daemon.carries("alice", 0);
+    daemon.carries("bob", 0);
+    assert_eq!(daemon.figure("hallporter_calls_ended_total{cause=\"ended\"}"), 50);
     assert_eq!(kamailio.mistakes(), [""; 0]);
 }

@@ -4,9 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use crate::lab::kamailio::{Setup, shipped};
-use crate::lab::line::Dial;
 use crate::lab::stub::Stub;
-use crate::lab::{Daemon, Does, Lab, becomes, installed, program, seconds};
+use crate::lab::{Daemon, Dial, Does, Lab, becomes, installed, program, seconds};
 
 const DEFINES: [&str; 6] = [
     "WITH_AUTH",

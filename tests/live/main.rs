@@ -12,6 +12,14 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
 
+mod bursts;
 mod calls;
+mod caps;
 mod cfg;
+mod crashes;
+mod emergency;
+mod hostile;
 mod lab;
+mod outage;
+mod stages;
+mod truth;

@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -13,7 +12,7 @@ use super::web::rpc;
 use super::{DOMAIN, Daemon, Lab, eventually, program, seconds};
 
 /// The password of every account in tests.
-pub(crate) const PASSWORD: &str = "a long secret";
+pub(crate) const PASSWORD: &str = "secret";
 
 /// How Kamailio is to run.
 #[derive(Clone, Default)]
@@ -147,9 +146,9 @@ impl Kamailio {
     /// Lines of its log that tell of a mistake in the configuration or in Kamailio.
     pub(crate) fn mistakes(&self) -> Vec<String> {
         let bad = |line: &&str| {
-            ["CRITICAL:", "BUG:", "runaway", "invalid assignment", "error in"]
-                .iter()
-                .any(|word| line.contains(word))
+            let words = ["CRITICAL:", "BUG:", "runaway", "invalid assignment", "error in"];
+            // A BYE that overtakes its ACK (two processes of Kamailio) is told as critical.
+            words.iter().any(|word| line.contains(word)) && !line.contains("CRITICAL: dialog")
         };
         self.log().lines().filter(bad).map(str::to_owned).collect()
     }
@@ -157,12 +156,6 @@ impl Kamailio {
     /// SIGKILL for all of it: no event, no BYE.
     pub(crate) fn kill(&mut self) {
         self.process().kill();
-    }
-
-    /// SIGTERM for all of it.
-    pub(crate) fn terminate(&mut self) {
-        self.process().signal_all("TERM");
-        self.process().wait(Duration::from_secs(10)).expect("Kamailio does not end");
     }
 
     /// A call of its RPC that has to work.

@@ -1,8 +1,10 @@
 //! The laboratory: real daemons, a real Kamailio, phones and callers, on an address of its own.
 
 pub(crate) mod daemon;
+pub(crate) mod dial;
 pub(crate) mod digest;
 pub(crate) mod kamailio;
+mod leg;
 pub(crate) mod line;
 pub(crate) mod phone;
 pub(crate) mod process;
@@ -21,7 +23,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) use daemon::Daemon;
-pub(crate) use kamailio::Kamailio;
+pub(crate) use dial::Dial;
+
 pub(crate) use line::{Call, Line};
 pub(crate) use phone::{Does, Phone};
 

@@ -78,10 +78,6 @@ impl Message {
         uri_of(self.header("Contact")?)
     }
 
-    pub(crate) fn body(&self) -> &str {
-        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
-    }
-
     /// A parameter in quotes, as challenges have them.
     pub(crate) fn quoted(&self, header: &str, name: &str) -> Option<String> {
         let value = self.header(header)?;

@@ -1,0 +1,151 @@
+//! How a fork order goes on: given up by the caller, declined, busy, dead.
+
+use std::time::Duration;
+
+use crate::lab::kamailio::{Kamailio, Setup};
+use crate::lab::{Call, Daemon, Dial, Does, Lab, Line, Phone, installed, seconds};
+
+/// An account with cap 1 and two stages of two phones, of 1 s and 20 s.
+struct House {
+    lab: Lab,
+    daemon: Daemon,
+    kamailio: Kamailio,
+    phone: Phone,
+    line: Line,
+}
+
+fn house(name: &str) -> House {
+    let lab = Lab::new(name);
+    let daemon = Daemon::serve(&lab);
+    let kamailio = Setup::asking(&daemon).set("HP_DEAD_PHONE_MS 1000").start(&lab);
+    let (phone, line) = (lab.phone(Does::Ring), lab.line());
+    daemon.cli("account add alice --max-calls 1");
+    daemon.cli("number add +49301 --account alice");
+    for (device, stage, ring) in [("a", 1, 1), ("b", 1, 1), ("c", 2, 20), ("d", 2, 20)] {
+        let uri = phone.uri(device);
+        daemon
+            .cli(&format!("device add alice {device} --uri {uri} --stage {stage} --ring {ring}s"));
+    }
+    House { lab, daemon, kamailio, phone, line }
+}
+
+impl House {
+    fn call(&self) -> Call {
+        self.line.dial(Dial::to("+49301"))
+    }
+
+    /// The slot is free again: nothing is up, and the next call is admitted.
+    #[track_caller]
+    fn is_free(&self) {
+        self.daemon.carries("alice", 0);
+        let call = self.call();
+        self.phone.gets("INVITE", &call.id, 1);
+        assert_eq!(self.daemon.live("alice"), 1);
+        call.cancel();
+        call.ends_with(487);
+        self.daemon.carries("alice", 0);
+    }
+}
+
+#[test]
+fn a_caller_may_give_up_at_any_time() {
+    if !installed() {
+        return;
+    }
+    let mut house = house("give-up");
+    house.daemon.hang();
+    let call = house.call();
+    call.is_tried();
+    call.cancel();
+    call.ends_with(487);
+    assert!(call.took() < seconds(0.35), "during the question: after {:?}", call.took());
+    house.daemon.wake();
+    house.is_free();
+    assert!(house.phone.got("INVITE", &call.id).is_empty());
+
+    let call = house.call();
+    house.phone.gets("INVITE", &call.id, 2);
+    call.rings();
+    call.cancel();
+    call.ends_with(487);
+    house.phone.gets("CANCEL", &call.id, 2);
+    house.is_free();
+
+    let call = house.call();
+    assert_eq!(house.phone.gets("INVITE", &call.id, 4)[2].message.user(), "c");
+    call.cancel();
+    call.ends_with(487);
+    house.phone.gets("CANCEL", &call.id, 4);
+    house.is_free();
+    assert_eq!(house.kamailio.mistakes(), [""; 0]);
+}
+
+#[test]
+fn who_declines_declines_for_all() {
+    if !installed() {
+        return;
+    }
+    let house = house("decline");
+    house.phone.does("b", Does::Refuse(603));
+    let call = house.call();
+    call.ends_with(603);
+    assert!(call.took() < seconds(0.5), "{:?}", call.took());
+    assert_eq!(house.phone.gets("INVITE", &call.id, 2).len(), 2);
+    house.phone.does("b", Does::Ring);
+    house.is_free();
+}
+
+#[test]
+fn a_stage_that_is_busy_everywhere_ends_at_once() {
+    if !installed() {
+        return;
+    }
+    let house = house("busy");
+    for device in ["a", "b"] {
+        house.phone.does(device, Does::Refuse(486));
+    }
+    house.phone.does("d", Does::Answer);
+    let call = house.call();
+    call.ends_with(200);
+    assert!(call.took() < seconds(0.5), "{:?}", call.took());
+    call.bye();
+    house.daemon.carries("alice", 0);
+    house.phone.all_do(Does::Refuse(486));
+    house.phone.does("d", Does::Refuse(486));
+    let call = house.call();
+    let reply = call.ends_with(486);
+    assert!(call.took() < seconds(0.5), "{:?}", call.took());
+    assert_eq!(house.phone.got("INVITE", &call.id).len(), 4, "{}", reply.text);
+    house.phone.does("a", Does::Ring);
+    house.is_free();
+}
+
+#[test]
+fn a_dead_phone_holds_nobody_up_for_long() {
+    if !installed() {
+        return;
+    }
+    let house = house("dead-phone");
+    for device in ["a", "b"] {
+        house.phone.does(device, Does::Nothing);
+    }
+    house.phone.does("c", Does::Nothing);
+    house.phone.does("d", Does::Nothing);
+    let call = house.call();
+    let code = call.code(Duration::from_secs(6));
+    assert_eq!(code, 408);
+    assert!((1.5..3.0).contains(&call.took().as_secs_f64()), "{:?}", call.took());
+    house.phone.does("a", Does::Ring);
+    house.is_free();
+    // A whole machine that is gone, and one that refuses the packet.
+    let hole = house.lab.hole();
+    let gone = format!("sip:a@{}", hole.local_addr().unwrap());
+    house.daemon.cli(&format!("device set alice a --uri {gone}"));
+    house.daemon.cli("device set alice b --uri sip:b@127.0.11.254:9");
+    house.phone.does("c", Does::Answer);
+    let call = house.call();
+    call.ends_with(200);
+    assert!(call.took() < seconds(1.6), "{:?}", call.took());
+    call.bye();
+    house.daemon.carries("alice", 0);
+}
