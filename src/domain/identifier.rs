@@ -187,7 +187,11 @@ fn address(user: &str, host: &str) -> Arc<str> {
     let mut text = String::with_capacity(user.len() + 1 + host.len());
     text.push_str(user);
     text.push('@');
+    // Brackets (RFC 3261 §25.1, IPv6reference), else it would not be read back as the same.
+    let bracketed = host.contains(':');
+    text.extend(bracketed.then_some('['));
     text.extend(host.chars().map(|character| character.to_ascii_lowercase()));
+    text.extend(bracketed.then_some(']'));
     text.into()
 }
 
@@ -235,8 +239,11 @@ mod tests {
             ("alice@Example.COM", "alice@example.com"),
             ("sip:Alice@example.com:5070", "Alice@example.com"),
             ("sip:%61lice@example.com", "alice@example.com"),
+            ("sips:desk@[2001:DB8::1]:5061", "desk@[2001:db8::1]"),
         ] {
-            assert_eq!(Identifier::parse(text).unwrap().to_string(), form, "{text}");
+            let read = Identifier::parse(text).unwrap();
+            assert_eq!(read.to_string(), form, "{text}");
+            assert_eq!(Identifier::parse(form).unwrap(), read, "{text}");
         }
         for bad in ["", "alice", "+0123", "+12", "+1234567890123456", "@host", "a b@h", "a@", "+x"]
         {
