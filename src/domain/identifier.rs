@@ -200,7 +200,8 @@ fn without_separators(text: &str) -> String {
 }
 
 /// Undoes `%XX` where it stands for a printable character (RFC 3261 §19.1.4: escaped and plain
-/// characters are equal).
+/// characters are equal). A character that would be read as something else when plain stays
+/// escaped, else the written form of an identifier would not be read back as the same.
 fn unescape(user: &str) -> String {
     if !user.contains('%') {
         return user.to_owned();
@@ -211,7 +212,12 @@ fn unescape(user: &str) -> String {
         plain.push_str(before);
         let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         if let Some(byte) = byte.filter(u8::is_ascii_graphic) {
-            plain.push(char::from(byte));
+            if b"%:;@".contains(&byte) {
+                plain.push('%');
+                plain.extend(after[..2].chars().map(|digit| digit.to_ascii_uppercase()));
+            } else {
+                plain.push(char::from(byte));
+            }
             rest = &after[2..];
         } else {
             plain.push('%');
@@ -240,6 +246,7 @@ mod tests {
             ("sip:Alice@example.com:5070", "Alice@example.com"),
             ("sip:%61lice@example.com", "alice@example.com"),
             ("sips:desk@[2001:DB8::1]:5061", "desk@[2001:db8::1]"),
+            ("%2541%3b%61@h", "%2541%3Ba@h"),
         ] {
             let read = Identifier::parse(text).unwrap();
             assert_eq!(read.to_string(), form, "{text}");
