@@ -213,7 +213,11 @@ fn address(user: &str, host: &str) -> Arc<str> {
     let mut text = String::with_capacity(user.len() + 1 + host.len());
     text.push_str(user);
     text.push('@');
+    // Brackets (RFC 3261 §25.1, IPv6reference), else it would not be read back as the same.
+    let bracketed = host.contains(':');
+    text.extend(bracketed.then_some('['));
     text.extend(host.chars().map(|character| character.to_ascii_lowercase()));
+    text.extend(bracketed.then_some(']'));
     text.into()
 }
 
@@ -229,7 +233,8 @@ fn without_separators(text: &str) -> Cow<'_, str> {
 }
 
 /// Undoes `%XX` where it stands for a printable character (RFC 3261 §19.1.4: escaped and plain
-/// characters are equal).
+/// characters are equal). A character that would be read as something else when plain stays
+/// escaped, else the written form of an identifier would not be read back as the same.
 fn unescape(user: &str) -> Cow<'_, str> {
     if !user.contains('%') {
         return Cow::Borrowed(user);
@@ -240,7 +245,12 @@ fn unescape(user: &str) -> Cow<'_, str> {
         plain.push_str(before);
         let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         if let Some(byte) = byte.filter(u8::is_ascii_graphic) {
-            plain.push(char::from(byte));
+            if b"%:;@".contains(&byte) {
+                plain.push('%');
+                plain.extend(after[..2].chars().map(|digit| digit.to_ascii_uppercase()));
+            } else {
+                plain.push(char::from(byte));
+            }
             rest = &after[2..];
         } else {
             plain.push('%');
@@ -268,8 +278,12 @@ mod tests {
             ("alice@Example.COM", "alice@example.com"),
             ("sip:Alice@example.com:5070", "Alice@example.com"),
             ("sip:%61lice@example.com", "alice@example.com"),
+            ("sips:desk@[2001:DB8::1]:5061", "desk@[2001:db8::1]"),
+            ("%2541%3b%61@h", "%2541%3Ba@h"),
         ] {
-            assert_eq!(Identifier::parse(text).unwrap().to_string(), form, "{text}");
+            let read = Identifier::parse(text).unwrap();
+            assert_eq!(read.to_string(), form, "{text}");
+            assert_eq!(Identifier::parse(form).unwrap(), read, "{text}");
         }
         for bad in ["", "alice", "+0123", "+12", "+1234567890123456", "@host", "a b@h", "a@", "+x"]
         {

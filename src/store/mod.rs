@@ -236,7 +236,10 @@ impl Store {
     /// Writes what is left and stops; says how many rows could not be written.
     #[must_use]
     pub fn flush_and_stop(&self) -> usize {
-        self.writer.stop()
+        let left = self.writer.stop();
+        // So that a copy of ledger.db alone is whole. If it fails, its -wal is as good.
+        let _ = locked(&self.ledger).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        left
     }
 
     fn ledger_error(&self, error: &rusqlite::Error) -> Error {

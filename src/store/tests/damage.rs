@@ -196,4 +196,9 @@ fn a_copy_of_the_files_of_a_running_daemon_opens() {
     let copied = copy.open();
     assert_eq!(copied.load_registry(&mut |_| {}).unwrap(), 50);
     copied.commit(51, NOW_MS, &command, &[]).unwrap();
+    // After a stop ledger.db alone is whole.
+    assert_eq!(store.flush_and_stop(), 0);
+    let copy = Dir::new();
+    std::fs::copy(dir.file("ledger.db"), copy.file("ledger.db")).unwrap();
+    assert_eq!(copy.open().load_registry(&mut |_| {}).unwrap(), 50);
 }
