@@ -215,6 +215,14 @@ impl Rights {
         }
     }
 
+    /// Reads an account's pools, for nothing but to have them read: see
+    /// `sessions::Table::touch_ahead`.
+    #[must_use]
+    pub fn touch_ahead(&self, account: AccountKey) -> u32 {
+        let pools = self.accounts.get(account.0 as usize);
+        pools.map_or(0, |pools| pools[0].used ^ pools[1].used ^ pools[2].used)
+    }
+
     /// The bytes that the table of rights takes, for the figures.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -56,6 +56,7 @@ impl Desk {
                 return considered(query, now, outcome, steps, nobody, Seats::default(), false);
             }
         };
+        self.touch_ahead(caller, callee);
         let name = |key: Option<AccountKey>| Some(self.registry.account(key?)?.name.clone());
         steps.push(Step::Caller { account: name(caller), authenticated: query.account.is_some() });
         steps.push(Step::Callee { identifier, account: name(callee) });
@@ -89,6 +90,16 @@ impl Desk {
             }
         };
         Ok((self.order_for(query, callee, steps)?, seats))
+    }
+
+    /// Asks memory for all that the next steps will read of the two ends, at once instead of one
+    /// line after the other. Changes nothing but the time it takes (`benches/decision.rs`).
+    fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) {
+        for key in [caller, callee].into_iter().flatten() {
+            std::hint::black_box(self.rights.touch_ahead(key));
+            std::hint::black_box(self.table.touch_ahead(key));
+            std::hint::black_box(self.registry.touch_ahead(key));
+        }
     }
 
     /// The emergency number that a URI dials, if it does. Needs no look-up.

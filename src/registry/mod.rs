@@ -12,7 +12,7 @@ mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::domain::{Account, AccountKey, AccountName, Device, Identifier, Index};
+use crate::domain::{Account, AccountKey, AccountName, Device, Identifier, Index, Target};
 
 pub use change::Change;
 pub use command::{AccountPatch, AccountSpec, Command, DevicePatch};
@@ -197,6 +197,23 @@ impl Registry {
     #[must_use]
     pub fn devices(&self, key: AccountKey) -> &[Device] {
         self.entry(key).map_or(&[], |entry| &entry.devices)
+    }
+
+    /// Reads an account and the first of its devices, for nothing but to have them read: see
+    /// `sessions::Table::touch_ahead`.
+    #[must_use]
+    pub fn touch_ahead(&self, key: AccountKey) -> usize {
+        const DEVICES: usize = 4;
+        let Some(entry) = self.entry(key) else { return 0 };
+        let first = |text: &str| usize::from(text.as_bytes().first().copied().unwrap_or_default());
+        let devices = entry.devices.iter().take(DEVICES).map(|device| {
+            first(device.name.as_str())
+                ^ match &device.target {
+                    Target::Uri(uri) | Target::Aor(uri) => first(uri.as_str()),
+                    Target::Number(_) => 0,
+                }
+        });
+        devices.fold(first(entry.account.name.as_str()), |all, one| all ^ one)
     }
 
     /// How much there is.
