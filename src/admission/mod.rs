@@ -1,7 +1,7 @@
 //! May this call begin?
 //!
 //! A node decides from the rights that it holds ([`Rights`]), without asking anybody as long as
-//! it has one left. [`seats`] says which accounts a call counts for, [`refusal`] what a refused
+//! it has one left. [`seats()`] says which accounts a call counts for, [`refusal()`] what a refused
 //! caller is told.
 
 mod refusal;

@@ -10,7 +10,7 @@
 //! asked about) are counted as *overdraft*; the next right that comes free becomes theirs first,
 //! so the excess only shrinks.
 
-use crate::domain::{Grant, Holding, NodeId, PoolId, PoolKind, SyncItem, UNLIMITED};
+use crate::domain::{AccountKey, Grant, Holding, NodeId, PoolId, PoolKind, SyncItem, UNLIMITED};
 
 /// Caps up to this are asked for whole (`Ledger` grants them whole).
 const SMALL_CAP_MAX: u32 = 10;
@@ -20,6 +20,9 @@ const SMALL_CAP_MAX: u32 = 10;
 pub struct Rights {
     node: NodeId,
     boot: u32,
+    /// The ledger has said what is held from earlier starts. Before that its totals can't be
+    /// told from rights under which calls of those starts may be up.
+    welcomed: bool,
     /// No other node could use what is returned, so nothing is, but what is above a lowered cap.
     alone: bool,
     /// By account key, then by [`PoolKind`]: one look-up, no search, on the way to a decision.
@@ -74,7 +77,7 @@ impl Rights {
     /// A node's rights at its `boot`-th start: none.
     #[must_use]
     pub fn new(node: NodeId, boot: u32, alone: bool) -> Self {
-        Self { node, boot, alone, accounts: Vec::new() }
+        Self { node, boot, welcomed: false, alone, accounts: Vec::new() }
     }
 
     /// What the pool says to one more call.
@@ -119,25 +122,29 @@ impl Rights {
         SyncItem { pool, returned, want, beneficiary: self.node }
     }
 
-    /// Takes in what the ledger says. Old news and news for others change nothing.
+    /// Takes in what the ledger says. Old news, news for others and news before the welcome
+    /// change nothing.
     pub fn granted(&mut self, grant: &Grant) {
-        if grant.node != self.node || grant.boot != self.boot {
+        if !self.welcomed || grant.node != self.node || grant.boot != self.boot {
             return;
         }
         let pool = self.pool_mut(grant.pool);
         pool.granted = pool.granted.max(grant.granted);
-        pool.cap = grant.cap;
+        pool.returned = pool.returned.max(grant.returned);
         pool.cover_overdraft();
     }
 
     /// Takes in what the ledger holds for this node from earlier starts. All of it is frozen
-    /// until [`Rights::thaw`]: calls of that time may be up.
+    /// until [`Rights::thaw`]: calls of that time may be up. A welcome that comes again changes
+    /// nothing: what has thawed stays so.
     pub fn welcomed(&mut self, holdings: &[Holding]) {
+        if std::mem::replace(&mut self.welcomed, true) {
+            return;
+        }
         for holding in holdings {
             let pool = self.pool_mut(holding.pool);
             pool.granted = pool.granted.max(holding.granted);
             pool.returned = pool.returned.max(holding.returned);
-            pool.cap = holding.cap;
             let free = pool.held().saturating_sub(u64::from(pool.used));
             pool.frozen = u32::try_from(free).unwrap_or(u32::MAX);
         }
@@ -150,14 +157,25 @@ impl Rights {
     }
 
     /// The proxies were asked and the table holds what they know: nothing is frozen any more.
-    pub fn thaw(&mut self) {
-        for pool in self.accounts.iter_mut().flatten() {
-            pool.frozen = 0;
-            pool.cover_overdraft();
+    /// Returns the pools that thawed; each may have a [`Rights::surplus`] now.
+    #[must_use]
+    pub fn thaw(&mut self) -> Vec<PoolId> {
+        let mut thawed = Vec::new();
+        for (account, pools) in (0..).zip(&mut self.accounts) {
+            for (kind, pool) in
+                [PoolKind::Total, PoolKind::In, PoolKind::Out].into_iter().zip(pools)
+            {
+                if std::mem::take(&mut pool.frozen) > 0 {
+                    thawed.push(PoolId::new(AccountKey(account), kind));
+                }
+                pool.cover_overdraft();
+            }
         }
+        thawed
     }
 
-    /// A cap was set. Takes effect on the next call.
+    /// A cap was set, says the log. Takes effect on the next call. Nothing else sets a cap here: a
+    /// grant that carried one could be overtaken, and leave a node at a cap of long ago.
     pub fn cap_changed(&mut self, pool: PoolId, cap: u32) {
         self.pool_mut(pool).cap = cap.min(UNLIMITED);
     }

@@ -95,7 +95,6 @@ impl Ledger {
                 pool: *id,
                 granted: share.granted,
                 returned: share.returned,
-                cap: pool.cap,
             })
         });
         LedgerReply::HelloOk(held.collect())
@@ -121,7 +120,7 @@ impl Ledger {
                 boot,
                 pool: item.pool,
                 granted: share.granted,
-                cap: pool.cap,
+                returned: share.returned,
                 short: item.want > 0 && given == 0,
             }
         });

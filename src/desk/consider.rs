@@ -28,40 +28,39 @@ pub(super) struct Considered {
 
 impl Desk {
     /// Considers a question from the beginning: emergency, who calls, who is called, whether they
-    /// may, who rings.
-    pub(super) fn consider(&mut self, query: &RouteQuery, now: Now) -> Considered {
-        let mut steps = Vec::with_capacity(12);
-        let dialled = Numbering::dialled(&query.ruri);
-        let emergency = self.settings.emergency_numbers.iter().find(|number| **number == dialled);
-        if let Some(number) = emergency {
-            steps.push(Step::Emergency { number: number.as_str().into() });
+    /// may, who rings. `held` are the seats of a call that is known already: it is not asked for
+    /// room where it sits.
+    pub(super) fn consider(
+        &mut self,
+        query: &RouteQuery,
+        held: Option<&Seats>,
+        now: Now,
+    ) -> Considered {
+        let mut steps = Vec::with_capacity(20);
+        if let Some(number) = self.emergency(&query.ruri) {
+            steps.push(Step::Emergency { number: number.into() });
             let caller = self.caller(query).ok().flatten();
             let seats = self.seats_of(caller, None);
             let outcome = Outcome::Pass { headers: "".into() };
             return considered(query, now, outcome, steps, (caller, None), seats, true);
         }
+        let (identifier, callee) = self.callee(&query.ruri);
         let caller = match self.caller(query) {
             Ok(caller) => caller,
+            // Not even an account that nobody knows is kept from calling back.
+            Err(_) if self.in_grace(callee, now) => None,
             Err(cause) => {
                 steps.push(Step::Caller { account: query.account.clone(), authenticated: true });
                 let outcome = refused(cause, Side::From, RefusalCodes::default());
-                return considered(
-                    query,
-                    now,
-                    outcome,
-                    steps,
-                    (None, None),
-                    Seats::default(),
-                    false,
-                );
+                let nobody = (None, None);
+                return considered(query, now, outcome, steps, nobody, Seats::default(), false);
             }
         };
-        let (identifier, callee) = self.callee(&query.ruri);
         let name = |key: Option<AccountKey>| Some(self.registry.account(key?)?.name.clone());
         steps.push(Step::Caller { account: name(caller), authenticated: query.account.is_some() });
         steps.push(Step::Callee { identifier, account: name(callee) });
         let ends = (caller, callee);
-        match self.admit_and_order(query, ends, &mut steps, now) {
+        match self.admit_and_order(query, ends, held, &mut steps, now) {
             Ok((outcome, seats)) => considered(query, now, outcome, steps, ends, seats, false),
             Err(outcome) => considered(query, now, outcome, steps, ends, Seats::default(), false),
         }
@@ -71,6 +70,7 @@ impl Desk {
         &mut self,
         query: &RouteQuery,
         (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+        held: Option<&Seats>,
         steps: &mut Vec<Step>,
         now: Now,
     ) -> Result<(Outcome, Seats), Outcome> {
@@ -82,13 +82,20 @@ impl Desk {
             Method::Message => Seats::default(),
             Method::Invite if caller.is_none() && callee.is_none() => Seats::default(),
             Method::Invite => {
-                if self.table.is_full() && !forced {
+                if held.is_none() && self.table.is_full() && !forced {
                     return Err(refused(Cause::TableFull, Side::To, RefusalCodes::default()));
                 }
-                self.find_seats(caller, callee, forced, steps)?
+                self.find_seats((caller, callee), held, forced, steps)?
             }
         };
         Ok((self.order_for(query, callee, steps)?, seats))
+    }
+
+    /// The emergency number that a URI dials, if it does. Needs no look-up.
+    pub(super) fn emergency(&self, ruri: &str) -> Option<&str> {
+        let dialled = Numbering::dialled(ruri);
+        let numbers = &self.settings.emergency_numbers;
+        numbers.iter().map(String::as_str).find(|number| *number == dialled)
     }
 
     /// The account that a call counts for at the calling end.
@@ -99,21 +106,19 @@ impl Desk {
         if !self.settings.trust_from {
             return Ok(None);
         }
-        let candidates = self.settings.numbering.candidates(&query.from_uri);
-        Ok(candidates.iter().flatten().find_map(|identifier| self.registry.owner(identifier)))
+        Ok(self.callee(&query.from_uri).1)
     }
 
     /// What is dialled and the account it leads to.
     pub(super) fn callee(&self, ruri: &str) -> (Option<Identifier>, Option<AccountKey>) {
-        let candidates = self.settings.numbering.candidates(ruri);
-        let mut first = None;
-        for identifier in candidates.into_iter().flatten() {
-            if let Some(owner) = self.registry.owner(&identifier) {
-                return (Some(identifier), Some(owner));
-            }
-            first.get_or_insert(identifier);
+        let number = self.settings.numbering.number_in(ruri).map(Identifier::Number);
+        let owner = number.as_ref().and_then(|number| self.registry.owner(number));
+        if owner.is_some() {
+            return (number, owner);
         }
-        (first, None)
+        let address = Numbering::address_in(ruri);
+        let owner = address.as_ref().and_then(|address| self.registry.owner(address));
+        if owner.is_some() { (address, owner) } else { (number.or(address), None) }
     }
 
     /// Reasons that no cap has to be asked for.
@@ -144,8 +149,8 @@ impl Desk {
     /// nothing can come between: the desk does one thing at a time.
     fn find_seats(
         &mut self,
-        caller: Option<AccountKey>,
-        callee: Option<AccountKey>,
+        (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+        held: Option<&Seats>,
         forced: bool,
         steps: &mut Vec<Step>,
     ) -> Result<Seats, Outcome> {
@@ -154,6 +159,9 @@ impl Desk {
         };
         let sides = seats(line(caller), line(callee));
         for found in &sides {
+            if held.is_some_and(|held| held.has(found.seat.account)) {
+                continue;
+            }
             for pool in found.seat.pools() {
                 let look = if forced { Look::Room } else { self.room(pool) };
                 let room = match look {
@@ -225,11 +233,16 @@ impl Desk {
                 self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
             }
             Target::Uri(uri) => {
-                let candidates = self.settings.numbering.candidates(uri.as_str());
-                candidates
-                    .iter()
-                    .flatten()
-                    .any(|found| self.registry.owner(found).is_some_and(passed))
+                let number = self.settings.numbering.number_in(uri.as_str());
+                let number =
+                    number.and_then(|found| self.registry.owner(&Identifier::Number(found)));
+                // Nearly all devices stand at addresses where nobody has an identifier.
+                let address = || {
+                    let ours = self.registry.has_host(uri.user_and_host().1);
+                    let address = ours.then(|| Numbering::address_in(uri.as_str())).flatten();
+                    address.and_then(|address| self.registry.owner(&address))
+                };
+                number.is_some_and(passed) || address().is_some_and(passed)
             }
             // The registrar's own address; the proxy resolves it to where the device is.
             Target::Aor(_) => false,

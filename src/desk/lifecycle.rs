@@ -118,12 +118,12 @@ impl Desk {
         }
     }
 
-    pub(super) fn look_end(&mut self, proxy: ProxyId) {
+    pub(super) fn look_end(&mut self, proxy: ProxyId, now: Now) {
         let settled = self.looks.settled();
         self.figures.looks += 1;
-        self.looks.end(proxy);
+        self.looks.end(proxy, now);
         if !settled && self.looks.settled() {
-            self.rights.thaw();
+            self.thaw();
         }
     }
 
@@ -205,10 +205,7 @@ impl Desk {
     ) -> Option<AccountKey> {
         match account {
             Some(name) => self.registry.find(name.as_str()),
-            None if self.settings.trust_from => {
-                let candidates = self.settings.numbering.candidates(from_uri?);
-                candidates.iter().flatten().find_map(|found| self.registry.owner(found))
-            }
+            None if self.settings.trust_from => self.callee(from_uri?).1,
             None => None,
         }
     }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
-    AccountKey, CallRef, Decision, LedgerCommand, Now, PoolId, PoolKind, ProxyId, RouteQuery,
-    SipUri, Target,
+    AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, Now, PoolId, PoolKind, ProxyId,
+    RouteQuery, SipUri, Target,
 };
 use crate::registry::{Change, Registry};
 use crate::sessions::{Looks, Page, RowChange, SessionRow, Slot, Table, Tombstones};
@@ -42,12 +42,21 @@ pub struct Desk {
     looks: Looks,
     /// The answers of calls that are not answered yet, to be given again when asked again. Goes
     /// with the reservation, so it is as bounded as the table.
-    pending: BTreeMap<Slot, Vec<Arc<Decision>>>,
+    pending: BTreeMap<Slot, Vec<Leg>>,
     /// Accounts that made an emergency call, and until when (milliseconds, monotonic).
     grace: BTreeMap<AccountKey, u64>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
+}
+
+/// One question about a call, and its answer.
+#[derive(Clone, Debug)]
+struct Leg {
+    /// How many accounts the call had passed: a call that comes back to the same address has
+    /// passed more of them.
+    passed: usize,
+    answer: Arc<Decision>,
 }
 
 /// The figures of an account's three caps.
@@ -67,11 +76,15 @@ impl Desk {
     pub fn new(settings: Settings) -> Self {
         let Settings { node, boot, seed, proxies, .. } = settings;
         let mut ledger = Ledger::default();
-        ledger.apply(&LedgerCommand::Hello { node, boot, nonce: seed });
+        let mut rights = Rights::new(node, boot, true);
+        let hello = LedgerCommand::Hello { node, boot, nonce: seed };
+        if let LedgerReply::HelloOk(held) = ledger.apply(&hello) {
+            rights.welcomed(&held);
+        }
         Self {
             registry: Registry::new(seed),
             ledger,
-            rights: Rights::new(node, boot, true),
+            rights,
             table: Table::new(seed, settings.calls_max),
             tombstones: Tombstones::new(seed),
             looks: Looks::new((0..proxies).map(ProxyId)),
@@ -98,9 +111,8 @@ impl Desk {
     /// Takes in a call as the store has it, after the registry. Its accounts carry it, whatever
     /// their caps say by now.
     pub fn restore_call(&mut self, row: &SessionRow, now: Now) {
-        let seats = self.seats_of(row.caller, row.callee);
-        if self.table.restore(row, seats.clone(), now).is_some() {
-            self.take_seats(&seats);
+        if self.table.restore(row, now).is_some() {
+            self.take_seats(&row.seats);
         }
     }
 
@@ -133,7 +145,7 @@ impl Desk {
             Input::LookSeen { proxy, dialogs } => {
                 dialogs.iter().for_each(|dialog| self.look_seen(proxy, dialog, now));
             }
-            Input::LookEnd { proxy } => self.look_end(proxy),
+            Input::LookEnd { proxy } => self.look_end(proxy, now),
             Input::LookFailed { proxy } => {
                 self.figures.looks_failed += 1;
                 self.looks.fail(proxy);
@@ -151,7 +163,11 @@ impl Desk {
     /// When [`Input::Wakeup`] is wanted, milliseconds on the monotonic clock; 0: at once.
     #[must_use]
     pub fn wakeup(&self) -> Option<u64> {
-        if self.looks.sweeping() { Some(0) } else { self.table.next_expiry_ms() }
+        if self.looks.sweeping() {
+            return Some(0);
+        }
+        let sweep = (!self.table.is_empty()).then(|| self.looks.sweep_at_ms());
+        sweep.into_iter().chain(self.table.next_expiry_ms()).min()
     }
 
     /// Up to `max` rows to be written down; each is given once.
@@ -167,7 +183,7 @@ impl Desk {
 
     /// What an answer would be, on the path that decides: nothing is admitted or remembered.
     pub fn rehearse(&mut self, query: &RouteQuery, now: Now) -> Decision {
-        self.consider(query, now).decision
+        self.consider(query, None, now).decision
     }
 
     /// The addresses of record whose registrations would help to answer a query.

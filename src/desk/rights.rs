@@ -5,7 +5,8 @@
 
 use crate::admission::{Look, seats};
 use crate::domain::{
-    AccountKey, LedgerCommand, LedgerReply, Policy, PoolId, PoolKind, Seats, SyncItem, UNLIMITED,
+    AccountKey, Caps, LedgerCommand, LedgerReply, Policy, PoolId, PoolKind, Seats, SyncItem,
+    UNLIMITED,
 };
 use crate::registry::Change;
 
@@ -53,8 +54,16 @@ impl Desk {
 
     /// Makes caps follow a change of the registry.
     pub(super) fn caps_follow(&mut self, change: &Change) {
-        let Change::Account(key, account) = change else { return };
-        let caps = account.caps;
+        let (key, caps) = match change {
+            Change::Account(key, account) => (key, account.caps),
+            // Its calls go on and bring their rights back; nobody will ever ask for them again.
+            Change::AccountGone(key) => (key, Caps::default()),
+            Change::KeysGiven(_)
+            | Change::Identifier(..)
+            | Change::IdentifierGone(_)
+            | Change::Device(..)
+            | Change::DeviceGone(..) => return,
+        };
         for (kind, cap) in [
             (PoolKind::Total, caps.max_calls),
             (PoolKind::In, caps.max_in),
@@ -91,6 +100,14 @@ impl Desk {
                     }
                 }
             }
+        }
+    }
+
+    /// The proxies were asked: nothing is frozen any more. What a cap that was lowered meanwhile
+    /// does not cover goes back.
+    pub(super) fn thaw(&mut self) {
+        for pool in self.rights.thaw() {
+            self.return_surplus(pool);
         }
     }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::admission::refusal;
 use crate::domain::{
-    CallState, Cause, Decision, Method, Now, Outcome, RefusalCodes, RouteQuery, Seats, Side, Step,
+    CallState, Cause, Decision, Method, Now, Numbering, Outcome, RefusalCodes, RouteQuery, Seats,
+    Side, Step,
 };
-use crate::sessions::{NewCall, Slot, Tombstone};
+use crate::sessions::{NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
-use super::{Desk, Output, Ticket};
+use super::{Desk, Leg, Output, Ticket};
 
 /// How many legs of one call may be pending: one for each account it is forwarded through.
 const LEGS_MAX: usize = 17;
@@ -27,85 +28,84 @@ impl Desk {
 
     fn decide(&mut self, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
         if query.method == Method::Message {
-            return (Arc::new(self.consider(query, now).decision), false);
+            return (Arc::new(self.judge(query, None, now).decision), false);
         }
         if let Some(slot) = self.table.find(&query.call_id) {
             return self.decide_known(slot, query, now);
         }
-        if let Some(tombstone) = self.tombstones.find(&query.call_id, query.dialog, now) {
-            match &tombstone.refused {
-                Some(refused) if refused.ruri == query.ruri => return (Arc::clone(refused), true),
-                Some(_) => {}
-                None => return (Arc::new(alone(query, Cause::Cancelled, now)), false),
+        let emergency = self.emergency(&query.ruri).is_some();
+        let tombstone = self.tombstones.find(&query.call_id, query.dialog, now);
+        match tombstone.map(|tombstone| &tombstone.refused) {
+            Some(Some(refused)) if refused.ruri == query.ruri && !emergency => {
+                return (Arc::clone(refused), true);
             }
+            Some(None) => return (Arc::new(self.alone(query, Cause::Cancelled, now)), false),
+            Some(Some(_)) | None => {}
         }
-        let considered = self.consider(query, now);
+        let considered = self.judge(query, None, now);
         (self.carry_out(query, considered, now), false)
+    }
+
+    /// Considers a question that will be answered. Whoever dials an emergency number can be
+    /// called back, whatever becomes of the call.
+    fn judge(&mut self, query: &RouteQuery, held: Option<&Seats>, now: Now) -> Considered {
+        let considered = self.consider(query, held, now);
+        if considered.emergency
+            && let Some(caller) = considered.caller
+        {
+            self.give_grace(caller, now);
+        }
+        considered
     }
 
     /// A question about a call that is in the table already.
     fn decide_known(&mut self, slot: Slot, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
-        let foreign = self.table.get(slot).is_some_and(|known| !known.has_tag(&query.from_tag));
-        if foreign {
+        let Some(known) = self.table.get(slot).filter(|known| is_same_call(known, query)) else {
             // Else anybody could carry any number of calls in the slot of one, by giving all of
-            // them the same Call-ID. Emergencies are let through even so.
-            let considered = self.consider(query, now);
-            let decision = if considered.emergency {
-                considered.decision
-            } else {
-                alone(query, Cause::CallIdReuse, now)
-            };
-            return (Arc::new(decision), false);
-        }
-        if let Some(dialog) = query.dialog {
+            // them the same Call-ID.
+            return (Arc::new(self.alone(query, Cause::CallIdReuse, now)), false);
+        };
+        let (call, held) = (known.call, known.seats.clone());
+        let passed = query.trail.len();
+        // A leg that comes back has a dialog of its own, whose end is not the call's.
+        if let Some(dialog) = query.dialog.filter(|_| passed == 0) {
             self.table.set_dialog(slot, dialog);
         }
-        let pending = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
-        if let Some(given) = pending.iter().find(|given| given.ruri == query.ruri) {
-            return (Arc::clone(given), true);
+        let legs = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
+        let asked = |leg: &&Leg| leg.answer.ruri == query.ruri && leg.passed == passed;
+        if let Some(leg) = legs.iter().find(asked) {
+            return (Arc::clone(&leg.answer), true);
         }
-        if query.trail.is_empty() || pending.len() >= LEGS_MAX {
+        let legs = legs.len();
+        let mut considered = self.judge(query, Some(&held), now);
+        considered.decision.call = Some(call);
+        let refused = matches!(considered.decision.outcome, Outcome::Refuse(_));
+        let seats = held.with(&considered.seats);
+        if seats.is_none() || legs >= LEGS_MAX {
+            return (Arc::new(self.alone(query, Cause::Loop, now)), false);
+        }
+        let seats = seats.filter(|seats| !refused && *seats != held);
+        let new = considered.emergency || passed > 0 || seats.is_some();
+        let repeated = !new && !refused;
+        if repeated {
             // The answer is forgotten (the call was answered, or found at a proxy): made anew,
             // for the seats that it has.
-            let call = self.table.get(slot).map(|known| known.call);
-            let seats = self.table.get(slot).map(|known| known.seats.clone()).unwrap_or_default();
-            self.give_back_seats(&seats);
-            let mut decision = self.consider(query, now).decision;
-            self.take_seats(&seats);
-            decision.call = call;
-            decision.steps.push(Step::Repeated);
-            return (Arc::new(decision), true);
+            considered.decision.steps.push(Step::Repeated);
         }
-        let considered = self.consider(query, now);
-        (self.forward(slot, considered, now), false)
-    }
-
-    /// A leg of a known call that was forwarded to another account: it takes a seat there too,
-    /// and none a second time.
-    fn forward(&mut self, slot: Slot, considered: Considered, now: Now) -> Arc<Decision> {
-        let Considered { mut decision, callee, ring_ms, .. } = considered;
-        let Some(known) = self.table.get(slot) else { return Arc::new(decision) };
-        decision.call = Some(known.call);
-        let refused = matches!(decision.outcome, Outcome::Refuse(_));
-        let mut seats: Vec<_> = known.seats.iter().collect();
-        let held = seats.len();
-        let added = self.seats_of(None, callee);
-        for seat in added.iter() {
-            if seats.len() < crate::domain::SEATS_MAX
-                && !seats.iter().any(|held| held.account == seat.account)
-            {
-                seats.push(seat);
-            }
+        if let Some(seats) = seats {
+            self.take_seats(&seats.without(&held));
+            self.table.set_seats(slot, seats);
         }
         if !refused {
-            let all = Seats::new(&seats);
-            self.take_seats(&Seats::new(&seats[held..]));
-            self.table.set_seats(slot, all);
-            self.table.extend(slot, ring_ms + self.settings.reserve_slack_ms, now);
+            let expires_in_ms = considered.ring_ms + self.settings.reserve_slack_ms;
+            self.table.extend(slot, expires_in_ms, now);
         }
-        let decision = Arc::new(decision);
-        self.pending.entry(slot).or_default().push(Arc::clone(&decision));
-        decision
+        let answer = Arc::new(considered.decision);
+        if self.table.get(slot).is_some_and(|known| known.state() == CallState::Reserved) {
+            let leg = Leg { passed, answer: Arc::clone(&answer) };
+            self.pending.entry(slot).or_default().push(leg);
+        }
+        (answer, repeated)
     }
 
     fn carry_out(&mut self, query: &RouteQuery, considered: Considered, now: Now) -> Arc<Decision> {
@@ -116,9 +116,6 @@ impl Desk {
             let tombstone = Tombstone { dialog: query.dialog, refused };
             self.tombstones.set(&query.call_id, tombstone, now);
             return decision;
-        }
-        if emergency && let Some(caller) = caller {
-            self.give_grace(caller, now);
         }
         let call = self.next_call();
         decision.call = Some(call);
@@ -145,29 +142,44 @@ impl Desk {
         };
         let slot = self.table.begin(new, now);
         let decision = Arc::new(decision);
-        self.pending.insert(slot, vec![Arc::clone(&decision)]);
+        let leg = Leg { passed: query.trail.len(), answer: Arc::clone(&decision) };
+        self.pending.insert(slot, vec![leg]);
         decision
     }
 
     /// How a URI is shown in a list: as the identifier that it spells.
     pub(super) fn shown(&self, uri: &str) -> String {
-        let [number, address] = self.settings.numbering.candidates(uri);
-        match number.or(address) {
-            Some(identifier) => identifier.to_string(),
-            None => uri.to_owned(),
+        if let Some(number) = self.settings.numbering.number_in(uri) {
+            return number.to_string();
+        }
+        Numbering::address_in(uri).map_or_else(|| uri.to_owned(), |address| address.to_string())
+    }
+
+    /// A refusal for which nobody's account is asked. An emergency call is let through even so,
+    /// and takes no slot.
+    fn alone(&mut self, query: &RouteQuery, cause: Cause, now: Now) -> Decision {
+        if self.emergency(&query.ruri).is_some() {
+            return self.judge(query, None, now).decision;
+        }
+        Decision {
+            call: None,
+            call_id: Arc::clone(&query.call_id),
+            at_ms: now.wall_ms,
+            from_uri: Arc::clone(&query.from_uri),
+            ruri: Arc::clone(&query.ruri),
+            outcome: Outcome::Refuse(refusal(cause, Side::From, RefusalCodes::default())),
+            steps: Vec::new(),
         }
     }
 }
 
-/// A refusal for which nobody's account was asked.
-fn alone(query: &RouteQuery, cause: Cause, now: Now) -> Decision {
-    Decision {
-        call: None,
-        call_id: Arc::clone(&query.call_id),
-        at_ms: now.wall_ms,
-        from_uri: Arc::clone(&query.from_uri),
-        ruri: Arc::clone(&query.ruri),
-        outcome: Outcome::Refuse(refusal(cause, Side::From, RefusalCodes::default())),
-        steps: Vec::new(),
-    }
+/// Whether a question is about a known call. Another From tag is another's; and so is a new
+/// dialog while the call is up, since what belongs to a call that was answered has a To tag and
+/// is not asked about. Before the answer a new dialog is its next attempt, or a leg of it.
+fn is_same_call(known: &Session, query: &RouteQuery) -> bool {
+    let other_dialog = match (known.dialog(), query.dialog) {
+        (Some(known), Some(asked)) => known != asked,
+        (None, _) | (_, None) => false,
+    };
+    known.has_tag(&query.from_tag) && !(other_dialog && known.state() == CallState::Up)
 }

@@ -1,5 +1,6 @@
 //! Identifiers: what is dialled, in one form each.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl Identifier {
     /// [`Error::Identifier`] when it is neither.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bare = text.trim();
-        let bare = bare.strip_prefix("tel:").unwrap_or(bare);
+        let bare = strip_tel(bare).unwrap_or(bare);
         if bare.starts_with('+') && !bare.contains('@') {
             return Number::parse(bare).map(Self::Number);
         }
@@ -130,17 +131,28 @@ impl Numbering {
     /// its user part spells, and the address `user@host`. Both empty for what can't be read.
     #[must_use]
     pub fn candidates(&self, uri: &str) -> [Option<Identifier>; 2] {
-        let bare = uri.strip_prefix("tel:");
-        let rest = bare.or_else(|| strip_scheme(uri)).unwrap_or(uri);
-        let (user, host) = match bare {
-            Some(number) => (number.split(';').next().unwrap_or_default(), ""),
-            None => parts(rest),
+        [self.number_in(uri).map(Identifier::Number), Self::address_in(uri)]
+    }
+
+    /// The number that a URI's user part spells. Costs no allocation for a plain one.
+    #[must_use]
+    pub fn number_in(&self, uri: &str) -> Option<Number> {
+        let user = match strip_tel(uri) {
+            Some(number) => number.split(';').next().unwrap_or_default(),
+            None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
-        let user = unescape(user);
-        let number = self.number(&user).map(Identifier::Number);
-        let address = (!user.is_empty() && !host.is_empty())
-            .then(|| Identifier::Address(address(&user, host)));
-        [number, address]
+        self.number(&unescape(user))
+    }
+
+    /// The address `user@host` in a URI.
+    #[must_use]
+    pub fn address_in(uri: &str) -> Option<Identifier> {
+        if strip_tel(uri).is_some() {
+            return None;
+        }
+        let (user, host) = parts(strip_scheme(uri).unwrap_or(uri));
+        let whole = !user.is_empty() && !host.is_empty();
+        whole.then(|| Identifier::Address(address(&unescape(user), host)))
     }
 
     fn number(&self, user: &str) -> Option<Number> {
@@ -169,37 +181,63 @@ impl Numbering {
     /// The bare digits that a URI dials, for comparing with emergency numbers: `112`, `911`.
     /// A service URN (RFC 5031) gives `sos`. Needs no look-up and no configuration.
     #[must_use]
-    pub fn dialled(uri: &str) -> String {
-        let lower = uri.get(..15).unwrap_or(uri).to_ascii_lowercase();
-        if lower.starts_with("urn:service:sos") {
-            return "sos".to_owned();
+    pub fn dialled(uri: &str) -> Cow<'_, str> {
+        const SERVICE: &str = "urn:service:sos";
+        if uri.get(..SERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SERVICE)) {
+            return Cow::Borrowed("sos");
         }
-        let user = match uri.strip_prefix("tel:") {
+        let user = match strip_tel(uri) {
             Some(number) => number.split(';').next().unwrap_or_default(),
             None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
-        let user = without_separators(&unescape(user));
-        user.strip_prefix('+').unwrap_or(&user).to_owned()
+        let digits = |user: &str| {
+            let plain = without_separators(user);
+            plain.strip_prefix('+').unwrap_or(&plain).to_owned()
+        };
+        match unescape(user) {
+            Cow::Borrowed(user) if !user.contains(SEPARATORS) => {
+                Cow::Borrowed(user.strip_prefix('+').unwrap_or(user))
+            }
+            user @ (Cow::Borrowed(_) | Cow::Owned(_)) => Cow::Owned(digits(&user)),
+        }
     }
+}
+
+/// What follows `tel:`, in whatever case (RFC 3986 §3.1).
+fn strip_tel(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    scheme.eq_ignore_ascii_case("tel").then_some(rest)
 }
 
 fn address(user: &str, host: &str) -> Arc<str> {
     let mut text = String::with_capacity(user.len() + 1 + host.len());
     text.push_str(user);
     text.push('@');
+    // Brackets (RFC 3261 §25.1, IPv6reference), else it would not be read back as the same.
+    let bracketed = host.contains(':');
+    text.extend(bracketed.then_some('['));
     text.extend(host.chars().map(|character| character.to_ascii_lowercase()));
+    text.extend(bracketed.then_some(']'));
     text.into()
 }
 
-fn without_separators(text: &str) -> String {
-    text.chars().filter(|character| !" -.()/".contains(*character)).collect()
+/// What people put between digits (RFC 3966 §5.1.1).
+const SEPARATORS: [char; 6] = [' ', '-', '.', '(', ')', '/'];
+
+fn without_separators(text: &str) -> Cow<'_, str> {
+    if text.contains(SEPARATORS) {
+        text.chars().filter(|character| !SEPARATORS.contains(character)).collect()
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Undoes `%XX` where it stands for a printable character (RFC 3261 §19.1.4: escaped and plain
-/// characters are equal).
-fn unescape(user: &str) -> String {
+/// characters are equal). A character that would be read as something else when plain stays
+/// escaped, else the written form of an identifier would not be read back as the same.
+fn unescape(user: &str) -> Cow<'_, str> {
     if !user.contains('%') {
-        return user.to_owned();
+        return Cow::Borrowed(user);
     }
     let mut plain = String::with_capacity(user.len());
     let mut rest = user;
@@ -207,7 +245,12 @@ fn unescape(user: &str) -> String {
         plain.push_str(before);
         let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         if let Some(byte) = byte.filter(u8::is_ascii_graphic) {
-            plain.push(char::from(byte));
+            if b"%:;@".contains(&byte) {
+                plain.push('%');
+                plain.extend(after[..2].chars().map(|digit| digit.to_ascii_uppercase()));
+            } else {
+                plain.push(char::from(byte));
+            }
             rest = &after[2..];
         } else {
             plain.push('%');
@@ -215,7 +258,7 @@ fn unescape(user: &str) -> String {
         }
     }
     plain.push_str(rest);
-    plain
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]
@@ -235,8 +278,12 @@ mod tests {
             ("alice@Example.COM", "alice@example.com"),
             ("sip:Alice@example.com:5070", "Alice@example.com"),
             ("sip:%61lice@example.com", "alice@example.com"),
+            ("sips:desk@[2001:DB8::1]:5061", "desk@[2001:db8::1]"),
+            ("%2541%3b%61@h", "%2541%3Ba@h"),
         ] {
-            assert_eq!(Identifier::parse(text).unwrap().to_string(), form, "{text}");
+            let read = Identifier::parse(text).unwrap();
+            assert_eq!(read.to_string(), form, "{text}");
+            assert_eq!(Identifier::parse(form).unwrap(), read, "{text}");
         }
         for bad in ["", "alice", "+0123", "+12", "+1234567890123456", "@host", "a b@h", "a@", "+x"]
         {
@@ -263,6 +310,7 @@ mod tests {
             ("sip:112@example.com", "112"),
             ("sip:+112;phone-context=+49@h;user=phone", "112"),
             ("tel:1-1-2", "112"),
+            ("TEL:112", "112"),
             ("sips:%31%312@h", "112"),
             ("urn:service:sos.police", "sos"),
             ("URN:SERVICE:SOS", "sos"),

@@ -93,8 +93,6 @@ pub struct Holding {
     pub granted: u64,
     /// All rights ever returned by it.
     pub returned: u64,
-    /// The pool's cap.
-    pub cap: u32,
 }
 
 /// The outcome of one [`SyncItem`].
@@ -108,8 +106,9 @@ pub struct Grant {
     pub pool: PoolId,
     /// All rights ever granted to that node.
     pub granted: u64,
-    /// The pool's cap.
-    pub cap: u32,
+    /// All rights that the ledger knows to be returned by that node, in whatever start: a start
+    /// learns of the earlier ones' returns where nothing was held any more.
+    pub returned: u64,
     /// Nothing could be granted, though something was wanted.
     pub short: bool,
 }

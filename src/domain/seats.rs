@@ -1,9 +1,14 @@
 //! Seats: what one call holds of the accounts in it.
 
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{AccountKey, MAX_PARENT_DEPTH, PoolId, PoolKind};
 
-/// The most seats of one call: both ends, each with all its parents.
-pub const SEATS_MAX: usize = 2 * (MAX_PARENT_DEPTH + 1);
+/// The most seats of one call: both ends, and six accounts that it is forwarded through, each
+/// with all its parents. Beyond it a call is not forwarded any further.
+pub const SEATS_MAX: usize = 8 * (MAX_PARENT_DEPTH + 1);
 
 /// What a call holds of one account: a right of its total, and of the direction(s) in which the
 /// account takes part. A call inside one account takes both directions and one of the total.
@@ -58,8 +63,7 @@ enum Kept {
 const FEW: usize = 4;
 
 impl Seats {
-    /// Keeps `seats`; those beyond [`SEATS_MAX`] can't exist, since the registry refuses deeper
-    /// trees.
+    /// Keeps `seats`, at most [`SEATS_MAX`].
     #[must_use]
     pub fn new(seats: &[Seat]) -> Self {
         debug_assert!(seats.len() <= SEATS_MAX, "{} seats", seats.len());
@@ -82,11 +86,73 @@ impl Seats {
         };
         packed.iter().map(|packed| Seat::unpack(*packed))
     }
+
+    /// Whether there is one at `account`.
+    #[must_use]
+    pub fn has(&self, account: AccountKey) -> bool {
+        self.iter().any(|seat| seat.account == account)
+    }
+
+    /// These, and those of `others` at accounts that have none here. `None` if they are more than
+    /// a call may have.
+    #[must_use]
+    pub fn with(&self, others: &Self) -> Option<Self> {
+        let added = others.without(self);
+        let seats: Vec<Seat> = self.iter().chain(added.iter()).collect();
+        (seats.len() <= SEATS_MAX).then(|| Self::new(&seats))
+    }
+
+    /// Those at accounts where `others` has none.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let seats: Vec<Seat> = self.iter().filter(|seat| !others.has(seat.account)).collect();
+        Self::new(&seats)
+    }
+
+    /// Reads what [`fmt::Display`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let seat = |word: &str| {
+            let digits = word.trim_end_matches(['i', 'o']);
+            let account = digits.parse().ok().filter(|key| *key < 1 << 30).map(AccountKey)?;
+            let directions = &word[digits.len()..];
+            let (incoming, outgoing) = (directions.contains('i'), directions.contains('o'));
+            Some(Seat { account, incoming, outgoing })
+        };
+        let seats: Option<Vec<Seat>> = text.split_whitespace().map(seat).collect();
+        seats.filter(|seats| seats.len() <= SEATS_MAX).map(|seats| Self::new(&seats))
+    }
+}
+
+/// Account numbers, each with the directions: `7o 2o 9i`.
+impl fmt::Display for Seats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, seat) in self.iter().enumerate() {
+            let space = if place == 0 { "" } else { " " };
+            let [incoming, outgoing] = [(seat.incoming, "i"), (seat.outgoing, "o")]
+                .map(|(is, letter)| if is { letter } else { "" });
+            write!(f, "{space}{}{incoming}{outgoing}", seat.account.0)?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for Seats {
     fn default() -> Self {
         Self(Kept::Few(0, [0; FEW]))
+    }
+}
+
+impl Serialize for Seats {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seats {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("no seats of a call"))
     }
 }
 
@@ -98,13 +164,18 @@ mod tests {
     fn seats_come_out_as_they_went_in() {
         let seats: Vec<Seat> = (0..SEATS_MAX)
             .map(|n| Seat {
-                account: AccountKey(u32::try_from(n).unwrap() << 26),
+                account: AccountKey(u32::try_from(n).unwrap() << 24),
                 incoming: n % 2 == 0,
                 outgoing: n % 3 == 0,
             })
             .collect();
         for count in 0..=SEATS_MAX {
-            assert_eq!(Seats::new(&seats[..count]).iter().collect::<Vec<_>>(), seats[..count]);
+            let kept = Seats::new(&seats[..count]);
+            assert_eq!(kept.iter().collect::<Vec<_>>(), seats[..count]);
+            assert_eq!(Seats::parse(&kept.to_string()), Some(kept));
+        }
+        for bad in ["x", "i", "-1o", "7x", "9999999999o", "1073741824o"] {
+            assert_eq!(Seats::parse(bad), None, "{bad}");
         }
         assert!(size_of::<Seats>() <= 24);
     }

@@ -34,6 +34,8 @@ pub struct Registry {
     by_identifier: Index<Identifier, AccountKey>,
     names: BTreeMap<AccountName, AccountKey>,
     identifiers: BTreeMap<Identifier, AccountKey>,
+    /// How many addresses there are at each host: one look tells most URIs from identifiers.
+    hosts: BTreeMap<Box<str>, usize>,
     /// (parent, child).
     children: BTreeSet<(AccountKey, AccountKey)>,
     devices: usize,
@@ -70,6 +72,7 @@ impl Registry {
             by_identifier: Index::new(seed),
             names: BTreeMap::new(),
             identifiers: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             children: BTreeSet::new(),
             devices: 0,
             keys_given: 0,
@@ -128,6 +131,15 @@ impl Registry {
     #[must_use]
     pub fn owner(&self, identifier: &Identifier) -> Option<AccountKey> {
         self.by_identifier.get(identifier).copied()
+    }
+
+    /// Whether any identifier is an address at this host, whatever the case of its letters.
+    #[must_use]
+    pub fn has_host(&self, host: &str) -> bool {
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.hosts.contains_key(&*host.to_ascii_lowercase());
+        }
+        self.hosts.contains_key(host)
     }
 
     /// All accounts by name, beginning behind `after`.
@@ -215,6 +227,9 @@ impl Registry {
                 if let Some(entry) = self.entry_mut(key) {
                     entry.identifiers.push(identifier.clone());
                     self.by_identifier.insert(identifier.clone(), key);
+                    if let Some(host) = host_of(&identifier) {
+                        *self.hosts.entry(host.into()).or_default() += 1;
+                    }
                     self.identifiers.insert(identifier, key);
                 }
             }
@@ -222,10 +237,10 @@ impl Registry {
             Change::Device(key, device) => self.set_device(key, device),
             Change::DeviceGone(key, name) => {
                 let Some(entry) = self.entry_mut(key) else { return };
-                let before = entry.devices.len();
-                entry.devices.retain(|device| device.name != name);
-                let gone = before - entry.devices.len();
-                self.devices -= gone;
+                if let Some(place) = entry.devices.iter().rposition(|kept| kept.name == name) {
+                    entry.devices.remove(place);
+                    self.devices -= 1;
+                }
             }
         }
     }
@@ -268,17 +283,30 @@ impl Registry {
         }
         for identifier in &entry.identifiers {
             self.by_identifier.remove(identifier);
-            self.identifiers.remove(identifier);
+            self.forget_identifier(identifier);
         }
         self.devices -= entry.devices.len();
     }
 
+    fn forget_identifier(&mut self, identifier: &Identifier) {
+        if self.identifiers.remove(identifier).is_some()
+            && let Some(host) = host_of(identifier)
+            && let Some(count) = self.hosts.get_mut(host)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.hosts.remove(host);
+            }
+        }
+    }
+
     fn drop_identifier(&mut self, identifier: &Identifier) {
-        self.identifiers.remove(identifier);
+        self.forget_identifier(identifier);
         if let Some(owner) = self.by_identifier.remove(identifier)
             && let Some(entry) = self.entry_mut(owner)
+            && let Some(place) = entry.identifiers.iter().rposition(|kept| kept == identifier)
         {
-            entry.identifiers.retain(|kept| kept != identifier);
+            entry.identifiers.remove(place);
         }
     }
 
@@ -296,6 +324,13 @@ impl Registry {
         if known.is_none() {
             self.devices += 1;
         }
+    }
+}
+
+fn host_of(identifier: &Identifier) -> Option<&str> {
+    match identifier {
+        Identifier::Address(address) => address.rsplit_once('@').map(|(_, host)| host),
+        Identifier::Number(_) => None,
     }
 }
 

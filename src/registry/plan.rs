@@ -126,9 +126,11 @@ impl Registry {
         if children > 0 {
             return Err(Error::HasChildren { name: name.clone(), children });
         }
-        let numbers = self.identifiers(key).iter().cloned().map(Change::IdentifierGone);
-        let devices =
-            self.devices(key).iter().map(|device| Change::DeviceGone(key, device.name.clone()));
+        // From the last to the first: that is where each is looked for and nothing moves up, so
+        // that an account with 10,000 of both goes away between two calls.
+        let numbers = self.identifiers(key).iter().rev().cloned().map(Change::IdentifierGone);
+        let devices = self.devices(key).iter().rev();
+        let devices = devices.map(|device| Change::DeviceGone(key, device.name.clone()));
         Ok(numbers.chain(devices).chain([Change::AccountGone(key)]).collect())
     }
 

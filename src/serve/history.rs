@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use crate::desk::{Ended, explain};
 use crate::domain::{CallRef, Decision, EndCause, Now};
@@ -13,11 +14,20 @@ use crate::store::{HistoryEntry, Store};
 /// call must not wait for its own record.
 const WAITING_MAX: usize = 10_000;
 
+/// How long a stop waits for what is waiting; putting ten thousand into words takes less.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
 /// The way to the record.
 pub(crate) struct History {
     store: Arc<Store>,
-    waiting: SyncSender<Entry>,
+    waiting: SyncSender<Message>,
     dropped: AtomicU64,
+}
+
+enum Message {
+    Entry(Entry),
+    /// Everything before it was handed on.
+    Mark(SyncSender<()>),
 }
 
 enum Entry {
@@ -53,6 +63,14 @@ impl History {
         self.put(Entry::Adopted(call, call_id, now.wall_ms));
     }
 
+    /// Waits until what was put so far is the store's; for a stop, not on a runtime's thread.
+    pub(crate) fn settle(&self) {
+        let (done, marked) = sync_channel(1);
+        if self.waiting.send(Message::Mark(done)).is_ok() {
+            let _ = marked.recv_timeout(SETTLE_WITHIN);
+        }
+    }
+
     /// How many entries were lost to a full queue.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -68,16 +86,19 @@ impl History {
     }
 
     fn put(&self, entry: Entry) {
-        if self.waiting.try_send(entry).is_err() {
+        if self.waiting.try_send(Message::Entry(entry)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 /// Ends when the house, and with it the sender, is gone.
-fn write(store: &Store, entries: &Receiver<Entry>) {
-    while let Ok(entry) = entries.recv() {
-        store.remember(entry.into_words());
+fn write(store: &Store, messages: &Receiver<Message>) {
+    while let Ok(message) = messages.recv() {
+        match message {
+            Message::Entry(entry) => store.remember(entry.into_words()),
+            Message::Mark(done) => drop(done.send(())),
+        }
     }
 }
 

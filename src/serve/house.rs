@@ -3,7 +3,7 @@
 //! The lock is a plain one and is held for microseconds: no decision waits for anything, so
 //! nothing is awaited under it, and an async lock would only cost more.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -26,6 +26,8 @@ pub(crate) struct House {
     pub(crate) proxies: Vec<Proxy>,
     /// One change of the registry at a time: planned, written down, brought about.
     pub(crate) registry_turn: tokio::sync::Mutex<()>,
+    /// Changes of the registry that were refused because they could not be written down.
+    pub(crate) changes_not_written: AtomicU64,
     /// Rung when the desk may want to be woken earlier than it said.
     pub(crate) alarm: Notify,
     draining: AtomicBool,
@@ -58,6 +60,7 @@ impl House {
             history,
             proxies,
             registry_turn: tokio::sync::Mutex::new(()),
+            changes_not_written: AtomicU64::new(0),
             alarm: Notify::new(),
             draining: AtomicBool::new(false),
             config: Mutex::new(config),

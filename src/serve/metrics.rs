@@ -73,6 +73,11 @@ pub(crate) fn text(house: &House) -> String {
     page.gauge("hallporter_store_rows_waiting", "Rows not written down yet.", waiting);
     let failing = u8::from(health.last_error.is_some());
     page.gauge("hallporter_store_failing", "The last write failed.", failing);
+    page.counter(
+        "hallporter_changes_not_written",
+        "Changes of the registry refused because they could not be written down.",
+        house.changes_not_written.load(std::sync::atomic::Ordering::Relaxed),
+    );
     let dropped = health.history_dropped + house.history.dropped();
     page.counter("hallporter_history_dropped", "Entries for `why` lost to a full queue.", dropped);
     page.gauge("hallporter_draining", "The daemon is stopping.", u8::from(house.draining()));

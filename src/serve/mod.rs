@@ -9,6 +9,7 @@ mod look;
 mod metrics;
 mod porter;
 mod proxy;
+mod watchdog;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,9 @@ use proxy::Proxy;
 
 /// How long a proxy may take to show its calls before the door opens without it.
 const FIRST_LOOK_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long requests that have begun may take when the daemon stops.
+const DOOR_WITHIN: Duration = Duration::from_secs(10);
 
 /// How many connections may wait to be taken.
 const LISTEN_BACKLOG: u32 = 1024;
@@ -82,6 +86,7 @@ async fn serve(config: Arc<Config>, config_path: PathBuf) -> anyhow::Result<()> 
     for index in 0..house.proxies.len() {
         tokio::spawn(look::run(Arc::clone(&house), index));
     }
+    tokio::spawn(watchdog::run(Arc::clone(&house)));
     let calls = house.desk().figures().calls;
     tracing::info!(%listen, calls, boot = house.boot, node = config.node.name, "ready");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -156,7 +161,13 @@ fn fill(house: &House) -> Result<(), crate::store::Error> {
     let mut desk = house.desk();
     let applied = house.store.load_registry(&mut |change| desk.restore_registry(change))?;
     desk.registry_restored_to(applied);
-    house.store.load_sessions(&mut |row| desk.restore_call(&row, now))?;
+    let skipped = house.store.load_sessions(&mut |row| desk.restore_call(&row, now))?;
+    if skipped > 0 {
+        tracing::warn!(
+            skipped,
+            "rows of session.db make no sense and were left out: calls of them that are up are found at the proxies"
+        );
+    }
     desk.restored();
     Ok(())
 }
@@ -225,9 +236,17 @@ async fn close(
     door: tokio::task::JoinHandle<std::io::Result<()>>,
 ) -> anyhow::Result<()> {
     let _ = stop.send(());
-    door.await.context("the HTTP door was broken off")??;
+    match tokio::time::timeout(DOOR_WITHIN, door).await {
+        Ok(closed) => closed.context("the HTTP door was broken off")??,
+        // Half a request, say: nobody's last word may keep the calls from being written down.
+        Err(_) => tracing::warn!("connections that would not end were cut"),
+    }
     let closing = Arc::clone(house);
-    let left = tokio::task::spawn_blocking(move || closing.store.flush_and_stop())
+    let write = move || {
+        closing.history.settle();
+        closing.store.flush_and_stop()
+    };
+    let left = tokio::task::spawn_blocking(write)
         .await
         .context("writing down the last calls was broken off")?;
     if left > 0 {

@@ -1,7 +1,11 @@
 //! What the HTTP doors need of the process.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use tokio::task::JoinError;
 
 use crate::desk::{Desk, Ended, Input};
 use crate::domain::{CallEvent, CallRef, Decision, EventKind, Now, RouteQuery};
@@ -43,25 +47,8 @@ impl Porter for Front {
     }
 
     fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>> {
-        Box::pin(async move {
-            let _turn = self.0.registry_turn.lock().await;
-            let (index, changes) = {
-                let desk = self.0.desk();
-                (desk.registry().applied() + 1, desk.registry().plan(&command)?)
-            };
-            let (store, at_ms) = (Arc::clone(&self.0.store), self.0.now().wall_ms);
-            let written = command.clone();
-            let done =
-                tokio::task::spawn_blocking(move || store.commit(index, at_ms, &written, &changes));
-            match done.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(CommandError::NotDurable(error.to_string())),
-                Err(error) => return Err(CommandError::NotDurable(error.to_string())),
-            }
-            let ticket = House::TICKET;
-            let outcome = self.0.handle(Input::Committed { ticket, index, command });
-            outcome.applied.unwrap_or(Ok(())).map_err(CommandError::Refused)
-        })
+        let house = Arc::clone(&self.0);
+        Box::pin(whole(change(house, command), |error| CommandError::NotDurable(error.to_string())))
     }
 
     fn read(&self, look: &mut dyn FnMut(&Desk, Now)) {
@@ -70,7 +57,8 @@ impl Porter for Front {
     }
 
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>> {
-        Box::pin(self.end(call))
+        let house = Arc::clone(&self.0);
+        Box::pin(whole(end(house, call), |error| CallError::Proxy(error.to_string())))
     }
 
     fn release_call(
@@ -78,35 +66,9 @@ impl Porter for Front {
         call: CallRef,
         reason: String,
     ) -> BoxFuture<'_, Result<Ended, CallError>> {
-        Box::pin(async move {
-            let row = self.0.desk().call(call, self.0.now()).ok_or(CallError::NoCall { call })?;
-            let line = serde_json::json!({
-                "call": call.to_string(),
-                "call_id": row.call_id,
-                "reason": reason,
-                "state": row.state,
-                "started_ms": row.started_ms,
-            });
-            let (store, at_ms) = (Arc::clone(&self.0.store), self.0.now().wall_ms);
-            let done = tokio::task::spawn_blocking(move || {
-                store.audit(at_ms, "call.release", &line.to_string())
-            });
-            match done.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(CallError::NotDurable(error.to_string())),
-                Err(error) => return Err(CallError::NotDurable(error.to_string())),
-            }
-            let outcome = self.0.handle(Input::Release { ticket: House::TICKET, call });
-            let ended = outcome.released.flatten().ok_or(CallError::NoCall { call })?;
-            tracing::warn!(
-                call_id = &*ended.call_id,
-                %call,
-                reason,
-                "an operator freed the slot of a call"
-            );
-            self.0.history.released(&ended, &reason);
-            Ok(ended)
-        })
+        let house = Arc::clone(&self.0);
+        let broken = |error: JoinError| CallError::NotDurable(error.to_string());
+        Box::pin(whole(release(house, call, reason), broken))
     }
 
     fn why(&self, key: String) -> BoxFuture<'_, Result<Vec<WhyEntry>, String>> {
@@ -140,29 +102,94 @@ impl Front {
         }
         query
     }
+}
 
-    async fn end(&self, call: CallRef) -> Result<(), CallError> {
-        let row = self.0.desk().call(call, self.0.now()).ok_or(CallError::NoCall { call })?;
-        let dialog = row.dialog.ok_or(CallError::NoProxy { call })?;
-        let shown = row.proxy.and_then(|id| self.0.proxies.iter().find(|proxy| proxy.id == id));
-        // With one proxy there is no question whose call it is, seen or not.
-        let only = || self.0.proxies.first().filter(|_| self.0.proxies.len() == 1);
-        let proxy = shown.or_else(only).ok_or(CallError::NoProxy { call })?;
-        let ended = proxy.rpc.end_dialog(dialog).await;
-        let known = ended.map_err(|error| CallError::Proxy(error.to_string()))?;
-        tracing::warn!(call_id = row.call_id, %call, known, "an operator ended a call");
-        // Kamailio's own event may not come after this (measured), so its word is the end. A
-        // dialog that it does not know is over as well.
-        self.0.handle(Input::Event(CallEvent {
-            kind: EventKind::End,
-            call_id: row.call_id.into(),
-            from_tag: "".into(),
-            dialog: Some(dialog),
-            code: None,
-            account: None,
-            ruri: None,
-            from_uri: None,
-        }));
-        Ok(())
+/// Does all of it, even when whoever asked goes away in the middle: a change that is on the disk
+/// and not in memory would be in the way of every later one.
+async fn whole<T, E>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+    broken: impl FnOnce(JoinError) -> E,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(broken(error)))
+}
+
+async fn change(house: Arc<House>, command: Command) -> Result<(), CommandError> {
+    let _turn = house.registry_turn.lock().await;
+    let (index, changes) = {
+        let desk = house.desk();
+        (desk.registry().applied() + 1, desk.registry().plan(&command)?)
+    };
+    let (store, at_ms) = (Arc::clone(&house.store), house.now().wall_ms);
+    let written = command.clone();
+    let done = tokio::task::spawn_blocking(move || store.commit(index, at_ms, &written, &changes));
+    let failure = match done.await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(sentence) = failure {
+        house.changes_not_written.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(error = sentence, "a change could not be written down and was refused");
+        return Err(CommandError::NotDurable(sentence));
     }
+    let outcome = house.handle(Input::Committed { ticket: House::TICKET, index, command });
+    outcome.applied.unwrap_or(Ok(())).map_err(CommandError::Refused)
+}
+
+async fn release(house: Arc<House>, call: CallRef, reason: String) -> Result<Ended, CallError> {
+    let row = house.desk().call(call, house.now()).ok_or(CallError::NoCall { call })?;
+    let line = serde_json::json!({
+        "call": call.to_string(),
+        "call_id": row.call_id,
+        "reason": reason,
+        "state": row.state,
+        "started_ms": row.started_ms,
+    });
+    let (store, at_ms) = (Arc::clone(&house.store), house.now().wall_ms);
+    let done =
+        tokio::task::spawn_blocking(move || store.audit(at_ms, "call.release", &line.to_string()));
+    match done.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(CallError::NotDurable(error.to_string())),
+        Err(error) => return Err(CallError::NotDurable(error.to_string())),
+    }
+    let outcome = house.handle(Input::Release { ticket: House::TICKET, call });
+    let ended = outcome.released.flatten().ok_or(CallError::NoCall { call })?;
+    tracing::warn!(
+        call_id = &*ended.call_id,
+        %call,
+        reason,
+        "an operator freed the slot of a call"
+    );
+    house.history.released(&ended, &reason);
+    Ok(ended)
+}
+
+async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
+    let row = house.desk().call(call, house.now()).ok_or(CallError::NoCall { call })?;
+    let dialog = row.dialog.ok_or(CallError::NoProxy { call })?;
+    let shown = row.proxy.and_then(|id| house.proxies.iter().find(|proxy| proxy.id == id));
+    // With one proxy there is no question whose call it is, seen or not.
+    let only = || house.proxies.first().filter(|_| house.proxies.len() == 1);
+    let proxy = shown.or_else(only).ok_or(CallError::NoProxy { call })?;
+    let ended = proxy.rpc.end_dialog(dialog).await;
+    let known = ended.map_err(|error| CallError::Proxy(error.to_string()))?;
+    tracing::warn!(call_id = row.call_id, %call, known, "an operator ended a call");
+    // Kamailio's own event may not come after this (measured), so its word is the end. A
+    // dialog that it does not know is over as well.
+    house.handle(Input::Event(CallEvent {
+        kind: EventKind::End,
+        call_id: row.call_id.into(),
+        from_tag: "".into(),
+        dialog: Some(dialog),
+        code: None,
+        account: None,
+        ruri: None,
+        from_uri: None,
+    }));
+    Ok(())
 }

@@ -4,6 +4,9 @@
 //! a moment ago, an event is on its way): a call must be missing from two looks in a row at the
 //! proxy that has shown it before; one that no proxy has shown must be missing from two rounds of
 //! looks at *all* of them. After a proxy's restart one look is enough: its calls died with it.
+//!
+//! The switch's own longest duration is evidence too, but weaker than a list that shows the call:
+//! it counts where no list vouches for the call, with a look or without any.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +20,12 @@ pub const SWEEP_PORTION: u32 = 2048;
 /// How many looks in a row must miss a call.
 const MISSES_MAX: u8 = 2;
 
+/// How long a complete look vouches for the calls that it has shown, in milliseconds.
+const VOUCHES_MS: u64 = 120_000;
+
+/// How long at most until the calls are swept although no look was completed, in milliseconds.
+const SWEEP_EVERY_MS: u64 = 60_000;
+
 /// The state of all looks.
 #[derive(Clone, Debug, Default)]
 pub struct Looks {
@@ -24,6 +33,8 @@ pub struct Looks {
     sweep: Option<Sweep>,
     /// Sweeps that wait for the one that is under way; at most one a proxy.
     waiting: Vec<Sweep>,
+    /// When a sweep begins without a look, milliseconds on the monotonic clock.
+    sweep_at_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,20 +43,27 @@ struct Look {
     /// Calls before this one were there when the list was asked for.
     before: Option<CallRef>,
     restarted: bool,
-    /// It has been completed since the last round.
-    complete: bool,
-    ever: bool,
+    /// It has been completed since the last round; calls before this one were there then.
+    complete: Option<CallRef>,
+    /// When it was completed last, milliseconds on the monotonic clock.
+    completed_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Sweep {
+    /// The look that it follows; without one only outlived calls are looked for.
+    look: Option<Swept>,
+    /// Calls that no proxy has shown are missed too, if older than every look of the round.
+    unowned_before: Option<CallRef>,
+    place: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Swept {
     proxy: ProxyId,
     number: u8,
     before: CallRef,
     restarted: bool,
-    /// Calls that no proxy has shown are looked at too, if older than this.
-    unowned_before: Option<CallRef>,
-    place: u32,
 }
 
 impl Looks {
@@ -58,13 +76,20 @@ impl Looks {
     /// Whether every proxy has been looked at since the start.
     #[must_use]
     pub fn settled(&self) -> bool {
-        self.proxies.values().all(|look| look.ever)
+        self.proxies.values().all(|look| look.completed_ms.is_some())
     }
 
     /// Whether a sweep is under way.
     #[must_use]
     pub fn sweeping(&self) -> bool {
         self.sweep.is_some()
+    }
+
+    /// When the next sweep is due although no look asks for it, milliseconds on the monotonic
+    /// clock.
+    #[must_use]
+    pub fn sweep_at_ms(&self) -> u64 {
+        self.sweep_at_ms
     }
 
     /// A proxy's list was asked for; `next` is the number that the next call will get.
@@ -86,22 +111,25 @@ impl Looks {
     }
 
     /// The list was complete: what is missing from it is looked for by [`Looks::step`].
-    pub fn end(&mut self, proxy: ProxyId) {
+    pub fn end(&mut self, proxy: ProxyId, now: Now) {
         let Some(look) = self.proxies.get_mut(&proxy) else { return };
         let Some(before) = look.before.take() else { return };
         let restarted = std::mem::take(&mut look.restarted);
         let number = look.number;
-        (look.complete, look.ever) = (true, true);
-        let round = self.proxies.values().all(|look| look.complete);
-        if round {
-            self.proxies.values_mut().for_each(|look| look.complete = false);
+        (look.complete, look.completed_ms) = (Some(before), Some(now.mono_ms));
+        let round: Option<Vec<CallRef>> = self.proxies.values().map(|look| look.complete).collect();
+        if round.is_some() {
+            self.proxies.values_mut().for_each(|look| look.complete = None);
         }
-        let unowned_before = round.then_some(before);
-        let sweep = Sweep { proxy, number, before, restarted, unowned_before, place: 0 };
+        // A slow look may have begun before a call that a quick one should have shown.
+        let unowned_before = round.and_then(|round| round.into_iter().min());
+        let look = Some(Swept { proxy, number, before, restarted });
+        let sweep = Sweep { look, unowned_before, place: 0 };
         if self.sweep.is_none() {
             self.sweep = Some(sweep);
         } else {
-            self.waiting.retain(|waiting| waiting.proxy != proxy);
+            let of_proxy = |waiting: &Sweep| waiting.look.is_some_and(|look| look.proxy == proxy);
+            self.waiting.retain(|waiting| !of_proxy(waiting));
             self.waiting.push(sweep);
         }
     }
@@ -114,30 +142,40 @@ impl Looks {
     }
 
     /// One step of the sweep: the calls of the next portion that are gone from the proxies, and
-    /// those that have outlived the switch's longest duration. Does nothing without a sweep.
+    /// those that have outlived the switch's longest duration. Begins a sweep if one is due.
     pub fn step(&mut self, table: &mut Table, now: Now, found: &mut Vec<(Slot, Gone)>) {
-        let Some(sweep) = &mut self.sweep else { return };
+        if self.sweep.is_none() && self.sweep_at_ms <= now.mono_ms {
+            self.sweep = Some(Sweep { look: None, unowned_before: None, place: 0 });
+        }
+        let Some(mut sweep) = self.sweep else { return };
+        self.sweep_at_ms = now.mono_ms + SWEEP_EVERY_MS;
         let places = u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
         let end = places.min(sweep.place.saturating_add(SWEEP_PORTION));
         for place in sweep.place..end {
             let Some(session) = table.at_mut(place) else { continue };
             if sweep.misses(session) {
                 session.misses = session.misses.saturating_add(1);
-                let enough = session.misses >= MISSES_MAX
-                    || (sweep.restarted && session.proxy() == Some(sweep.proxy));
-                if enough {
+                if session.misses >= MISSES_MAX || sweep.is_restart_of(session.proxy()) {
                     found.push((Slot(place), Gone::Vanished));
                     continue;
                 }
             }
-            if outlived(session, now) {
+            if outlived(session, now) && !self.vouched(session, now) {
                 found.push((Slot(place), Gone::TooLong));
             }
         }
         sweep.place = end;
-        if end == places {
-            self.sweep = (!self.waiting.is_empty()).then(|| self.waiting.remove(0));
+        self.sweep = Some(sweep).filter(|sweep| sweep.place < places);
+        if self.sweep.is_none() && !self.waiting.is_empty() {
+            self.sweep = Some(self.waiting.remove(0));
         }
+    }
+
+    /// Whether the newest look at a call's proxy has shown it, a short time ago.
+    fn vouched(&self, session: &Session, now: Now) -> bool {
+        let look = session.proxy().and_then(|proxy| self.proxies.get(&proxy));
+        let completed_ms = look.and_then(|look| look.completed_ms);
+        session.misses == 0 && completed_ms.is_some_and(|at| now.mono_ms <= at + VOUCHES_MS)
     }
 }
 
@@ -152,12 +190,25 @@ pub enum Gone {
 
 impl Sweep {
     fn misses(&self, session: &Session) -> bool {
-        match session.proxy() {
-            Some(proxy) => {
-                proxy == self.proxy && session.seen_in != self.number && session.call < self.before
+        match (session.proxy(), self.look) {
+            (Some(proxy), Some(look)) => {
+                proxy == look.proxy && session.call < look.before && !look.showed(session.seen_in)
             }
-            None => self.unowned_before.is_some_and(|before| session.call < before),
+            (Some(_), None) => false,
+            (None, _) => self.unowned_before.is_some_and(|before| session.call < before),
         }
+    }
+
+    fn is_restart_of(&self, proxy: Option<ProxyId>) -> bool {
+        self.look.is_some_and(|look| look.restarted && proxy == Some(look.proxy))
+    }
+}
+
+impl Swept {
+    /// Whether a call that was seen last in look `seen_in` was there in this one: a sweep may lag
+    /// behind, so a later look counts too. Numbers wrap; a call is never 127 looks old.
+    fn showed(self, seen_in: u8) -> bool {
+        seen_in != 0 && seen_in.wrapping_sub(self.number).cast_signed() >= 0
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountKey, CallRef, CallState, ProxyId};
+use crate::domain::{AccountKey, CallRef, CallState, ProxyId, Seats};
 
 /// A call as the session table holds it, complete in itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct SessionRow {
     pub caller: Option<AccountKey>,
     /// The account it counts for at the called end.
     pub callee: Option<AccountKey>,
+    /// What it holds until it ends: of both ends' accounts and those above them as they stood
+    /// when it was admitted, and of those that it was forwarded through.
+    pub seats: Seats,
     /// Admitted or answered.
     pub state: CallState,
     /// Whether it was an emergency call, which no cap refuses.

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::domain::{AccountKey, CallRef, CallState, ProxyId, Seats};
 
-use super::SessionRow;
+use super::{NewCall, SessionRow};
 
 /// The longest `from` and `to` that are kept, in bytes; they are only shown.
 const SHOWN_BYTES_MAX: usize = 64;
@@ -54,12 +54,33 @@ pub(super) const STORED: u8 = 2;
 const EMERGENCY: u8 = 4;
 
 impl Session {
-    pub(super) fn from_row(row: &SessionRow, seats: Seats, deadline_ds: u32) -> Self {
+    pub(super) fn new(new: NewCall<'_>, deadline_ds: u32) -> Self {
+        let key = |account: Option<AccountKey>| account.map_or(NONE, |account| account.0);
+        Self {
+            text: text(new.call_id, new.from, new.to),
+            seats: new.seats,
+            call: new.call,
+            started_ms: new.started_ms,
+            deadline_ds,
+            answered_after_ms: if new.state == CallState::Up { 0 } else { NONE },
+            tag_hash: tag_hash(new.from_tag),
+            dialog: new.dialog.unwrap_or((NONE, NONE)),
+            caller: key(new.caller),
+            callee: key(new.callee),
+            links: [Link { previous: NONE, next: NONE }; 2],
+            proxy: NO_PROXY,
+            seen_in: 0,
+            misses: 0,
+            flags: if new.emergency { EMERGENCY } else { 0 },
+        }
+    }
+
+    pub(super) fn from_row(row: &SessionRow, deadline_ds: u32) -> Self {
         let key = |account: Option<AccountKey>| account.map_or(NONE, |account| account.0);
         let after = row.answered_ms.map(|answered| answered.saturating_sub(row.started_ms));
         Self {
             text: text(&row.call_id, &row.from, &row.to),
-            seats,
+            seats: row.seats.clone(),
             call: row.call,
             started_ms: row.started_ms,
             deadline_ds,
@@ -91,6 +112,7 @@ impl Session {
             to: to.to_owned(),
             caller: self.caller(),
             callee: self.callee(),
+            seats: self.seats.clone(),
             state: self.state(),
             emergency: self.flags & EMERGENCY != 0,
             started_ms: self.started_ms,
@@ -202,7 +224,12 @@ fn text(call_id: &str, from: &str, to: &str) -> Box<str> {
             .rev()
             .find(|end| shown.is_char_boundary(*end))
             .unwrap_or(0);
-        text.extend(shown[..end].chars().filter(|character| !character.is_control()));
+        let shown = &shown[..end];
+        if shown.bytes().all(|byte| byte.is_ascii_graphic()) {
+            text.push_str(shown);
+        } else {
+            text.extend(shown.chars().filter(|character| !character.is_control()));
+        }
     }
     text.into_boxed_str()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::{AccountKey, CallRef, CallState, Now, ProxyId, Seats};
 
 use super::keys::Keys;
-use super::session::{DIRTY, NONE, STORED, tag_hash};
+use super::session::{DIRTY, NONE, STORED};
 use super::{RowChange, Session, SessionRow};
 
 /// A place in the table, good until its call ends.
@@ -133,35 +133,19 @@ impl Table {
 
     /// Begins a call. The caller has made sure that the Call-ID is new and the table not full.
     pub fn begin(&mut self, new: NewCall<'_>, now: Now) -> Slot {
-        let row = SessionRow {
-            call: new.call,
-            call_id: new.call_id.to_owned(),
-            from_tag_hash: tag_hash(new.from_tag),
-            from: new.from.to_owned(),
-            to: new.to.to_owned(),
-            caller: new.caller,
-            callee: new.callee,
-            state: new.state,
-            emergency: new.emergency,
-            started_ms: new.started_ms,
-            answered_ms: (new.state == CallState::Up).then_some(new.started_ms),
-            expires_ms: 0,
-            dialog: new.dialog,
-            proxy: None,
-        };
         let deadline_ds = tenths(now.mono_ms + new.expires_in_ms);
-        let slot = self.put(Session::from_row(&row, new.seats, deadline_ds));
+        let slot = self.put(Session::new(new, deadline_ds));
         self.touch(slot);
         slot
     }
 
     /// Takes a row back in as the store had it. A Call-ID that is there already is not taken.
-    pub fn restore(&mut self, row: &SessionRow, seats: Seats, now: Now) -> Option<Slot> {
+    pub fn restore(&mut self, row: &SessionRow, now: Now) -> Option<Slot> {
         if self.find(&row.call_id).is_some() || self.is_full() {
             return None;
         }
         let left = u64::try_from(row.expires_ms.saturating_sub(now.wall_ms)).unwrap_or(0);
-        let slot = self.put(Session::from_row(row, seats, tenths(now.mono_ms + left)));
+        let slot = self.put(Session::from_row(row, tenths(now.mono_ms + left)));
         if let Some(session) = self.at_mut(slot.0) {
             session.flags |= STORED;
         }
@@ -204,6 +188,7 @@ impl Table {
     pub fn set_seats(&mut self, slot: Slot, seats: Seats) {
         if let Some(session) = self.at_mut(slot.0) {
             session.seats = seats;
+            self.touch(slot);
         }
     }
 

@@ -33,6 +33,16 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another program holds a database.
+    #[error(
+        "{path} is locked by another program ({cause}): close what else has it open (sqlite3, a backup) and try again"
+    )]
+    Held {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        cause: String,
+    },
     /// Another daemon works on the same data.
     #[error(
         "another daemon (process {pid}) works on {path}: stop it, or give this one a data_dir of its own"
@@ -42,6 +52,24 @@ pub enum Error {
         path: PathBuf,
         /// Its process, as it said itself.
         pid: String,
+    },
+    /// The medium fails, or a quota is used up.
+    #[error(
+        "{path} can't be read or written ({cause}): look into the system's log (`dmesg`) for a failing disk, and whether a quota is used up"
+    )]
+    Medium {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        cause: String,
+    },
+    /// The registry is gone, but calls have been here.
+    #[error(
+        "{path} is missing or empty, though calls were counted here before: restore it from a copy, or remove session.db as well to begin with no accounts"
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
     },
     /// A newer version has been here.
     #[error(
@@ -102,6 +130,8 @@ impl Error {
                 let remedy = remedy(&path);
                 Self::Damaged { path, cause, remedy }
             }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Held { path, cause },
+            Some(ErrorCode::SystemIoFailure) => Self::Medium { path, cause },
             Some(ErrorCode::DiskFull) => Self::Full { path },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 Self::ReadOnly { path, cause }

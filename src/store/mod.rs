@@ -30,8 +30,11 @@ use writer::Writer;
 pub use error::Error;
 pub use writer::RowSource;
 
-const LEDGER_FORMATS: Formats = &[include_str!("schema/ledger_1.sql")];
-const SESSION_FORMATS: Formats = &[include_str!("schema/session_1.sql")];
+/// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.
+const LEDGER_FORMATS: Formats =
+    Formats { id: 0x4870_4c65, steps: &[include_str!("schema/ledger_1.sql")] };
+const SESSION_FORMATS: Formats =
+    Formats { id: 0x4870_5365, steps: &[include_str!("schema/session_1.sql")] };
 
 /// Tells the wall clock, milliseconds since 1970: the store reads none itself.
 pub type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -103,10 +106,16 @@ impl Store {
         let lock = lock(data_dir)?;
         let ledger_path = data_dir.join("ledger.db");
         let session_path = data_dir.join("session.db");
+        if is_empty(&ledger_path) && !is_empty(&session_path) {
+            return Err(Error::Missing { path: ledger_path });
+        }
         let ledger = file::open(&ledger_path, Synchronous::Full, LEDGER_FORMATS)?;
         let session = file::open(&session_path, Synchronous::Normal, SESSION_FORMATS)?;
         let wrong = |error: rusqlite::Error| Error::of(&ledger_path, &error);
-        let boot = registry::meta(&ledger, "boot").map_err(wrong)? + 1;
+        // An older copy of ledger.db must not make the numbers of calls begin anew.
+        let seen =
+            sessions::last_boot(&session).map_err(|error| Error::of(&session_path, &error))?;
+        let boot = registry::meta(&ledger, "boot").map_err(wrong)?.max(seen) + 1;
         registry::set_meta(&ledger, "boot", boot).map_err(wrong)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&session_path, flags)
@@ -227,7 +236,10 @@ impl Store {
     /// Writes what is left and stops; says how many rows could not be written.
     #[must_use]
     pub fn flush_and_stop(&self) -> usize {
-        self.writer.stop()
+        let left = self.writer.stop();
+        // So that a copy of ledger.db alone is whole. If it fails, its -wal is as good.
+        let _ = locked(&self.ledger).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        left
     }
 
     fn ledger_error(&self, error: &rusqlite::Error) -> Error {
@@ -238,6 +250,11 @@ impl Store {
 /// A panic under one of these locks leaves the database as consistent as SQLite always does.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether there is nothing in a file, or no file.
+fn is_empty(path: &Path) -> bool {
+    path.metadata().map_or(true, |file| file.len() == 0)
 }
 
 /// Keeps other daemons out of the directory.
@@ -255,7 +272,11 @@ fn lock(data_dir: &Path) -> Result<File, Error> {
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
-            let pid = pid.trim().chars().filter(char::is_ascii_digit).collect();
+            let mut pid: String = pid.trim().chars().filter(char::is_ascii_digit).collect();
+            if pid.is_empty() {
+                // It has just begun and not said yet.
+                "unknown".clone_into(&mut pid);
+            }
             return Err(Error::InUse { path: data_dir.to_owned(), pid });
         }
         Err(TryLockError::Error(cause)) => return Err(unusable(cause)),

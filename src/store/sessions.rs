@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, Transaction, params};
 
-use crate::domain::{AccountKey, CallRef, CallState};
+use crate::domain::{AccountKey, CallRef, CallState, Seats};
 use crate::sessions::{RowChange, SessionRow};
 
 use super::HistoryEntry;
@@ -27,8 +27,9 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqli
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO session (call, call_id, tag_hash, caller_text, called_text,
-             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id,
+             seats)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             row.call.0.cast_signed(),
@@ -45,8 +46,20 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqli
             row.expires_ms,
             row.dialog.map(|(entry, _)| entry),
             row.dialog.map(|(_, id)| id),
+            row.seats.to_string(),
         ])
         .map(|_| ())
+}
+
+/// The greatest boot number in any call's number that was written down; 0 if there is none.
+pub(super) fn last_boot(connection: &Connection) -> rusqlite::Result<u64> {
+    let call: i64 = connection.query_row(
+        "SELECT max(coalesce((SELECT max(call) FROM session), 0),
+                    coalesce((SELECT max(call) FROM history), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(call.cast_unsigned() >> 32)
 }
 
 /// Reads all calls in the order of their numbers; says how many rows made no sense.
@@ -56,7 +69,7 @@ pub(super) fn read(
 ) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare(
         "SELECT call, call_id, tag_hash, caller_text, called_text, caller, callee, state,
-         emergency, started_ms, answered_ms, expires_ms, h_entry, h_id FROM session ORDER BY call",
+         emergency, started_ms, answered_ms, expires_ms, h_entry, h_id, seats FROM session ORDER BY call",
     )?;
     let mut rows = statement.query([])?;
     let mut skipped = 0;
@@ -85,6 +98,7 @@ fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         to: row.get(4)?,
         caller: key(5)?,
         callee: key(6)?,
+        seats: Seats::parse(row.get_ref(14)?.as_str()?).ok_or(rusqlite::Error::InvalidQuery)?,
         state,
         emergency: row.get(8)?,
         started_ms: row.get(9)?,

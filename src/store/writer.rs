@@ -29,6 +29,10 @@ const HISTORY_MAX: usize = 10_000;
 /// After how many history entries the old ones are forgotten.
 const FORGET_EVERY: usize = 2_000;
 
+/// What is wrong when the thread is gone.
+const DEAD: &str =
+    "the writing thread ended in a panic, which is a mistake in hallporter: restart the daemon";
+
 /// The way to the writing thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -83,7 +87,12 @@ impl Writer {
         };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || work.run())
+            .spawn(move || {
+                let watch = Watch(Arc::clone(&work.shared));
+                let left = work.run();
+                std::mem::forget(watch);
+                left
+            })
             .map_err(Error::Thread)?;
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
@@ -118,6 +127,19 @@ impl Writer {
         self.shared.state().stop = true;
         self.shared.bell.notify_one();
         thread.and_then(|thread| thread.join().ok()).unwrap_or(0)
+    }
+}
+
+/// Tells of a thread that ended by a panic: nothing would be written any more, and nobody know it.
+struct Watch(Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.health.failures += 1;
+        state.health.failing_since_ms.get_or_insert(0);
+        state.health.last_error = Some(DEAD.to_owned());
+        tracing::error!(error = DEAD, "calls can't be written down");
     }
 }
 
@@ -171,7 +193,7 @@ impl Work {
     /// Waits for work, then a moment for more of it; says whether to stop.
     fn wait(&self) -> bool {
         let mut state = self.shared.state();
-        while !state.wake && !state.stop && self.batch.is_empty() {
+        while !state.wake && !state.stop && self.batch.is_empty() && self.entries.is_empty() {
             state = self.shared.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.wake = false;
@@ -198,9 +220,9 @@ impl Work {
         for entry in &self.entries {
             sessions::remember(&transaction, entry)?;
         }
-        self.remembered += self.entries.len();
-        if self.remembered >= FORGET_EVERY {
-            self.remembered = 0;
+        let mut remembered = self.remembered + self.entries.len();
+        if remembered >= FORGET_EVERY {
+            remembered = 0;
             let kept_ms = i64::try_from(self.keep.for_.as_millis()).unwrap_or(i64::MAX);
             sessions::forget(
                 &transaction,
@@ -209,6 +231,7 @@ impl Work {
             )?;
         }
         transaction.commit()?;
+        self.remembered = remembered;
         self.batch.clear();
         self.entries.clear();
         Ok(())

@@ -70,7 +70,9 @@ pub(super) fn one(view: &AccountView, screen: &mut Screen<'_>) -> Result<(), Fai
     ];
     let rows = pools.map(|(name, pool)| {
         let cap = pool.cap.map_or_else(|| "none".to_owned(), |cap| cap.to_string());
-        let figures = [pool.held, pool.frozen, pool.overdraft].map(|figure| figure.to_string());
+        // Without a cap there is nothing to hold a right of.
+        let figures = [pool.held, pool.frozen, pool.overdraft]
+            .map(|figure| or_dash(pool.cap.map(|_| figure)));
         [vec![name.to_owned(), pool.live.to_string(), cap], figures.to_vec()].concat()
     });
     let header = ["", "live", "cap", "rights here", "frozen", "overdraft"];

@@ -37,7 +37,7 @@ fn a_row_comes_back_as_it_was() {
     assert_eq!(row.answered_ms, Some(1_002_500));
     assert_eq!(row.expires_ms, 1_002_500 + 3_600_000);
     let mut other = Table::new(2, 10);
-    let restored = other.restore(&row, Seats::default(), at(9_000)).unwrap();
+    let restored = other.restore(&row, at(9_000)).unwrap();
     let again = other.row(restored, at(9_000)).unwrap();
     assert_eq!(SessionRow { expires_ms: 0, ..again }, SessionRow { expires_ms: 0, ..row });
     assert!(other.get(restored).unwrap().has_tag("tag"));

@@ -13,7 +13,8 @@ CREATE TABLE session (
     answered_ms INTEGER,
     expires_ms  INTEGER NOT NULL,
     h_entry     INTEGER,
-    h_id        INTEGER
+    h_id        INTEGER,
+    seats       TEXT NOT NULL -- account numbers with directions: 7o 2o 9i
 );
 
 CREATE TABLE history (

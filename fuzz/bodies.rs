@@ -1,0 +1,214 @@
+//! What is done with an input that nobody has made up: read it, go on with what was read, and
+//! hold what must be true of it. The fuzzers and `tests/fuzz_corpus.rs` share it.
+
+#![allow(dead_code, reason = "each fuzzer is a program of its own and uses one of them")]
+#![allow(clippy::unwrap_used, reason = "what can't be unwrapped here is a finding")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hallporter::config::{Config, TokenFile};
+use hallporter::desk::{Desk, Input, Output, Settings, Ticket, explain};
+use hallporter::domain::{
+    AccountName, Decision, DeviceName, Identifier, Now, Number, Numbering, Outcome, SipUri,
+};
+use hallporter::kamailio::{
+    EVENTS_MAX, Reply, answer, read_contacts, read_dialogs, read_done, read_events, read_query,
+    read_up_since, rtjson, well_formed_headers,
+};
+
+/// The targets, by the names of their corpora.
+pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+    ("query", query),
+    ("event", event),
+    ("config", config),
+    ("rpc", rpc),
+    ("identifier", identifier),
+];
+
+const NOW: Now = Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 };
+
+/// A desk with an account that has a number, a device and one slot.
+fn desk() -> Desk {
+    let numbering =
+        Numbering { country: "49".to_owned(), bare_is_e164: true, ..Numbering::default() };
+    let settings = Settings { numbering, trust_from: true, proxies: 1, ..Settings::default() };
+    let mut desk = Desk::new(settings);
+    desk.restored();
+    for (index, command) in (1..).zip([
+        r#"{"command":"account_add","name":"alice","max_calls":1}"#,
+        r#"{"command":"number_add","identifier":"+493012345","account":"alice"}"#,
+        r#"{"command":"device_add","account":"alice","device":{"name":"desk","target":{"uri":"sip:desk@10.0.0.7"},"stage":1,"ring_s":15,"enabled":true}}"#,
+    ]) {
+        let command = serde_json::from_str(command).unwrap();
+        desk.handle(Input::Committed { ticket: Ticket(0), index, command }, NOW);
+    }
+    while desk.poll().is_some() {}
+    desk
+}
+
+fn plain(text: &str) -> bool {
+    !text.chars().any(|character| character.is_control())
+}
+
+/// The body of `/v1/route`, up to the answer.
+pub fn query(data: &[u8]) {
+    let query = match read_query(data) {
+        Ok(query) => query,
+        Err(error) => {
+            assert!(!error.to_string().is_empty() && !error.hint().is_empty());
+            return;
+        }
+    };
+    assert!(!query.call_id.is_empty() && !query.ruri.is_empty());
+    for text in [&query.call_id, &query.from_tag, &query.from_uri, &query.from_display, &query.ruri]
+    {
+        assert!(plain(text) && text.len() <= 1024, "{text:?}");
+    }
+    let mut desk = desk();
+    let _ = desk.addresses_to_look_up(&query);
+    let rehearsed = desk.rehearse(&query, NOW);
+    check(&rehearsed);
+    let ask = |desk: &mut Desk| {
+        desk.handle(Input::Route { ticket: Ticket(7), query: Box::new(query.clone()) }, NOW);
+        match desk.poll() {
+            Some(Output::Answer { decision, .. }) => decision,
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    let (first, second) = (ask(&mut desk), ask(&mut desk));
+    check(&first);
+    assert_eq!(rehearsed.outcome, first.outcome, "a dry run says what will be");
+    assert_eq!((&first.outcome, first.call), (&second.outcome, second.call), "asked twice");
+    assert!(desk.figures().calls <= 1);
+}
+
+fn check(decision: &Decision) {
+    assert!(!explain(decision).is_empty());
+    let value: serde_json::Value = serde_json::from_slice(&answer(decision)).unwrap();
+    if let Some(headers) = value.get("headers") {
+        assert!(well_formed_headers(headers.as_str().unwrap()));
+    }
+    if let Outcome::Refuse(_) = decision.outcome {
+        assert!((400..700).contains(&value["code"].as_u64().unwrap()));
+    }
+    if let Ok(document) = rtjson(decision) {
+        let _: serde_json::Value = serde_json::from_slice(&document).unwrap();
+    }
+    let _: String = serde_json::to_string(decision).unwrap();
+}
+
+/// The body of `/v1/event`, and what becomes of the calls.
+pub fn event(data: &[u8]) {
+    let Ok(events) = read_events(data) else { return };
+    assert!(events.events.len() <= EVENTS_MAX && events.refused.len() <= EVENTS_MAX + 1);
+    let mut desk = desk();
+    for event in &events.events {
+        assert!(!event.call_id.is_empty() && plain(&event.call_id) && plain(&event.from_tag));
+        assert!(event.code.is_none_or(|code| (100..700).contains(&code)));
+        desk.handle(Input::Event(event.clone()), NOW);
+    }
+    // Everything has an end: no slot is kept by whatever was told.
+    let later = Now { mono_ms: NOW.mono_ms + 90_000_000, wall_ms: NOW.wall_ms + 90_000_000 };
+    for event in &events.events {
+        desk.handle(
+            Input::Event(hallporter::domain::CallEvent {
+                kind: hallporter::domain::EventKind::End,
+                from_tag: Arc::from(""),
+                dialog: None,
+                ..event.clone()
+            }),
+            later,
+        );
+    }
+    let key = desk.registry().find("alice").unwrap();
+    assert_eq!((desk.figures().calls, desk.usage(key).total.live), (0, 0));
+}
+
+/// The text of a configuration.
+pub fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let token = |path: &Path| {
+        let text = if path.ends_with("admin.token") { "a" } else { "r" }.repeat(40);
+        Ok(TokenFile { text, open_to_others: false })
+    };
+    match Config::parse(text, Path::new("/base"), &token) {
+        Ok((config, _)) => {
+            assert!(config.node.data_dir.is_absolute());
+            assert!(config.routing.stage_branches_max >= 1 && config.calls.table_max >= 1);
+        }
+        Err(mistakes) => {
+            let lines = text.lines().count().max(1);
+            assert!(!mistakes.is_empty());
+            for mistake in mistakes {
+                assert!(
+                    mistake.line.is_none_or(|line| (1..=lines + 1).contains(&line)),
+                    "{mistake}"
+                );
+                assert!(!mistake.to_string().is_empty());
+            }
+        }
+    }
+}
+
+/// What a proxy answers to JSON-RPC.
+pub fn rpc(data: &[u8]) {
+    if let Ok(Reply::Result(seen)) = read_dialogs(data) {
+        let mut desk = desk();
+        let proxy = hallporter::domain::ProxyId(0);
+        for dialog in &seen.items {
+            assert!(
+                !dialog.call_id.is_empty() && plain(&dialog.call_id) && plain(&dialog.from_uri)
+            );
+        }
+        for dialogs in [seen.items, Vec::new(), Vec::new()] {
+            desk.handle(Input::LookBegin { proxy, restarted: false }, NOW);
+            desk.handle(Input::LookSeen { proxy, dialogs }, NOW);
+            desk.handle(Input::LookEnd { proxy }, NOW);
+            for _ in 0..64 {
+                desk.handle(Input::Wakeup, NOW);
+            }
+        }
+    }
+    if let Ok(Reply::Result(seen)) = read_contacts(data) {
+        for contact in &seen.items {
+            assert!(SipUri::parse(contact.uri.as_str()).is_ok());
+            assert!(contact.path.as_deref().is_none_or(plain));
+        }
+    }
+    let _ = read_up_since(data);
+    let _ = read_done(data);
+}
+
+/// What may be an address, a number or a name.
+pub fn identifier(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(uri) = SipUri::parse(text) {
+        assert_eq!(uri.as_str(), text);
+        assert!(!uri.user_and_host().1.is_empty());
+        assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>?\\".contains(&byte)));
+    }
+    if let Ok(number) = Number::parse(text) {
+        assert_eq!(Number::parse(&number.to_string()).unwrap(), number);
+    }
+    if let Ok(identifier) = Identifier::parse(text) {
+        let shown = identifier.to_string();
+        assert!(plain(&shown));
+        assert_eq!(Identifier::parse(&shown).as_ref(), Ok(&identifier), "{shown}");
+    }
+    for numbering in [
+        Numbering::default(),
+        Numbering { country: "49".to_owned(), bare_is_e164: true, ..Numbering::default() },
+    ] {
+        let [number, address] = numbering.candidates(text);
+        assert!(!matches!(number, Some(Identifier::Address(_))));
+        assert!(!matches!(address, Some(Identifier::Number(_))));
+    }
+    let _ = Numbering::dialled(text);
+    for name in [
+        AccountName::parse(text).map(|n| n.to_string()),
+        DeviceName::parse(text).map(|n| n.to_string()),
+    ] {
+        assert!(name.is_err() || name == Ok(text.to_owned()));
+    }
+}

@@ -1,0 +1,124 @@
+//! The floor plan.
+
+/// Which rooms a room may import. Every room in `src` has a line; lines of rooms that are not
+/// built yet do no harm.
+pub(crate) const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("registry", &["domain"]),
+    ("admission", &["domain"]),
+    ("sessions", &["domain"]),
+    ("routing", &["domain"]),
+    ("messages", &["domain"]),
+    ("cluster", &["domain"]),
+    ("desk", &["domain", "registry", "admission", "sessions", "routing", "messages", "cluster"]),
+    ("config", &["domain"]),
+    ("kamailio", CORE),
+    ("freeswitch", CORE),
+    ("store", CORE),
+    ("peers", CORE),
+    ("notify", CORE),
+    (
+        "http",
+        &[
+            "domain",
+            "registry",
+            "admission",
+            "sessions",
+            "routing",
+            "messages",
+            "cluster",
+            "desk",
+            "kamailio",
+        ],
+    ),
+    (
+        "serve",
+        &[
+            "domain",
+            "registry",
+            "admission",
+            "sessions",
+            "routing",
+            "messages",
+            "cluster",
+            "desk",
+            "config",
+            "kamailio",
+            "freeswitch",
+            "store",
+            "peers",
+            "notify",
+            "http",
+        ],
+    ),
+    ("cli", &["domain", "registry", "config", "http", "serve"]),
+    ("main", &["cli"]),
+    ("lib", &[]),
+];
+
+/// The rooms below the glass door: no clock, no dice, no disk, no network, no waiting, no log.
+pub(crate) const CORE: &[&str] =
+    &["domain", "registry", "admission", "sessions", "routing", "messages", "cluster", "desk"];
+
+/// What stands in none of them.
+pub(crate) const NOT_IN_CORE: &[&str] = &[
+    "Instant",
+    "SystemTime",
+    "Timestamp::now",
+    "Zoned::now",
+    "RandomState",
+    "rand",
+    "getrandom",
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::process",
+    "std::thread",
+    "TcpListener",
+    "TcpStream",
+    "UdpSocket",
+    "ToSocketAddrs",
+    "async",
+    "await",
+    "Mutex",
+    "log",
+    "tokio",
+    "tracing",
+    "println",
+    "eprintln",
+];
+
+/// Where in `src` a package may be named. Every dependency has a line.
+pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
+    ("anyhow", &["cli", "serve"]),
+    ("axum", &["http"]),
+    ("base64", &["http", "kamailio"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("comfy_table", &["cli"]),
+    ("getrandom", &["cli", "serve"]),
+    ("hashbrown", &["domain", "sessions"]),
+    // The CLI shows times to people.
+    ("jiff", &["cli", "domain"]),
+    // serve counts, http shows.
+    ("prometheus_client", &["http", "serve"]),
+    // Two ends of two networks: the proxies' JSON-RPC, and the CLI's own daemon.
+    ("reqwest", &["http/client", "http/tests", "kamailio"]),
+    ("rusqlite", &["store"]),
+    ("sd_notify", &["serve"]),
+    ("serde", ANYWHERE),
+    ("serde_json", ANYWHERE),
+    ("subtle", &["http"]),
+    ("thiserror", ANYWHERE),
+    ("tokio", &["cli", "freeswitch", "http", "kamailio", "notify", "peers", "serve", "store"]),
+    ("toml", &["config"]),
+    ("tracing", &["freeswitch", "http", "kamailio", "notify", "peers", "serve", "store"]),
+    ("tracing_subscriber", &["serve"]),
+];
+
+const ANYWHERE: &[&str] = &[""];
+
+pub(crate) const FILE_LINES_MAX: usize = 400;
+/// Lines of code, as clippy counts them.
+pub(crate) const FUNCTION_LINES_MAX: usize = 60;
