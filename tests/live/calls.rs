@@ -119,3 +119,61 @@ fn fifty_calls_at_once_go_through_and_leave_nothing_behind() {
     assert_eq!(daemon.figure("hallporter_calls_ended_total{cause=\"ended\"}"), 50);
     assert_eq!(kamailio.mistakes(), [""; 0]);
 }
+
+#[test]
+fn a_forward_that_comes_back_ends_and_does_not_go_round() {
+    if !installed() {
+        return;
+    }
+    let lab = Lab::new("circle");
+    let mut daemon = Daemon::init(&lab, "porter", 8170);
+    let gateway = lab.phone(Does::Ring);
+    daemon.set("pstn_gateway", &format!("\"{}\"", gateway.at));
+    daemon.start();
+    let _kamailio = Setup::asking(&daemon).start(&lab);
+    daemon.cli("account add alice --max-calls 9");
+    daemon.cli("number add +49301 --account alice");
+    daemon.cli("device add alice mobile --number +491711234567");
+    let line = lab.line();
+    let call = line.dial(Dial::to("+49301"));
+    let went = &gateway.gets("INVITE", &call.id, 1)[0].message;
+    assert_eq!(went.user(), "+491711234567");
+    assert_eq!(daemon.live("alice"), 1);
+    // The mobile is forwarded to where the call came from.
+    let trail = went.header("X-Hallporter-Trail").unwrap();
+    let header = format!("X-Hallporter-Trail: {trail}\r\n");
+    let other = lab.line();
+    for back in [Dial::to("+49301"), Dial::to("+49301").call_id(&call.id)] {
+        other.dial(back.extra(&header)).ends_with(482);
+    }
+    assert_eq!((gateway.ringing().len(), daemon.live("alice")), (1, 1));
+    gateway.answer(&call.id);
+    call.ends_with(200);
+    call.bye();
+    daemon.carries("alice", 0);
+}
+
+#[test]
+fn phones_may_speak_tcp_and_have_passwords() {
+    if !installed() {
+        return;
+    }
+    let lab = Lab::new("tcp");
+    let daemon = Daemon::serve(&lab);
+    let setup = Setup::asking(&daemon).with_auth(&["alice"]).define("WITH_TCP");
+    let kamailio = setup.set(&format!("HP_LISTEN_TCP tcp:{}", lab.sip())).start(&lab);
+    daemon.cli("account add alice --max-calls 1");
+    daemon.cli("number add alice@hp.test --account alice");
+    daemon.cli("device add alice desk --aor sip:alice@hp.test");
+    let phone = sipp::phone(&lab, "phone_answers.xml", 1, "-d 100");
+    let keys = format!(
+        "-t t1 -s alice -key contact {}:{} -key expires 600 -au alice -ap secret",
+        lab.ip, phone.port
+    );
+    sipp::call(&lab, "register_auth.xml", 1, &keys).succeeds();
+    let who = "-t t1 -s alice -key caller alice -au alice -ap secret -d 200";
+    sipp::call(&lab, "caller_auth.xml", 1, who).succeeds();
+    phone.succeeds();
+    daemon.carries("alice", 0);
+    assert_eq!(kamailio.mistakes(), [""; 0]);
+}
