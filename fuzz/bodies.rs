@@ -2,6 +2,7 @@
 //! hold what must be true of it. The fuzzers and `tests/fuzz_corpus.rs` share it.
 
 #![allow(dead_code, reason = "each fuzzer is a program of its own and uses one of them")]
+#![allow(unreachable_pub, reason = "a module of its own in each of them")]
 #![allow(clippy::unwrap_used, reason = "what can't be unwrapped here is a finding")]
 
 use std::path::Path;
@@ -17,8 +18,11 @@ use hallporter::kamailio::{
     read_up_since, rtjson, well_formed_headers,
 };
 
+/// What takes an input.
+pub type Target = fn(&[u8]);
+
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("query", query),
     ("event", event),
     ("config", config),

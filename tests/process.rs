@@ -1,5 +1,6 @@
 //! The real binary as a process: started, asked, told off, killed, filled up, started again.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "figures, and what was skipped")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 #[path = "process/bad_input.rs"]

@@ -11,7 +11,7 @@ pub enum Change {
     KeysGiven(u32),
     /// An account is set.
     Account(AccountKey, Account),
-    /// An account goes away; its identifiers and devices have gone before it.
+    /// An account goes away, and its identifiers and devices with it.
     AccountGone(AccountKey),
     /// An identifier leads to an account.
     Identifier(Identifier, AccountKey),

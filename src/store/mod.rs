@@ -259,7 +259,11 @@ fn is_empty(path: &Path) -> bool {
 
 /// Keeps other daemons out of the directory.
 fn lock(data_dir: &Path) -> Result<File, Error> {
-    let unusable = |cause| Error::Directory { path: data_dir.to_owned(), cause };
+    let unusable = |cause: std::io::Error| {
+        let path = data_dir.to_owned();
+        let full = cause.kind() == std::io::ErrorKind::StorageFull;
+        if full { Error::Full { path } } else { Error::Directory { path, cause } }
+    };
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)

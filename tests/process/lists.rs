@@ -17,13 +17,12 @@ pub(super) fn calls(admin: &mut Line) -> BTreeMap<String, Value> {
             let call_id = call["call_id"].as_str().unwrap().to_owned();
             assert!(calls.insert(call_id, call.clone()).is_none(), "twice in the list: {call}");
         }
-        match &page["next"] {
-            Value::Null => return calls,
-            next => {
-                let next = next.as_str().map_or_else(|| next.to_string(), str::to_owned);
-                after = format!("&after={next}");
-            }
+        let next = &page["next"];
+        if next.is_null() {
+            return calls;
         }
+        let next = next.as_str().map_or_else(|| next.to_string(), str::to_owned);
+        after = format!("&after={next}");
     }
 }
 

@@ -13,7 +13,7 @@ fn read_metrics(page: &str) -> BTreeMap<String, f64> {
     let mut types: BTreeMap<&str, &str> = BTreeMap::new();
     let mut helps: Vec<&str> = Vec::new();
     let mut family = "";
-    let body = page.strip_suffix("# EOF\n").expect("it ends with # EOF");
+    let body = page.strip_suffix("# EOF\n").unwrap_or_else(|| panic!("no end: {page}"));
     assert!(!body.contains("# EOF"), "and says so once");
     for line in body.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
