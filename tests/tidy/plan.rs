@@ -14,6 +14,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("kamailio", CORE),
     ("freeswitch", CORE),
+    ("media", CORE),
     ("store", CORE),
     ("peers", CORE),
     ("notify", CORE),
@@ -45,6 +46,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "kamailio",
             "freeswitch",
+            "media",
             "store",
             "peers",
             "notify",
@@ -111,9 +113,12 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("serde_json", ANYWHERE),
     ("subtle", &["http"]),
     ("thiserror", ANYWHERE),
-    ("tokio", &["cli", "freeswitch", "http", "kamailio", "notify", "peers", "serve", "store"]),
+    (
+        "tokio",
+        &["cli", "freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"],
+    ),
     ("toml", &["config"]),
-    ("tracing", &["freeswitch", "http", "kamailio", "notify", "peers", "serve", "store"]),
+    ("tracing", &["freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"]),
     ("tracing_subscriber", &["serve"]),
 ];
 
