@@ -19,6 +19,7 @@ pub mod desk;
 pub mod domain;
 pub mod http;
 pub mod kamailio;
+pub mod messages;
 pub mod registry;
 pub mod routing;
 pub mod serve;
