@@ -31,8 +31,10 @@ pub use error::Error;
 pub use writer::RowSource;
 
 /// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.
-const LEDGER_FORMATS: Formats =
-    Formats { id: 0x4870_4c65, steps: &[include_str!("schema/ledger_1.sql")] };
+const LEDGER_FORMATS: Formats = Formats {
+    id: 0x4870_4c65,
+    steps: &[include_str!("schema/ledger_1.sql"), include_str!("schema/ledger_2.sql")],
+};
 const SESSION_FORMATS: Formats =
     Formats { id: 0x4870_5365, steps: &[include_str!("schema/session_1.sql")] };
 
