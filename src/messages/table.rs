@@ -137,6 +137,10 @@ impl Deposits {
         self.legs.contains_key(leg)
     }
 
+    pub(super) fn of_leg(&self, leg: &LegId) -> Option<&Deposit> {
+        self.legs.get(leg).and_then(|message| self.deposits.get(message))
+    }
+
     /// The leg of somebody who calls back to a deposit has come.
     pub fn guest(&mut self, switch: SwitchId, leg: &LegId, message: MessageId, now: Now) {
         if self.deposits.get(&message).is_some_and(|deposit| deposit.switch == switch) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{AccountKey, DepositCard, Mailbox, MessageId};
+use crate::domain::{AccountKey, DepositCard, LegId, Mailbox, MessageId};
 
 use super::table::Deposits;
 
@@ -55,6 +55,15 @@ impl Deposits {
     #[must_use]
     pub fn card(&self, message: MessageId) -> Option<&DepositCard> {
         self.deposits.get(&message).map(|deposit| &deposit.card)
+    }
+
+    /// The SIP Call-ID of the call that a leg is the end of; `None` for a leg that is no deposit's,
+    /// or that was called by us.
+    #[must_use]
+    pub fn call_of(&self, leg: &LegId) -> Option<Arc<str>> {
+        let deposit = self.of_leg(leg)?;
+        let own = deposit.legs.first() == Some(leg) && deposit.card.leg.as_ref() == Some(leg);
+        (own && deposit.calls == 0).then(|| Arc::clone(&deposit.card.call_id))
     }
 
     /// Whether an upload may become the next part of a deposit.
