@@ -17,6 +17,7 @@ pub mod cluster;
 pub mod config;
 pub mod desk;
 pub mod domain;
+pub mod freeswitch;
 pub mod http;
 pub mod kamailio;
 pub mod messages;

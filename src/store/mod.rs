@@ -6,6 +6,9 @@
 
 mod error;
 mod file;
+mod mailroom;
+mod messages;
+mod outbox;
 mod registry;
 mod sessions;
 mod writer;
@@ -28,6 +31,8 @@ use registry::ReadError;
 use writer::Writer;
 
 pub use error::Error;
+pub use messages::{MailboxUse, MessageFilter};
+pub use outbox::NoticeCounts;
 pub use writer::RowSource;
 
 /// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.

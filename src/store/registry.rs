@@ -8,6 +8,8 @@ use crate::domain::{
 };
 use crate::registry::Change;
 
+use super::messages;
+
 /// How many entries of the log are kept; it is for reading back, the rows are the truth.
 pub(super) const LOG_KEPT: u64 = 100_000;
 
@@ -47,6 +49,12 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::KeysGiven(given) => set_meta(transaction, "keys_given", u64::from(*given)),
         Change::Account(key, account) => write_account(transaction, *key, account),
         Change::AccountGone(key) => {
+            // The messages go with the mailbox; their files at the next sweep.
+            transaction.execute(
+                "UPDATE message SET state = 'deleted' WHERE mailbox IN
+                 (SELECT name FROM mailbox WHERE account = ?1)",
+                [key.0],
+            )?;
             for table in ["identifier", "device", "mailbox"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key.0])?;
             }
@@ -71,7 +79,8 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
             )
             .map(|_| ()),
         Change::Mailbox(key, mailbox) => write_mailbox(transaction, *key, mailbox),
-        Change::MailboxGone(key, _) => {
+        Change::MailboxGone(key, name) => {
+            messages::delete_all(transaction, name.as_str())?;
             transaction.execute("DELETE FROM mailbox WHERE account = ?1", [key.0]).map(|_| ())
         }
     }

@@ -27,6 +27,7 @@ CREATE INDEX message_by_mailbox ON message (mailbox, left_ms, id);
 CREATE INDEX message_by_account ON message (account, left_ms, id);
 CREATE INDEX message_by_time ON message (left_ms, id);
 CREATE INDEX message_by_keep ON message (keep_until_ms);
+CREATE INDEX message_deleted ON message (state) WHERE state = 'deleted';
 
 -- Which message has which file: a file goes when nobody has it any more.
 CREATE TABLE message_file (
