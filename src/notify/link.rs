@@ -13,7 +13,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::MessageId;
 
@@ -63,6 +63,12 @@ impl LinkKey {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self(key)
+    }
+
+    /// From a text that nobody can guess, such as a token.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
     }
 
     /// Reads the key from a file (64 hexadecimal digits); if there is none, one is made of
