@@ -11,9 +11,8 @@ fn files() -> Vec<(String, String)> {
     let entries = below.iter().flat_map(|directory| fs::read_dir(directory).unwrap());
     let paths = entries.map(|entry| entry.unwrap().path());
     let xml = paths.filter(|path| path.extension().is_some_and(|ending| ending == "xml"));
-    let read = |path: std::path::PathBuf| {
-        (path.display().to_string(), fs::read_to_string(&path).unwrap())
-    };
+    let read =
+        |path: std::path::PathBuf| (path.display().to_string(), fs::read_to_string(&path).unwrap());
     xml.map(read).collect()
 }
 

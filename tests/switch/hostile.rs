@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::lab::switch::beat;
 use crate::lab::{Lab, Phone, Switch, becomes, installed, seconds};
@@ -20,15 +20,11 @@ fn users(bait: &Path) -> Vec<String> {
         "${global_setvar(hallporter_beat=1)}".to_owned(),
         "%24%7Bglobal_setvar(hallporter_beat=1)%7D".to_owned(),
         "alice'".to_owned(),
-        "%22alice%22".to_owned(),
         "alice%20XML%20default".to_owned(),
         "alice,hangup".to_owned(),
         "..".to_owned(),
         "../../etc/passwd".to_owned(),
         "..%2F..%2Fetc%2Fpasswd".to_owned(),
-        "alice%0A".to_owned(),
-        "alice%0D%0Ax".to_owned(),
-        "alice%00".to_owned(),
         "-alice".to_owned(),
         "j%C3%BCrgen".to_owned(),
         "gw+x".to_owned(),
@@ -38,6 +34,16 @@ fn users(bait: &Path) -> Vec<String> {
     ];
     users.extend(["answer,park", "_hallporter", "service%20", "%"].map(str::to_owned));
     users
+}
+
+/// FreeSWITCH takes quotes and control characters away, and what follows a NUL, before the dialplan sees them; what is
+/// left may be a mailbox's name, and is one then.
+const CLEANED: [&str; 5] =
+    ["%22alice%22", "alice%0A", "alice%0D%0AX-Hallporter-Call:%201", "%0Aalice", "alice%00x"];
+
+fn is_mailbox(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !name.starts_with(['.', '_', '-']) && (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 #[test]
@@ -50,20 +56,37 @@ fn what_is_no_mailbox_comes_nowhere() {
     let (esl, phone) = (switch.esl(), Phone::new(lab.ip));
     esl.subscribe("CHANNEL_PARK");
     beat(&esl, 0);
-    let before = esl.api("global_getvar hallporter_beat");
     let bait = lab.dir.join("bait");
     let calls: Vec<_> =
         users(&bait).into_iter().map(|user| (phone.call(&user, switch.sip), user)).collect();
     for (call, user) in &calls {
+        if user.contains([' ', '{', '"', '<']) || user == "%" {
+            // No URI at all (RFC 3261 §25.1): the request may be dropped unanswered.
+            continue;
+        }
         let code = call.code(seconds(10.0));
-        assert!(matches!(code, 400 | 404 | 480 | 484), "{user}: {code}\n{}", switch.log());
+        assert!(matches!(code, 400 | 404 | 480 | 484), "{user}: {code}");
+    }
+    assert_eq!(esl.count("CHANNEL_PARK", ""), 0);
+    beat(&esl, 0);
+    let before = esl.api("global_getvar hallporter_beat");
+    for user in CLEANED {
+        let call = phone.call(user, switch.sip);
+        let code = call.told(seconds(10.0));
+        assert!(matches!(code, 180 | 400 | 404 | 480), "{user}: {code}");
     }
     assert_eq!(esl.api("global_getvar hallporter_beat"), before);
     // Still whole: who means well comes through.
-    let call = phone.call("alice", switch.sip);
+    beat(&esl, 0);
+    let call = phone.call("berta", switch.sip);
     assert!(call.rings(seconds(5.0)));
-    switch.leg(&esl, "alice");
-    assert_eq!(esl.count("CHANNEL_PARK", ""), 1);
+    switch.leg(&esl, "berta");
+    for name in esl.all("CHANNEL_PARK", "Caller-Destination-Number") {
+        assert!(is_mailbox(&name), "{name:?} was let in");
+    }
+    let taken = calls.iter().filter(|(call, _)| call.code(Duration::ZERO) == 200);
+    let taken: Vec<&String> = taken.map(|(_, user)| user).collect();
+    assert!(taken.is_empty(), "{taken:?}");
     assert!(!bait.exists(), "a command was run");
 }
 
@@ -103,7 +126,8 @@ fn what_a_caller_writes_is_not_expanded() {
     let leg = switch.leg(&esl, "alice");
     let parked = esl.sees("CHANNEL_PARK", &leg);
     assert_eq!(parked.get("variable_hallporter"), "deposit");
-    assert_eq!(parked.get("Caller-Caller-ID-Name"), bad, "it is told as it came");
+    // FreeSWITCH 1.11 defuses it (`%{`); what matters is that it was not run.
+    assert!(parked.get("Caller-Caller-ID-Name").contains("{system(touch"), "it is told");
     let sound = call.first_sound(seconds(10.0)).expect("the fall-back is heard");
     assert!(sound - began <= seconds(6.0));
     assert!(call.hung_up(seconds(10.0)));

@@ -114,9 +114,9 @@ fn what_is_said_is_recorded_until_a_key() {
     // This one is told and ends nothing.
     call.presses("5");
     let digit = |key: &'static str| {
-        house.esl.event(seconds(5.0), |event| {
-            event.is("DTMF", &leg) && event.get("DTMF-Digit") == key
-        })
+        house
+            .esl
+            .event(seconds(5.0), |event| event.is("DTMF", &leg) && event.get("DTMF-Digit") == key)
     };
     assert!(digit("5").is_some());
     assert_eq!(house.esl.count("RECORD_STOP", &leg), 0);
@@ -157,8 +157,7 @@ fn a_picture_is_recorded_in_either_coding() {
         return;
     }
     let house = house("switch-picture");
-    for (user, codec, name) in
-        [("vera", Codec::Vp8, "vp8.mkv"), ("hans", Codec::H264, "h264.mkv")]
+    for (user, codec, name) in [("vera", Codec::Vp8, "vp8.mkv"), ("hans", Codec::H264, "h264.mkv")]
     {
         let call = house.phone.video_call(user, house.switch.sip, codec);
         let leg = house.taken(&call, user);

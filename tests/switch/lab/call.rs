@@ -45,6 +45,12 @@ impl Call {
             .is_some()
     }
 
+    /// The code of the first reply that says more than 100; 0 if there is none in time.
+    pub(crate) fn told(&self, within: Duration) -> u16 {
+        let told = |leg: &mut Leg| leg.heard.iter().filter_map(Message::code).find(|c| *c > 100);
+        self.once(within, told).unwrap_or_default()
+    }
+
     /// The code of the final reply; 0 if there is none in time.
     pub(crate) fn code(&self, within: Duration) -> u16 {
         self.once(within, |leg| leg.settled.as_ref()?.code()).unwrap_or_default()

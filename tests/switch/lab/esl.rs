@@ -140,6 +140,13 @@ impl Esl {
         self.shared.book().events.iter().filter(|event| event.is(name, leg)).count()
     }
 
+    /// A header of all events of a name.
+    pub(crate) fn all(&self, name: &str, header: &str) -> Vec<String> {
+        let book = self.shared.book();
+        let of = book.events.iter().filter(|event| event.is(name, ""));
+        of.map(|event| event.get(header).to_owned()).collect()
+    }
+
     fn names(&self) -> Vec<String> {
         let book = self.shared.book();
         book.events.iter().map(|event| event.get("Event-Name").to_owned()).collect()

@@ -73,6 +73,9 @@ impl Leg {
         leg.target.clone_from(&dialled.uri);
         leg.video = dialled.video.map(|_| Video::new(me.ip()));
         leg.dialled = Some(dialled);
+        // The offer was the first; with the same number, what follows would be taken for the same
+        // (RFC 3264 §8; FreeSWITCH does).
+        leg.versions = 1;
         leg.pending = Some((leg.invite(me), Instant::now()));
         leg
     }

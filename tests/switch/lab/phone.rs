@@ -149,9 +149,7 @@ impl Phone {
 
     /// The first text (SIP MESSAGE) that contains this.
     pub(crate) fn text(&self, part: &str, within: Duration) -> Option<String> {
-        self.shared.once(within, |book| {
-            book.texts.iter().find(|text| text.contains(part)).cloned()
-        })
+        self.shared.once(within, |book| book.texts.iter().find(|text| text.contains(part)).cloned())
     }
 }
 
