@@ -10,9 +10,10 @@
     reason = "a test that can't go on has failed, and says what it sees"
 )]
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
-#![allow(dead_code, reason = "a laboratory has more in it than today's tests take")]
+#![allow(dead_code, unused_imports, reason = "a laboratory has more than today's tests take")]
 
 mod conf;
+mod crowd;
 mod handoff;
 mod hostile;
 mod lab;

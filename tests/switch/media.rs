@@ -2,13 +2,11 @@
 //! calls to a phone. What the daemon makes of it is tested elsewhere.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::lab::switch::beat;
 use crate::lab::{
     Call, Codec, Esl, Lab, Manners, Phone, Says, Switch, VideoOffered, installed, seconds, wav,
 };
-use crate::live::program;
 
 struct House {
     switch: Switch,
@@ -71,30 +69,8 @@ impl House {
         self.esl.event(seconds(5.0), |event| {
             event.is("CHANNEL_EXECUTE_COMPLETE", leg) && event.get("Application") == "record"
         });
-        has_picture_and_sound(Path::new(&file), 2.0);
+        wav::has_picture_and_sound(Path::new(&file), 2.0);
     }
-}
-
-/// Both streams are there and as long as they should be, if there is something to look with.
-#[track_caller]
-fn has_picture_and_sound(file: &Path, length_s: f64) {
-    let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
-    assert!(size > 10_000, "{}: {size} bytes", file.display());
-    let Some(ffprobe) = program("ffprobe") else { return };
-    let output = Command::new(ffprobe)
-        .args(["-v", "error", "-count_frames", "-of", "csv=p=0"])
-        .args(["-show_entries", "stream=codec_type,nb_read_frames:format=duration"])
-        .arg(file)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let frames = |kind: &str| {
-        let line = said.lines().find_map(|line| line.strip_prefix(&format!("{kind},")));
-        line.and_then(|frames| frames.parse::<u32>().ok()).unwrap_or_default()
-    };
-    let length = said.lines().last().and_then(|last| last.parse::<f64>().ok()).unwrap_or_default();
-    assert!(frames("video") >= 15 && frames("audio") >= 15, "{said}");
-    assert!(length >= length_s, "{said}");
 }
 
 #[test]
@@ -240,4 +216,32 @@ fn a_text_reaches_a_phone_or_is_known_not_to() {
     house.phone.behaves(Manners { text_code: 404, ..Manners::default() });
     assert!(!send("https://hp.test/m/2").contains("Sent\n"), "refused");
     assert!(send("https://hp.test/m/3").contains("Not Sent"));
+}
+
+#[test]
+fn a_killed_switch_leaves_what_was_said_and_comes_back() {
+    if !installed() {
+        return;
+    }
+    let mut house = house("switch-kill");
+    let call = house.phone.call("alice", house.switch.sip);
+    let leg = house.taken(&call, "alice");
+    let file = house.file("1.wav");
+    call.says(Says::Tone(440));
+    house.esl.execute(&leg, "record", &format!("{file} 60 200 0"));
+    house.esl.sees("RECORD_START", &leg);
+    // It writes in blocks of 64 KiB: four seconds.
+    call.has_said(seconds(6.0));
+    let before = house.esl.api("global_getvar core_uuid");
+    house.switch.kill();
+    let samples = wav::samples(Path::new(&file));
+    assert!(samples.len() >= 8000 * 3, "{} samples are left", samples.len());
+    assert!(wav::strength(&samples[8000..16_000], 440.0) > 5000.0);
+    house.switch.run();
+    let esl = house.switch.esl();
+    let after = esl.api("global_getvar core_uuid");
+    assert!(before.len() > 30 && after.len() > 30 && before != after, "{before} {after}");
+    assert_eq!(esl.api(&format!("uuid_exists {leg}")), "false");
+    let beat = esl.api("global_getvar hallporter_beat");
+    assert_eq!(beat, "-ERR no reply", "the beat does not outlive the switch");
 }

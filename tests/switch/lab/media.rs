@@ -145,7 +145,7 @@ impl Drop for Media {
 pub(super) fn even(ip: IpAddr) -> UdpSocket {
     loop {
         let socket = UdpSocket::bind((ip, 0)).unwrap();
-        if socket.local_addr().unwrap().port() % 2 == 0 {
+        if socket.local_addr().unwrap().port().is_multiple_of(2) {
             return socket;
         }
     }

@@ -1,8 +1,10 @@
 //! The laboratory of messages: a real FreeSWITCH with the configuration that is shipped, and
 //! phones that speak, listen, press keys and show a picture.
 
+pub(crate) mod baresip;
 mod call;
 pub(crate) mod clip;
+pub(crate) mod crowd;
 pub(crate) mod esl;
 pub(crate) mod g711;
 mod leg;

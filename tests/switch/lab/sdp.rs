@@ -129,7 +129,7 @@ impl Ours {
             VideoLine::Absent => {}
             VideoLine::Refused => text += "m=video 0 RTP/AVP 96\r\n",
             VideoLine::Shown(port, codec, kind) => {
-                let (kind, name) = (kind.unwrap_or(codec.kind()), codec.name());
+                let (kind, name) = (kind.unwrap_or_else(|| codec.kind()), codec.name());
                 text += &format!("m=video {port} RTP/AVP {kind}\r\n");
                 text += &format!("a=rtpmap:{kind} {name}/90000\r\na=rtcp-fb:{kind} nack pli\r\n");
                 if codec == Codec::H264 {

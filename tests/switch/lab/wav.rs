@@ -1,6 +1,9 @@
-//! Sound files.
+//! Recordings: what is in a file of sound, or of picture and sound.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::live::program;
 
 /// The samples of a wav with 16 bits and one channel, as far as they are there; a header that was
 /// never completed (the switch was killed) does no harm.
@@ -35,6 +38,28 @@ pub(crate) fn strength(samples: &[i16], hz: f64) -> f64 {
     let power = one * one + two * two - 2.0 * step.cos() * one * two;
     let length = f64::from(u32::try_from(samples.len().max(1)).unwrap());
     2.0 * power.max(0.0).sqrt() / length
+}
+
+/// Both streams are there and as long as they should be, if there is something to look with.
+#[track_caller]
+pub(crate) fn has_picture_and_sound(file: &Path, length_s: f64) {
+    let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
+    assert!(size > 10_000, "{}: {size} bytes", file.display());
+    let Some(ffprobe) = program("ffprobe") else { return };
+    let output = Command::new(ffprobe)
+        .args(["-v", "error", "-count_frames", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=codec_type,nb_read_frames:format=duration"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let frames = |kind: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(&format!("{kind},")));
+        line.and_then(|frames| frames.parse::<u32>().ok()).unwrap_or_default()
+    };
+    let length = said.lines().last().and_then(|last| last.parse::<f64>().ok()).unwrap_or_default();
+    assert!(frames("video") >= 15 && frames("audio") >= 15, "{said}");
+    assert!(length >= length_s, "{said}");
 }
 
 #[test]
