@@ -14,6 +14,7 @@
 
 mod conf;
 mod crowd;
+mod deposit;
 mod handoff;
 mod hostile;
 mod lab;
