@@ -13,7 +13,10 @@ pub enum Error {
         "the Event Socket refuses this address: allow it in apply-inbound-acl of its event_socket.conf.xml"
     )]
     Address,
-    /// Nothing listens there, or nothing answers.
+    /// Nothing listens there: the switch does not run.
+    #[error("nothing listens at the Event Socket: start FreeSWITCH, or correct event_socket")]
+    Refused,
+    /// Nothing answers.
     #[error("the Event Socket does not answer ({0}): does FreeSWITCH run, and is it that address?")]
     Silent(String),
     /// It was there and is gone.
@@ -38,6 +41,7 @@ impl Error {
         match error {
             E::AccessDenied { .. } => Self::Address,
             E::AuthenticationFailed { .. } => Self::Password,
+            E::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Self::Refused,
             other => Self::Silent(other.to_string()),
         }
     }

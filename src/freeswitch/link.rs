@@ -25,6 +25,9 @@ const EVENTS_MAX: usize = 20_000;
 /// How long one command may take.
 const COMMAND_WITHIN: Duration = Duration::from_secs(3);
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// After how many refusals in a row (some seconds) the switch counts as ended, and its legs with it:
+/// a module that is loaded anew refuses for a moment only.
+const REFUSALS_MAX: u32 = 4;
 /// The waits between tries: the first, and the longest.
 const AGAIN_MS: (u64, u64) = (500, 15_000);
 
@@ -52,16 +55,23 @@ impl Link {
     /// For ever; ends with the process.
     pub(super) async fn run(self, mut waiting: mpsc::Receiver<SwitchCommand>) {
         let mut again_ms = AGAIN_MS.0;
+        let mut refusals = 0;
         loop {
             let error = match self.connect().await {
                 Ok(lines) => {
-                    again_ms = AGAIN_MS.0;
+                    (again_ms, refusals) = (AGAIN_MS.0, 0);
                     let error = self.talk(lines, &mut waiting).await;
                     (self.sink)(self.config.id, SwitchEvent::Lost);
                     error
                 }
                 Err(error) => error,
             };
+            refusals = if matches!(error, Error::Refused) { refusals + 1 } else { 0 };
+            if refusals == REFUSALS_MAX {
+                let (restarted, legs) = (true, Vec::new());
+                (self.sink)(self.config.id, SwitchEvent::Legs { restarted, legs });
+                (self.sink)(self.config.id, SwitchEvent::Lost);
+            }
             self.note(&error);
             let wait = if error.needs_operator() { AGAIN_MS.1 } else { again_ms };
             again_ms = (again_ms * 2).min(AGAIN_MS.1);

@@ -106,9 +106,14 @@ impl Call {
 
     /// Waits until this sound was heard: a quarter of a second out of its middle.
     pub(crate) fn hears(&self, sound: &[i16], within: Duration) -> bool {
+        self.hears_from(0, sound, within)
+    }
+
+    /// The same, in what was heard behind so many samples.
+    pub(crate) fn hears_from(&self, from: usize, sound: &[i16], within: Duration) -> bool {
         let middle = sound.len() / 2;
         let piece = &sound[middle.saturating_sub(1000)..(middle + 1000).min(sound.len())];
-        let (end, mut seen) = (Instant::now() + within, 0);
+        let (end, mut seen) = (Instant::now() + within, from);
         loop {
             let heard = self.heard();
             // What was looked at already is not looked at again.
