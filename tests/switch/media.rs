@@ -156,6 +156,11 @@ fn video_is_added_to_a_call_that_is_up() {
         house.phone.behaves(Manners { video, ..Manners::default() });
         let call = house.phone.call(user, house.switch.sip);
         let leg = house.taken(&call, user);
+        // The switch forgets an offer that it makes within some 20 ms of the answer, before it has
+        // seen the ACK: the device agrees, and the switch goes on without (measured on 1.11.2).
+        // A message begins with a prompt anyway.
+        house.esl.execute(&leg, "playback", "silence_stream://500");
+        house.esl.sees("PLAYBACK_STOP", &leg);
         let reply = house.esl.api(&format!("uuid_media_reneg {leg} =PCMU,VP8,H264"));
         assert!(reply.starts_with("+OK"), "{reply}");
         (call, leg)

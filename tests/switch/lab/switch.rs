@@ -138,7 +138,10 @@ impl Switch {
         let up = eventually(seconds(30.0), || {
             assert!(self.process().ended().is_none(), "FreeSWITCH ended:\n{}", self.log());
             let Ok(Ok(esl)) = Esl::connect(self.esl, PASSWORD) else { return false };
+            // Before its clock has ticked for the first time it refuses every call ("Throttle
+            // Error").
             esl.api("sofia status").contains("RUNNING")
+                && self.log().contains("Clock synchronized to system time")
         });
         assert!(up, "FreeSWITCH does not get ready:\n{}", self.log());
     }
