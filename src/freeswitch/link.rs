@@ -181,6 +181,8 @@ impl Link {
         let patience = self.config.patience;
         let mut beat = every(patience.beat_every);
         let mut list = every(patience.list_every);
+        // The table is filled a moment late: who has come just before us is in it then.
+        list.reset_after(patience.list_every / 5);
         loop {
             // Only waiting stands in the select; what is sent is awaited to its end below.
             let due = tokio::select! {

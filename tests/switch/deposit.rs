@@ -42,7 +42,7 @@ fn house(name: &str) -> House {
     ));
     let phone = Phone::new(lab.ip);
     let mut house = House { lab, switch, daemon, phone };
-    house.daemon.start();
+    house.starts();
     house.daemon.cli("account add bob");
     house.daemon.cli("number add +493012345 --account bob");
     house.add_mailbox();
@@ -61,7 +61,17 @@ impl House {
         let settings = r#"{"name":"bob","enabled":true,"video":true,"callback":"pause","callback_scope":"callee","callback_keep":true,"messages_max":100,"space_max_mib":500,"length_max_s":180,"keep_days":30}"#;
         ledger.execute("INSERT INTO mailbox VALUES (0, 'bob', ?1)", [settings]).unwrap();
         drop(ledger);
+        self.starts();
+    }
+
+    /// Starts the daemon, and waits until it is at the switch.
+    #[track_caller]
+    fn starts(&mut self) {
+        let connects = |house: &Self| house.daemon.log().matches("the switch is there").count();
+        let before = connects(self);
         self.daemon.start();
+        let up = eventually(seconds(10.0), || connects(self) > before);
+        assert!(up, "it does not reach the switch:\n{}", self.daemon.log());
     }
 
     /// A call to bob's mailbox, up to the tone.
@@ -143,7 +153,7 @@ impl House {
     /// The first call that is taken after a switch has come back.
     #[track_caller]
     fn speaks_when_ready(&self) -> Call {
-        let up = || self.daemon.log().matches("the switch is there").count() >= 2;
+        let up = || self.daemon.log().contains("restarted=true");
         assert!(eventually(seconds(30.0), up), "{}", self.daemon.log());
         self.speaks()
     }
@@ -271,7 +281,7 @@ fn a_killed_daemon_takes_up_the_recording_where_it_is() {
     house.says(&call, 1, 700);
     house.daemon.kill();
     call.has_said(seconds(2.0));
-    house.daemon.start();
+    house.starts();
     call.has_said(seconds(2.0));
     call.presses("#");
     house.hears(&call, "review");
@@ -282,7 +292,7 @@ fn a_killed_daemon_takes_up_the_recording_where_it_is() {
     house.says(&call, 1, 440);
     house.daemon.kill();
     call.bye();
-    house.daemon.start();
+    house.starts();
     house.has_messages(2);
     house.is_tone(&house.messages()[0].parts[0], 700, 5.0);
     house.is_tone(&house.messages()[1].parts[0], 440, 2.0);
@@ -292,7 +302,7 @@ fn a_killed_daemon_takes_up_the_recording_where_it_is() {
     house.daemon.kill();
     call.presses("#");
     house.hears(&call, "unavailable");
-    house.daemon.start();
+    house.starts();
     house.has_messages(3);
 }
 
