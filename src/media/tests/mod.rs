@@ -2,6 +2,7 @@
 
 mod content;
 mod deposit;
+mod full;
 mod keep;
 mod readers;
 mod tools;
@@ -128,6 +129,7 @@ fn read(bytes: &[u8]) -> Option<Wav> {
 }
 
 /// The ffmpeg of this machine; `None`, after a line that says so, if there is none.
+#[expect(clippy::print_stderr, reason = "what was skipped")]
 fn ffmpeg() -> Option<Tools> {
     let tools = Tools::find("/usr/bin:/usr/local/bin:/bin");
     if tools.ffmpeg.is_none() || tools.ffprobe.is_none() {

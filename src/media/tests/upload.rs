@@ -5,7 +5,7 @@ use super::*;
 const LIMITS: UploadLimits = UploadLimits { bytes_max: 1 << 20, disk_free_min: 1 };
 
 /// A film that needs no ffmpeg to be seen as one: sound and picture for a second.
-fn small_film() -> Vec<u8> {
+pub(super) fn small_film() -> Vec<u8> {
     let atom = |name: &[u8; 4], content: &[u8]| {
         [&u32::try_from(content.len() + 8).unwrap().to_be_bytes(), &name[..], content].concat()
     };

@@ -119,6 +119,20 @@ fn without_ffmpeg_or_with_one_that_fails_it_is_kept_as_it_is() {
     }
 }
 
+/// Whatever happens to ffprobe, what was said is kept.
+#[test]
+fn a_probe_that_fails_loses_nothing() {
+    let Some(tools) = ffmpeg() else { return };
+    for ffprobe in ["/bin/false", "/bin/true"] {
+        let poor = Tools { ffmpeg: tools.ffmpeg.clone(), ffprobe: Some(ffprobe.into()) };
+        let (house, kept) = kept_of(&poor, recording(&tools));
+        let facts = house.spool.check(MESSAGE, video(1)).unwrap();
+        assert!(facts.video && facts.length_ms.abs_diff(4_000) < 100, "{facts:?}");
+        assert_eq!((kept.parts.len(), &*kept.parts[0].file.media_type), (1, "video/mp4"));
+        assert!(kept.length_ms.abs_diff(4_000) < 100, "{kept:?}");
+    }
+}
+
 #[test]
 fn sounds_and_films_play_one_after_the_other() {
     let Some(tools) = ffmpeg() else { return };
