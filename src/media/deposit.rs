@@ -121,8 +121,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Every deposit that is there: after a start those that nobody delivered, in the order of
-    /// their numbers. An upload that was accepted, but not yet noted, is put on its card. A card
+    /// Every deposit that is there, in the order of their numbers: after a start, before any is
+    /// opened, those that nobody delivered. An upload that was accepted, but not yet noted, is put on its card. A card
     /// that can't be read is an error in a sentence; its directory was moved aside
     /// (`broken-…`), for a person to look at.
     ///

@@ -39,7 +39,7 @@ const PICTURES: [&str; 10] = [
 pub(super) enum Way {
     /// The pictures as they are.
     Copy,
-    /// Every picture anew; for what can't be in an mp4 (VP8).
+    /// Every picture anew; for what can't be in an mp4, or is not played everywhere.
     Anew,
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Film {
     pub(super) reel: Reel,
     /// Width and height in pixels, where ffprobe told them.
     pub(super) size: Option<(u32, u32)>,
+    /// Its pictures are known not to be H.264, the one codec that everything plays.
+    pub(super) foreign: bool,
     /// ffprobe could make nothing of it.
     pub(super) doubted: bool,
 }
@@ -81,7 +83,7 @@ pub(super) fn look(file: &mut File, path: &Path, tools: &Tools) -> Result<(Look,
 /// Where ffprobe finds nothing, or fails for whatever reason, and we do, it is kept: nothing that
 /// was said is lost for a doubt.
 fn join_views(kind: Kind, own: Reel, probed: Result<Film, Trouble>) -> Film {
-    let ours = Film { reel: own, size: None, doubted: false };
+    let ours = Film { reel: own, ..Film::default() };
     match probed {
         Ok(film) if !film.reel.video && !film.reel.audio => Film { doubted: true, ..ours },
         Ok(film) if kind == Kind::Matroska => {
@@ -140,6 +142,7 @@ fn read_probe(told: &[u8]) -> Film {
         match (known, stream["codec_type"].as_str()) {
             (true, Some("audio")) => film.reel.audio = true,
             (true, Some("video")) if !still => {
+                film.foreign |= !film.reel.video && stream["codec_name"] != "h264";
                 film.reel.video = true;
                 film.size = film.size.or_else(|| edge("width").zip(edge("height")));
             }

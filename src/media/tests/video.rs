@@ -91,12 +91,22 @@ fn a_film_without_sound_and_a_sound_without_picture_are_kept() {
 }
 
 #[test]
-fn what_no_mp4_holds_is_written_anew() {
+fn what_is_not_played_everywhere_is_written_anew() {
     let Some(tools) = ffmpeg() else { return };
-    let words = format!("{PICTURE} {SOUND} -t 1 -c:v libvpx -deadline realtime -c:a libvorbis");
-    let (house, kept) = kept_of(&tools, &film(&tools, &words, "webm"));
-    assert_eq!(&*kept.parts[0].file.media_type, "video/mp4");
-    assert_eq!(probe(&tools, &house, &kept.parts[0].file).0, ["h264", "aac"]);
+    for (codecs, ending) in [
+        ("-c:v libvpx -deadline realtime -c:a libvorbis", "webm"),
+        ("-c:v mpeg4 -c:a aac -metadata location=+48.1+11.5/", "3gp"),
+        ("-c:v h263 -s 176x144 -c:a aac", "mov"),
+    ] {
+        let words = format!("{PICTURE} {SOUND} -t 1 {codecs}");
+        let (house, kept) = kept_of(&tools, &film(&tools, &words, ending));
+        let file = &kept.parts[0].file;
+        assert_eq!(&*file.media_type, "video/mp4", "{ending}");
+        assert_eq!(probe(&tools, &house, file).0, ["h264", "aac"], "{ending}");
+        let bytes = house.kept(file);
+        let place = bytes.windows(6).any(|window| window == b"+48.1+");
+        assert!(!place, "where its sender was is nobody's business");
+    }
 }
 
 #[test]
