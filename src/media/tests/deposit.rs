@@ -156,6 +156,11 @@ fn a_kill_in_the_middle_of_opening_or_removing_leaves_nothing() {
     fs::rename(&directory, house.root.join("deposits/gone-m7-12c")).unwrap();
     house.again();
     assert_eq!((house.spool.orphans().unwrap(), house.listing()), (vec![], vec![]));
+    fs::create_dir(house.root.join("deposits/gone-m7-12c")).unwrap();
+    fs::write(house.root.join("deposits/gone-m7-12c/1.wav"), "x").unwrap();
+    house.open(&[]);
+    house.spool.remove_deposit(MESSAGE).unwrap();
+    assert_eq!(house.listing(), [""; 0]);
     // Neither does what is somebody else's.
     fs::create_dir(house.root.join("deposits/lost+found")).unwrap();
     fs::write(house.root.join("deposits/notes.txt"), "x").unwrap();
