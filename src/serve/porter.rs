@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use crate::desk::{Desk, Ended, Input};
-use crate::domain::{CallEvent, CallRef, Decision, EventKind, Now, RouteQuery};
+use crate::domain::{CallEvent, CallRef, CallState, Decision, EventKind, Now, RouteQuery};
 use crate::http::wire::{Status, WhyEntry};
 use crate::http::{BoxFuture, CallError, CommandError, Porter};
 use crate::registry::Command;
@@ -171,6 +171,10 @@ async fn release(house: Arc<House>, call: CallRef, reason: String) -> Result<End
 
 async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
     let row = house.desk().call(call, house.now()).ok_or(CallError::NoCall { call })?;
+    // Kamailio would say that all is well, tell that the call failed, and let it ring (measured).
+    if row.state == CallState::Reserved {
+        return Err(CallError::NotAnswered { call });
+    }
     let dialog = row.dialog.ok_or(CallError::NoProxy { call })?;
     let shown = row.proxy.and_then(|id| house.proxies.iter().find(|proxy| proxy.id == id));
     // With one proxy there is no question whose call it is, seen or not.
