@@ -95,7 +95,7 @@ impl Front {
         }
         let aors = self.0.desk().addresses_to_look_up(&query);
         if !aors.is_empty() {
-            let asked = proxy::look_up(&self.0.proxies, aors, self.0.now());
+            let asked = proxy::look_up(&self.0.proxies, aors, &query.call_id, self.0.now());
             if let Ok(found) = tokio::time::timeout(REGISTRATIONS_WITHIN, asked).await {
                 query.registrations = found;
             }
