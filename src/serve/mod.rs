@@ -218,6 +218,8 @@ fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
         ("log", old.log != new.log),
         ("kamailio.proxy", old.kamailio.proxies != new.kamailio.proxies),
         ("calls.table_max", old.calls.table_max != new.calls.table_max),
+        ("calls.why_keep", old.calls.why_keep != new.calls.why_keep),
+        ("calls.why_keep_for", old.calls.why_keep_for != new.calls.why_keep_for),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!(key, "takes effect only after a restart");
