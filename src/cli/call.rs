@@ -31,7 +31,7 @@ enum Action {
     },
     /// Show one live call
     Show(Which),
-    /// End a call at the proxy; its slot is free once the proxy says so
+    /// End an answered call at the proxy; its slot is free once the proxy says so
     End(Which),
     /// Free a call's slot by hand, without ending the call
     Release {
