@@ -98,6 +98,32 @@ fn device_name() -> impl Strategy<Value = DeviceName> {
     "[p-t]".prop_map(|text| DeviceName::parse(&text).unwrap())
 }
 
+fn mailbox_command() -> impl Strategy<Value = Command> {
+    let mailbox_name = || "[m-o]".prop_map(|text| MailboxName::parse(&text).unwrap());
+    let language = || proptest::option::of(Just(Language::parse("de").unwrap()));
+    let greeting = || proptest::option::of(any::<[u8; 32]>().prop_map(ContentId));
+    let mailbox_add = (account_name(), mailbox_name(), language(), greeting(), any::<bool>())
+        .prop_map(|(account, name, language, greeting, video)| Command::MailboxAdd {
+            account,
+            mailbox: Mailbox { language, greeting, video, ..Mailbox::new(name) },
+        });
+    let mailbox_set = (
+        mailbox_name(),
+        proptest::option::of(language()),
+        proptest::option::of(greeting()),
+        proptest::option::of(0u16..9),
+    )
+        .prop_map(|(name, language, greeting, keep_days)| {
+            let patch = MailboxPatch { language, greeting, keep_days, ..MailboxPatch::default() };
+            Command::MailboxSet { name, patch }
+        });
+    prop_oneof![
+        4 => mailbox_add,
+        4 => mailbox_set,
+        1 => mailbox_name().prop_map(|name| Command::MailboxRemove { name }),
+    ]
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let parent = || proptest::option::of(account_name());
     let add = (account_name(), parent(), proptest::option::of(0u32..9)).prop_map(
@@ -140,28 +166,8 @@ fn command() -> impl Strategy<Value = Command> {
             let patch = DevicePatch { rename, stage, ring_s, ..DevicePatch::default() };
             Command::DeviceSet { account, name, patch }
         });
-    let mailbox_name = || "[m-o]".prop_map(|text| MailboxName::parse(&text).unwrap());
-    let language = || proptest::option::of(Just(Language::parse("de").unwrap()));
-    let greeting = || proptest::option::of(any::<[u8; 32]>().prop_map(ContentId));
-    let mailbox_add = (account_name(), mailbox_name(), language(), greeting(), any::<bool>())
-        .prop_map(|(account, name, language, greeting, video)| Command::MailboxAdd {
-            account,
-            mailbox: Mailbox { language, greeting, video, ..Mailbox::new(name) },
-        });
-    let mailbox_set = (
-        mailbox_name(),
-        proptest::option::of(language()),
-        proptest::option::of(greeting()),
-        proptest::option::of(0u16..9),
-    )
-        .prop_map(|(name, language, greeting, keep_days)| {
-            let patch = MailboxPatch { language, greeting, keep_days, ..MailboxPatch::default() };
-            Command::MailboxSet { name, patch }
-        });
     prop_oneof![
-        4 => mailbox_add,
-        4 => mailbox_set,
-        1 => mailbox_name().prop_map(|name| Command::MailboxRemove { name }),
+        9 => mailbox_command(),
         4 => add,
         2 => set,
         1 => account_name().prop_map(|name| Command::AccountRemove { name }),
