@@ -1,6 +1,6 @@
 //! A decision in sentences, for somebody who was woken by it.
 
-use crate::domain::{Decision, DeviceSkip, Outcome, PoolKind, Room, Side, Step};
+use crate::domain::{CallbackPolicy, Decision, DeviceSkip, Outcome, PoolKind, Room, Side, Step};
 
 /// The decision, line by line, in the order in which it was made.
 #[must_use]
@@ -23,7 +23,11 @@ pub fn explain(decision: &Decision) -> Vec<String> {
                     .iter()
                     .map(|branch| format!("{} at {}", branch.device, branch.uri))
                     .collect();
-                let after = if position == 0 { "rings" } else { "then rings" };
+                let after = match (position, stage.mailbox) {
+                    (_, true) => "takes a message, within",
+                    (0, false) => "rings",
+                    (_, false) => "then rings",
+                };
                 lines.push(format!("{after} {} s: {}", stage.ring_s, branches.join(", ")));
             }
         }
@@ -87,6 +91,25 @@ fn step(step: &Step) -> String {
                 DeviceSkip::StageFull => "is one too many for its stage",
             };
             format!("device {device}, stage {stage}: left out, it {why}")
+        }
+        Step::Mailbox { mailbox, switch: None, .. } => {
+            format!("mailbox {mailbox}: no switch is configured that could take a message")
+        }
+        Step::Mailbox { mailbox, switch: Some(switch), cause: None } => {
+            format!("mailbox {mailbox}, at switch {switch}: takes a message when nobody answers")
+        }
+        Step::Mailbox { mailbox, switch: Some(switch), cause: Some(cause) } => {
+            let cause = cause.as_str();
+            format!("mailbox {mailbox}, at switch {switch}: takes a message at once ({cause})")
+        }
+        Step::CallBack { message, policy } => {
+            let done = match policy {
+                CallbackPolicy::Pause => "he is asked whether to take this call",
+                CallbackPolicy::Save => "it is ended and kept",
+                CallbackPolicy::Discard => "it is thrown away",
+                CallbackPolicy::Ignore => "it goes on",
+            };
+            format!("the called party leaves a message just now ({message}): {done}")
         }
         Step::OrderFull { branches_max } => {
             format!("the rest of the list is left out: {branches_max} branches are the most")

@@ -30,6 +30,9 @@ pub struct DepositCard {
     pub began_ms: i64,
     /// Whether the caller called it urgent.
     pub urgent: bool,
+    /// Until when a video may be uploaded by a link, seconds since 1970; `None`: no link was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_until_s: Option<i64>,
     /// What was recorded, in order; a part is written here before its recording begins.
     pub parts: Vec<CardPart>,
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
-    AccountName, Caps, Device, DeviceName, Identifier, Policy, RefusalCodes, Target, Zone,
+    AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Identifier,
+    Language, Mailbox, MailboxName, Policy, RefusalCodes, Target, Zone,
 };
 
 /// One change of the registry. What the log holds is what was asked, not what came of it: the
@@ -69,6 +70,26 @@ pub enum Command {
         account: AccountName,
         /// Which.
         name: DeviceName,
+    },
+    /// A new mailbox.
+    MailboxAdd {
+        /// Whose.
+        account: AccountName,
+        /// The mailbox.
+        mailbox: Mailbox,
+    },
+    /// Changes to a mailbox.
+    MailboxSet {
+        /// Which.
+        name: MailboxName,
+        /// What changes.
+        #[serde(flatten)]
+        patch: MailboxPatch,
+    },
+    /// Takes a mailbox away, and the messages in it.
+    MailboxRemove {
+        /// Which.
+        name: MailboxName,
     },
 }
 
@@ -152,6 +173,45 @@ pub struct DevicePatch {
     /// Enabled or disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+}
+
+/// What of a mailbox changes. A missing key leaves a value as it is; `null` takes the language or
+/// the greeting away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxPatch {
+    /// Another language.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub language: Option<Option<Language>>,
+    /// Another greeting.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub greeting: Option<Option<ContentId>>,
+    /// Enabled or disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether callers may leave video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<bool>,
+    /// What happens on a call-back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackPolicy>,
+    /// Whose call is a call-back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_scope: Option<CallbackScope>,
+    /// Whether what was recorded is kept when a call-back is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_keep: Option<bool>,
+    /// The most messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages_max: Option<u32>,
+    /// The most space, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space_max_mib: Option<u32>,
+    /// The longest message, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_max_s: Option<u16>,
+    /// For how many days messages are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u16>,
 }
 
 /// Tells a key that is `null` from one that is missing.

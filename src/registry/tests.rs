@@ -112,7 +112,7 @@ fn a_removed_account_leaves_nothing_and_its_key_is_not_given_again() {
         r#"{"command":"account_add","name":"alice"}"#,
     ]);
     assert_eq!(registry.find("alice"), Some(AccountKey(1)));
-    assert_eq!(registry.counts(), Counts { accounts: 1, identifiers: 0, devices: 0 });
+    assert_eq!(registry.counts(), Counts { accounts: 1, ..Counts::default() });
 }
 
 #[test]
@@ -143,4 +143,39 @@ fn rows_read_back_give_the_same_registry() {
     let listed: Vec<_> = live.accounts(Some("alice")).map(|(_, account)| &account.name).collect();
     assert_eq!(listed, [&AccountName::parse("bob").unwrap()]);
     assert_eq!(live.children(AccountKey(0), None).collect::<Vec<_>>(), [AccountKey(1)]);
+}
+
+const MAILBOX: &str = r#"{"command":"mailbox_add","account":"alice","mailbox":{"name":"alice","enabled":true,"video":true,"callback":"pause","callback_scope":"callee","callback_keep":true,"messages_max":100,"space_max_mib":500,"length_max_s":180,"keep_days":30}}"#;
+
+#[test]
+fn an_account_has_one_mailbox_which_goes_with_it() {
+    let check = |commands: &[&str], part: &str| {
+        let sentence = run(&mut Registry::new(1), commands);
+        assert!(sentence.contains(part), "{commands:?}: {sentence}");
+    };
+    let second = &MAILBOX.replace(r#""name":"alice","enabled""#, r#""name":"other","enabled""#);
+    let of_bob = &MAILBOX.replace(r#""account":"alice""#, r#""account":"bob""#);
+    check(&[MAILBOX], "there is no account alice");
+    check(&[ALICE, MAILBOX, second], "has the mailbox alice already");
+    check(&[ALICE, BOB, MAILBOX, of_bob], "mailbox alice exists already");
+    check(&[ALICE, &MAILBOX.replace("180", "3")], "length_max_s cannot be 3");
+    check(&[r#"{"command":"mailbox_remove","name":"x"}"#], "there is no mailbox x");
+    check(&[r#"{"command":"mailbox_set","name":"x"}"#], "there is no mailbox x");
+
+    let mut registry = with(&[ALICE, MAILBOX]);
+    let set = r#"{"command":"mailbox_set","name":"alice","language":"de","keep_days":7}"#;
+    assert_eq!(run(&mut registry, &[set]), "");
+    let (key, mailbox) = registry.mailbox("alice").unwrap();
+    assert_eq!(
+        (key, mailbox.limits.keep_days, mailbox.limits.length_max_s),
+        (AccountKey(0), 7, 180)
+    );
+    assert_eq!(mailbox.language.as_ref().unwrap().as_str(), "de");
+    let set = r#"{"command":"mailbox_set","name":"alice","language":null}"#;
+    assert_eq!(run(&mut registry, &[set]), "");
+    assert_eq!(registry.mailbox_of(AccountKey(0)).unwrap().language, None);
+    assert_eq!(registry.counts().mailboxes, 1);
+    assert_eq!(run(&mut registry, &[r#"{"command":"account_remove","name":"alice"}"#]), "");
+    assert!(registry.mailbox("alice").is_none() && registry.mailboxes(None).next().is_none());
+    assert_eq!(registry.counts(), Counts::default());
 }

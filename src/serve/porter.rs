@@ -26,6 +26,9 @@ impl Porter for Front {
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>> {
         Box::pin(async move {
             let query = self.with_registrations(query).await;
+            if let Some(mail) = self.0.mail() {
+                mail.meet(&self.0, &query).await;
+            }
             let (call_id, at) = (Arc::clone(&query.call_id), self.0.now());
             let spare = RouteQuery { call_id, ..RouteQuery::default() };
             let outcome = self.0.handle(Input::Route { ticket: House::TICKET, query });

@@ -6,6 +6,9 @@
 
 mod error;
 mod file;
+mod mailroom;
+mod messages;
+mod outbox;
 mod registry;
 mod sessions;
 mod writer;
@@ -28,11 +31,15 @@ use registry::ReadError;
 use writer::Writer;
 
 pub use error::Error;
+pub use messages::{MailboxUse, MessageFilter};
+pub use outbox::NoticeCounts;
 pub use writer::RowSource;
 
 /// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.
-const LEDGER_FORMATS: Formats =
-    Formats { id: 0x4870_4c65, steps: &[include_str!("schema/ledger_1.sql")] };
+const LEDGER_FORMATS: Formats = Formats {
+    id: 0x4870_4c65,
+    steps: &[include_str!("schema/ledger_1.sql"), include_str!("schema/ledger_2.sql")],
+};
 const SESSION_FORMATS: Formats =
     Formats { id: 0x4870_5365, steps: &[include_str!("schema/session_1.sql")] };
 

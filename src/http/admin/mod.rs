@@ -84,12 +84,16 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
     use registry::Error as E;
     let status = match error {
         E::NoAccount { name } if Some(name) != named => StatusCode::UNPROCESSABLE_ENTITY,
-        E::NoAccount { .. } | E::NoDevice { .. } | E::NoNumber { .. } => StatusCode::NOT_FOUND,
+        E::NoAccount { .. } | E::NoDevice { .. } | E::NoMailbox { .. } | E::NoNumber { .. } => {
+            StatusCode::NOT_FOUND
+        }
         E::AccountExists { .. }
         | E::AccountsFull { .. }
         | E::DeviceExists { .. }
         | E::DevicesFull { .. }
         | E::HasChildren { .. }
+        | E::HasMailbox { .. }
+        | E::MailboxExists { .. }
         | E::NumberTaken { .. }
         | E::NumbersFull { .. } => StatusCode::CONFLICT,
         E::ParentLoop { .. } | E::ParentTooDeep { .. } | E::Word(_) => {

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::domain::{
-    Account, AccountName, Caps, Device, DeviceName, Identifier, Policy, RefusalCodes, SipUri,
-    Target, Zone,
+    Account, AccountName, Caps, Device, DeviceName, Identifier, Mailbox, MailboxName, Policy,
+    RefusalCodes, SipUri, Target, Zone,
 };
 use crate::registry::{AccountPatch, AccountSpec, DevicePatch, Registry};
 
@@ -70,6 +70,8 @@ fn every_row_comes_back() {
         Change::Device(AccountKey(3), device("c", Target::Uri(uri("sips:a@[::1]:5061")), 32)),
         Change::Device(AccountKey(3), device("b", Target::Aor(uri("sip:b@h")), 1)),
         Change::Device(AccountKey(9), device("b", Target::Number(number), 2)),
+        Change::Mailbox(AccountKey(3), Mailbox::new(MailboxName::parse("full").unwrap())),
+        Change::Mailbox(AccountKey(9), Mailbox::new(MailboxName::parse("plain").unwrap())),
     ];
     let store = dir.open();
     store.commit(1, NOW_MS, &some_command(), &rows).unwrap();
@@ -84,7 +86,7 @@ fn every_row_comes_back() {
     ];
     store.commit(2, NOW_MS, &some_command(), &gone).unwrap();
     drop(store);
-    let left = [0, 1, 4, 6].map(|place: usize| rows[place].clone());
+    let left = [0, 1, 4, 6, 8].map(|place: usize| rows[place].clone());
     assert_eq!(changes_of(&dir.open()), (left.to_vec(), 2));
 }
 
