@@ -148,7 +148,9 @@ impl Walk<'_> {
             let typed_name = name.get_ref().as_ref();
             let line = self.lines.of(&name.span());
             let below = format!("{path}.{typed_name}");
-            if let Some(inner) = SECTIONS.iter().find(|inner| inner.many.is_some() && inner.name == below) {
+            if let Some(inner) =
+                SECTIONS.iter().find(|inner| inner.many.is_some() && inner.name == below)
+            {
                 self.many(inner, line, value.get_ref());
             } else if let Some(key) = section.keys.iter().find(|key| key.name == typed_name) {
                 match read_value(value.get_ref(), key.kind) {

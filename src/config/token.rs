@@ -55,9 +55,11 @@ impl Secret {
             return Err(format!("holds more than {TOKEN_CHARACTERS_MAX} characters"));
         }
         if !password.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("must hold one password of printable ASCII characters without spaces, and \
+            return Err(
+                "must hold one password of printable ASCII characters without spaces, and \
                         nothing else"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(Self(password.to_owned()))
     }
