@@ -8,9 +8,9 @@ use super::super::house::Visit;
 use super::super::params::Params;
 use super::super::reply::{Problem, Reply};
 use super::super::wire::{DepositView, MediumBody, NoticeView, Page};
+use super::look;
 use super::message::id;
 use super::shape::{self, Shape};
-use super::look;
 
 const MEDIUM: Shape =
     Shape { required: &["medium"], optional: &[], sample: r#"{"medium":"audio"}"# };

@@ -53,12 +53,7 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Reply, Problem> {
     Ok(Reply::value(&page))
 }
 
-fn page_of_all(
-    desk: &Desk,
-    prefix: &str,
-    after: Option<&str>,
-    limit: usize,
-) -> Page<MailboxView> {
+fn page_of_all(desk: &Desk, prefix: &str, after: Option<&str>, limit: usize) -> Page<MailboxView> {
     let registry = desk.registry();
     let mut page = Page { items: Vec::new(), next: None };
     // The list begins behind a name, and the prefix itself may be one.
@@ -110,13 +105,13 @@ pub(super) async fn set_greeting(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let name = name(visit)?;
     again(visit, name.clone())?;
     if visit.body.is_empty() {
-        return Err(Problem::wrong("there is no greeting in the body: send a sound, such as a wav"));
+        return Err(Problem::wrong(
+            "there is no greeting in the body: send a sound, such as a wav",
+        ));
     }
     let kept = visit.house.porter.keep_sound(visit.body.to_vec()).await;
     let content = kept.map_err(|error| match error {
-        SoundError::NotSound(sentence) => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence)
-        }
+        SoundError::NotSound(sentence) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence),
         SoundError::NotNow(sentence) => Problem::not_now(sentence),
     })?;
     let patch = MailboxPatch { greeting: Some(Some(content)), ..MailboxPatch::default() };

@@ -95,7 +95,8 @@ pub(super) async fn whole(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let stored = message.joined.as_ref().or(only).ok_or_else(|| {
         let parts = message.parts.len();
         let error = format!("the {parts} parts of this message could not be joined");
-        let hint = "get them one by one: /v1/messages/ID/parts/NUMBER (`message get --part NUMBER`)";
+        let hint =
+            "get them one by one: /v1/messages/ID/parts/NUMBER (`message get --part NUMBER`)";
         Problem::new(StatusCode::CONFLICT, error).hint(hint)
     })?;
     serve(visit, stored, &message.id.to_string()).await
