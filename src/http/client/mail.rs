@@ -89,7 +89,7 @@ impl Client {
         &self,
         id: MessageId,
         part: Option<u16>,
-        out: &mut (dyn Write + Send),
+        out: &mut dyn Write,
     ) -> Answer<std::io::Result<u64>> {
         let (id, part) = (id.to_string(), part.map(|part| part.to_string()));
         match &part {

@@ -111,7 +111,7 @@ impl Client {
     pub(super) async fn download(
         &self,
         path: &[&str],
-        out: &mut (dyn Write + Send),
+        out: &mut dyn Write,
     ) -> Answer<io::Result<u64>> {
         let request = self.request(Method::GET, path)?.timeout(FILE_WITHIN);
         let silent = || ClientError::Unreachable {
