@@ -325,3 +325,26 @@ fn what_is_wrong_is_told_before_anything_is_asked() {
         assert!(err(&output).contains(part), "{line}: {}", err(&output));
     }
 }
+
+#[test]
+fn check_looks_for_what_the_settings_speak_of() {
+    let dir = directory("mail-check");
+    ends(&dir, "init --dir d", 0);
+    let file = dir.join("d/hallporter.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("#spool = ", "spool = ").replace("#prompts = ", "prompts = ");
+    let text = text
+        .replace("#[[freeswitch]]", "[[freeswitch]]")
+        .replace("#name = \"fs1\"", "name = \"fs1\"");
+    std::fs::write(&file, text).unwrap();
+    let told = ends(&dir, "check -c d/hallporter.toml", 0);
+    for part in
+        ["warning: messages.spool: ", "does not exist: make it", "warning: messages.prompts: "]
+    {
+        assert!(out(&told).contains(part), "{}", out(&told));
+    }
+    assert!(out(&told).contains("no mistakes"), "{}", out(&told));
+    std::fs::create_dir(dir.join("d/spool")).unwrap();
+    let told = ends(&dir, "check -c d/hallporter.toml", 0);
+    assert!(!out(&told).contains("messages.spool"), "{}", out(&told));
+}
