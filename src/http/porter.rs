@@ -78,9 +78,17 @@ pub enum CallError {
     },
     /// No proxy has shown it, so none can be asked to end it.
     #[error(
-        "no proxy has shown call {call} yet, so none can be asked to end it: try again in some seconds, or free its slot with `call release {call} --reason TEXT`"
+        "no proxy has shown call {call} yet, so none can be asked to end it: try again in some seconds (a [[kamailio.proxy]] must be configured), or free its slot with `call release {call} --reason TEXT`"
     )]
     NoProxy {
+        /// Which.
+        call: CallRef,
+    },
+    /// It only rings, and a proxy ends answered calls only.
+    #[error(
+        "call {call} was not answered yet, and a proxy can end answered calls only: try again once it is, or wait until it has rung out (`call release` would free its slot and let it ring)"
+    )]
+    NotAnswered {
         /// Which.
         call: CallRef,
     },

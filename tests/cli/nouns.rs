@@ -197,7 +197,7 @@ fn calls() {
         ("POST /v1/calls/c1-2f/end", 200, json!({"call": "c1-2f"})),
     ];
     let (text, _, _) = ask("call-end", "call end abc@10.0.0.1", &by_call_id);
-    assert!(text.starts_with("call c1-2f: the proxy was told to end it"), "{text}");
+    assert!(text.starts_with("call c1-2f: it was ended at the proxy"), "{text}");
     let ended =
         json!({"call": "c1-2f", "call_id": "abc", "cause": "released", "at_ms": 1, "up_ms": 2});
     let released = [("POST /v1/calls/c1-2f/release", 200, ended)];
