@@ -8,13 +8,14 @@ use crate::desk::{Desk, Ended};
 use crate::domain::{CallEvent, CallRef, Decision, Now, RouteQuery};
 use crate::registry::{self, Command};
 
+use super::mailroom::Mailroom;
 use super::wire::{Status, WhyEntry};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The process behind the doors.
-pub trait Porter: Send + Sync + 'static {
+pub trait Porter: Mailroom + Send + Sync + 'static {
     /// Decides, admits and remembers. Must answer within the proxy's patience (a third of a
     /// second), whatever is slow behind it.
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;

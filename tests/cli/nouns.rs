@@ -28,13 +28,17 @@ fn call() -> Value {
     })
 }
 
-fn page(items: &[Value]) -> Value {
+pub(super) fn page(items: &[Value]) -> Value {
     json!({"items": items, "next": null})
 }
 
 /// Runs a line against the answers; gives its output and what was asked last, with the body.
 #[track_caller]
-fn ask(name: &str, line: &str, answers: &[(&str, u16, Value)]) -> (String, String, Value) {
+pub(super) fn ask(
+    name: &str,
+    line: &str,
+    answers: &[(&str, u16, Value)],
+) -> (String, String, Value) {
     let dir = directory(name);
     let fake = Fake::start(answers);
     fake.configure(&dir);
