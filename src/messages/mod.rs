@@ -10,11 +10,13 @@
 
 mod arrival;
 mod chart;
+mod closing;
 mod deposit;
 mod event;
 mod guest;
 mod prompt;
 mod recording;
+mod recovery;
 mod review;
 mod settings;
 mod step;
