@@ -278,12 +278,12 @@ pub enum SwitchCommand {
         /// Where.
         leg: LegId,
     },
-    /// Play a file into what runs, without ending it.
+    /// Play a file into what runs, without ending it; or end what is played so.
     Overlay {
         /// Where.
         leg: LegId,
-        /// The file, by its absolute path.
-        path: Arc<str>,
+        /// The file, by its absolute path; `None`: no more.
+        path: Option<Arc<str>>,
     },
     /// Connect two legs. Told by [`LegEvent::Bridged`]; when the other one hangs up, `leg` waits
     /// again ([`LegEvent::Unbridged`]). Nothing may run on `leg`.

@@ -141,6 +141,12 @@ pub(super) fn overlay(leg: &LegId, path: &str) -> Result<String, Error> {
     Ok(format!("uuid_displace {leg} start {} 0 mux", path_of(path)?))
 }
 
+/// Ends what [`overlay`] has begun; a second one of the same file is refused until then
+/// (measured).
+pub(super) fn hush(leg: &LegId, path: &str) -> Result<String, Error> {
+    Ok(format!("uuid_displace {leg} stop {}", path_of(path)?))
+}
+
 /// Hanging up. The cause is one of our own words.
 pub(super) fn hang_up(leg: &LegId, cause: &str) -> String {
     format!("uuid_kill {leg} {cause}")

@@ -1,7 +1,7 @@
 //! The one task that sends commands: strictly in order, each awaited to its end. A command whose
 //! future is dropped shifts every later reply (measured), so none ever is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use esl::{BgJobTracker, EslClient, EslEvent};
@@ -35,6 +35,8 @@ pub(super) struct Operator {
     tails: BTreeSet<LegId>,
     /// Legs that were claimed and have a new guard until the first application runs.
     guards: BTreeSet<LegId>,
+    /// What is played into what runs.
+    overlays: BTreeMap<LegId, Arc<str>>,
     /// Legs in the list that are none of ours.
     pub(super) others: BTreeSet<LegId>,
 }
@@ -56,6 +58,7 @@ impl Operator {
             jobs: BgJobTracker::new(),
             tails: BTreeSet::new(),
             guards: BTreeSet::new(),
+            overlays: BTreeMap::new(),
             others: BTreeSet::new(),
         }
     }
@@ -75,6 +78,7 @@ impl Operator {
     pub(super) fn forget(&mut self, leg: &LegId) {
         self.tails.remove(leg);
         self.guards.remove(leg);
+        self.overlays.remove(leg);
     }
 
     /// An `api` command; its answer as it came.
@@ -142,7 +146,7 @@ impl Operator {
                 self.tails.remove(leg);
                 self.plain(&command::break_all(leg)).await
             }
-            SwitchCommand::Overlay { leg, path } => self.plain(&command::overlay(leg, path)?).await,
+            SwitchCommand::Overlay { leg, path } => self.overlay(leg, path.as_deref()).await,
             SwitchCommand::Bridge { leg, other } => self.bridge(leg, other).await,
             SwitchCommand::HangUp { leg, cause } => {
                 self.forget(leg);
@@ -208,6 +212,17 @@ impl Operator {
             self.api(&format!("sched_del {leg}")).await?;
         }
         Ok(None)
+    }
+
+    /// Plays a file into what runs, instead of the one before.
+    async fn overlay(&mut self, leg: &LegId, path: Option<&str>) -> Result<Option<String>, Error> {
+        if let Some(before) = self.overlays.remove(leg) {
+            self.api(&command::hush(leg, &before)?).await?;
+        }
+        let Some(path) = path else { return Ok(None) };
+        let text = command::overlay(leg, path)?;
+        self.overlays.insert(leg.clone(), path.into());
+        self.plain(&text).await
     }
 
     /// Ends what runs, and the tail behind it.

@@ -16,6 +16,9 @@ use super::{Spool, disk};
 /// The largest card that is read, in bytes: some thousands of parts.
 const CARD_BYTES_MAX: u64 = 1 << 20;
 
+/// A deposit that lies in the spool: its card, or in a sentence why it can't be read.
+pub type Orphan = (MessageId, Result<DepositCard, String>);
+
 impl Spool {
     /// Looks whether `disk_free_min` bytes would be left, makes the deposit's directory and writes
     /// its card, for good. A deposit that is open already is opened anew.
@@ -81,6 +84,8 @@ impl Spool {
             let (look, bytes) = look(&mut file, &path, &self.tools)?;
             // Measured: a success event with a file of no bytes. What is told must be on the disk.
             file.sync_all().at(&path)?;
+            let directory = self.place.deposit(message);
+            disk::sync_directory(&directory).at(&directory)?;
             Ok(look.facts(bytes))
         });
         match facts {
@@ -116,14 +121,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Every deposit that is there: after a start those that nobody delivered, in the order of
-    /// their numbers. An upload that was accepted, but not yet noted, is put on its card. A card
+    /// Every deposit that is there, in the order of their numbers: after a start, before any is
+    /// opened, those that nobody delivered. An upload that was accepted, but not yet noted, is put on its card. A card
     /// that can't be read is an error in a sentence; its directory was moved aside
     /// (`broken-…`), for a person to look at.
     ///
     /// # Errors
     /// What the disk says about the directory of all deposits.
-    pub fn orphans(&self) -> Result<Vec<(MessageId, Result<DepositCard, String>)>, Error> {
+    pub fn orphans(&self) -> Result<Vec<Orphan>, Error> {
         let deposits = self.place.deposits();
         let mut found = Vec::new();
         for entry in fs::read_dir(&deposits).at(&deposits)? {

@@ -92,7 +92,7 @@ impl Deposit {
             State::Recording(_) => {
                 let path = self.prompt_path(turn.settings, "callback_offer");
                 if let Some(leg) = self.card.leg.clone() {
-                    self.ask(turn, SwitchCommand::Overlay { leg, path });
+                    self.ask(turn, SwitchCommand::Overlay { leg, path: Some(path) });
                 }
             }
             // What comes next is the question.
@@ -117,6 +117,13 @@ impl Deposit {
             | State::Keeping
             | State::Returning
             | State::Gone => self.release_guest(turn, "USER_BUSY"),
+        }
+    }
+
+    /// The question is not asked any more.
+    fn hush(&self, turn: &mut Turn<'_>) {
+        if let (State::Recording(_), Some(leg)) = (self.state, self.card.leg.clone()) {
+            self.ask(turn, SwitchCommand::Overlay { leg, path: None });
         }
     }
 
@@ -198,6 +205,7 @@ impl Deposit {
         if self.guest.take().is_none() {
             return;
         }
+        self.hush(turn);
         match self.state {
             State::Asking => {
                 self.stop(turn);
@@ -244,8 +252,9 @@ impl Deposit {
 
     /// Hangs up who calls back.
     pub(super) fn release_guest(&mut self, turn: &mut Turn<'_>, cause: &'static str) {
-        let leg = self.guest.take().and_then(|guest| guest.leg);
-        if let Some(leg) = leg {
+        let Some(guest) = self.guest.take() else { return };
+        self.hush(turn);
+        if let Some(leg) = guest.leg {
             self.ask(turn, SwitchCommand::HangUp { leg, cause });
         }
     }

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
 #![allow(dead_code, unused_imports, reason = "a laboratory has more than today's tests take")]
 
+mod callback;
 mod conf;
 mod crowd;
 mod deposit;
@@ -21,3 +22,5 @@ mod lab;
 #[path = "../live/lab/mod.rs"]
 mod live;
 mod media;
+mod proxy;
+mod video;

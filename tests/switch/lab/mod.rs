@@ -7,6 +7,7 @@ pub(crate) mod clip;
 pub(crate) mod crowd;
 pub(crate) mod esl;
 pub(crate) mod g711;
+pub(crate) mod house;
 mod leg;
 pub(crate) mod media;
 pub(crate) mod phone;
