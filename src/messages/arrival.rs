@@ -93,6 +93,7 @@ impl Deposit {
     /// Says a word and gives the tone; then recording begins.
     pub(super) fn cue(&mut self, medium: Medium, word: &str, turn: &mut Turn<'_>) {
         let sounds = vec![self.prompt(turn.settings, word), Sound::Beep];
+        self.plan(medium, turn);
         self.play(turn, sounds, Keys::EndOrSwitch { switch: '#' }, State::Cue(medium));
     }
 

@@ -65,6 +65,7 @@ impl Deposit {
     /// The leg is gone: look at what there is.
     pub(super) fn close(&mut self, turn: &mut Turn<'_>) {
         self.card.leg = None;
+        self.unplan();
         self.record_until_ms = None;
         self.tell_managed(turn);
         self.release_guest(turn, "NORMAL_CLEARING");

@@ -115,6 +115,8 @@ pub(super) struct Deposit {
     pub(super) managed_wanted: bool,
     /// The connection to the switch is lost.
     pub(super) lost: bool,
+    /// It went on since, for an event overtook the switch's list.
+    pub(super) moved: bool,
     /// How often the caller was asked the same.
     pub(super) asks: u8,
     /// How often he was asked to say something.
@@ -131,6 +133,8 @@ pub(super) struct Deposit {
     pub(super) sent: bool,
     /// The message is safe.
     pub(super) delivered: bool,
+    /// The last part of the card is not recorded yet: the caller hears the words before it.
+    pub(super) planned: bool,
     /// Until when the switch may be recording, milliseconds on the monotonic clock; `None`: it is
     /// known that it does not.
     pub(super) record_until_ms: Option<u64>,
@@ -178,6 +182,7 @@ impl Deposit {
             guest: None,
             managed_wanted: false,
             lost: false,
+            moved: false,
             asks: 0,
             tries: 0,
             way: 0,
@@ -186,6 +191,7 @@ impl Deposit {
             failures: 0,
             sent: false,
             delivered: false,
+            planned: false,
             record_until_ms: None,
             misses: 0,
             legs: Vec::new(),
@@ -202,6 +208,7 @@ impl Deposit {
     /// Goes into a state, which lasts so long at most.
     pub(super) fn enter(&mut self, state: State, within_ms: Option<u64>, turn: &Turn<'_>) {
         self.state = state;
+        self.moved = self.lost;
         self.deadline_ms = within_ms.map(|ms| turn.now.mono_ms + ms);
     }
 
@@ -306,6 +313,7 @@ impl Deposit {
 
     /// Throws away what was recorded so far.
     pub(super) fn drop_parts(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
         self.card.parts.iter_mut().for_each(|part| part.dropped = true);
         self.note(turn);
     }

@@ -133,6 +133,7 @@ impl Deposit {
     }
 
     pub(super) fn ask_caller(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
         let sounds =
             vec![self.prompt(turn.settings, "callback_offer"), Sound::Silence { ms: CHOICE_MS }];
         self.play(turn, sounds, Keys::Any, State::Asking);

@@ -26,7 +26,7 @@ mod view;
 
 use crate::domain::{DiscardReason, MessageId, SpoolCommand, SwitchCommand, SwitchId};
 
-pub use chart::mermaid;
+pub use chart::{TRANSITIONS, Transition, mermaid};
 pub use prompt::PROMPTS;
 pub use settings::{Managed, Settings, VideoWay};
 pub use table::{Arrival, Deposits};

@@ -16,19 +16,18 @@ const PARTS_MAX: usize = 50;
 impl Deposit {
     /// Records the next part.
     pub(super) fn record(&mut self, medium: Medium, turn: &mut Turn<'_>) {
-        let left_s = self.left_s();
         let Some(leg) = self.card.leg.clone() else { return self.close(turn) };
-        if left_s == 0 || self.card.parts.len() >= PARTS_MAX {
+        self.plan(medium, turn);
+        let left_s = self.left_s();
+        if left_s == 0 || !std::mem::take(&mut self.planned) {
+            self.unplan();
             if self.card.parts.iter().any(|part| !part.dropped) {
                 return self.ask_review(turn);
             }
             self.discard = Some(DiscardReason::NothingSaid);
             return self.part_with(turn, &["nothing_recorded", "goodbye"]);
         }
-        let number = self.card.parts.last().map_or(1, |part| part.number + 1);
-        self.card.parts.push(CardPart { number, medium, dropped: false });
-        // Written down before anything is recorded, so that it is found after a kill.
-        self.note(turn);
+        let number = self.card.parts.last().map_or(1, |part| part.number);
         let Some(path) = self.part_path(turn.settings, number) else { return };
         let step = turn.steps.next();
         self.step = Some(step);
@@ -39,6 +38,30 @@ impl Deposit {
             SwitchCommand::Record { leg, step, path, medium, limit_s: left_s, silence_s, keys },
         );
         self.enter_recording(number, turn);
+    }
+
+    /// Writes the next part down while the words before it are played, so that it is on the disk
+    /// before anything is recorded, and is found after a kill.
+    pub(super) fn plan(&mut self, medium: Medium, turn: &mut Turn<'_>) {
+        let next = self.card.parts.last().map_or(1, |part| part.number + 1);
+        let full = self.card.parts.len() >= PARTS_MAX;
+        match self.card.parts.last_mut().filter(|_| self.planned) {
+            Some(part) if part.medium == medium => return,
+            Some(part) => part.medium = medium,
+            None if full => return,
+            None => {
+                self.card.parts.push(CardPart { number: next, medium, dropped: false });
+                self.planned = true;
+            }
+        }
+        self.note(turn);
+    }
+
+    /// There will be no such part.
+    pub(super) fn unplan(&mut self) {
+        if std::mem::take(&mut self.planned) {
+            self.card.parts.pop();
+        }
     }
 
     pub(super) fn enter_recording(&mut self, number: u16, turn: &Turn<'_>) {

@@ -5,7 +5,7 @@
 //! list says what has become of a leg. Should none come, what there is is delivered once nothing
 //! can be recording any more.
 
-use crate::domain::{LegSeen, Medium};
+use crate::domain::{CardPart, LegSeen, Medium, Sound};
 
 use super::deposit::{After, Deposit, FILES_MS, State, Turn, WORDS_MS};
 use super::event::Event;
@@ -33,6 +33,7 @@ impl Deposit {
 
     /// The connection is lost.
     pub(super) fn lose(&mut self, turn: &Turn<'_>) {
+        self.moved = false;
         if !std::mem::replace(&mut self.lost, true) && self.waits_for_list() {
             let wait_ms = if self.state == State::Talking { TALK_MS } else { RETURN_MS };
             let wait_ms = wait_ms.max(self.patience_ms(turn.now.mono_ms));
@@ -67,6 +68,7 @@ impl Deposit {
     /// What the switch's own list says.
     pub(super) fn seen(&mut self, seen: Option<&LegSeen>, turn: &mut Turn<'_>) {
         let was_lost = std::mem::take(&mut self.lost);
+        let moved = std::mem::take(&mut self.moved);
         if self.card.leg.is_none() {
             return;
         }
@@ -84,14 +86,20 @@ impl Deposit {
             // The end of a talk may have been missed, and nothing else would end it.
             State::Talking if waits(seen) => {
                 self.misses += 1;
-                if was_lost || self.misses >= MISSES_MAX {
+                if (was_lost && !moved) || self.misses >= MISSES_MAX {
                     self.misses = 0;
                     self.step(&Event::Parted, turn);
                 }
             }
             _ => {
                 self.misses = 0;
-                if was_lost {
+                // What was begun after the list was made can't stand in it.
+                let newer = moved
+                    && matches!(
+                        self.state,
+                        State::Recording(_) | State::Stopping(..) | State::Joining
+                    );
+                if was_lost && !newer {
                     self.found_again(seen, turn);
                 }
             }
@@ -164,8 +172,22 @@ impl Deposit {
         }
     }
 
+    /// A recording that was asked for in the instant before a kill may be in no card.
+    fn adopt(&mut self, seen: &LegSeen, turn: &mut Turn<'_>) {
+        let number = self.card.parts.last().map_or(1, |part| part.number.saturating_add(1));
+        for medium in [Medium::Audio, Medium::Video] {
+            self.card.parts.push(CardPart { number, medium, dropped: false });
+            if self.records(seen, number, turn) {
+                self.note(turn);
+                return;
+            }
+            self.card.parts.pop();
+        }
+    }
+
     /// The leg of a deposit that was found after a start of the daemon is still there.
     fn take_up(&mut self, seen: &LegSeen, turn: &mut Turn<'_>) {
+        self.adopt(seen, turn);
         let last = self.card.parts.last().map(|part| part.number);
         if is_bridged(seen) {
             self.answered = true;
@@ -184,7 +206,7 @@ impl Deposit {
             return;
         }
         let greets = match self.greeting(turn.settings) {
-            crate::domain::Sound::File(path) => seen.data.contains(&*path),
+            Sound::File(path) => seen.data.contains(&*path),
             _ => false,
         };
         match last {

@@ -91,6 +91,7 @@ impl Deposit {
 
     /// Asks for the delivery; doing it twice is harmless.
     pub(super) fn deliver(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
         self.sent = true;
         Self::spool(turn, SpoolCommand::Deliver(Box::new(self.card.clone())));
     }

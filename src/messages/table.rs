@@ -13,7 +13,7 @@ use super::deposit::{Deposit, State, Turn};
 use super::event::{Event, guest_event, own_event};
 use super::settings::{CallBackKind, Steps};
 use super::view::{CallerKey, caller_keys};
-use super::{Managed, Output, Settings};
+use super::{Managed, Output, Settings, Transition};
 
 /// A leg that has come for a mailbox.
 #[derive(Clone, Debug)]
@@ -39,14 +39,14 @@ pub struct Arrival {
 pub struct Deposits {
     settings: Settings,
     pub(super) deposits: BTreeMap<MessageId, Deposit>,
-    legs: BTreeMap<LegId, MessageId>,
+    pub(super) legs: BTreeMap<LegId, MessageId>,
     pub(super) callers: BTreeSet<(CallerKey, MessageId)>,
-    due: BTreeSet<(u64, MessageId)>,
+    pub(super) due: BTreeSet<(u64, MessageId)>,
     counter: u32,
     steps: Steps,
     out: VecDeque<Output>,
-    #[cfg(test)]
-    pub(super) seen: BTreeSet<(&'static str, &'static str, &'static str)>,
+    /// What was gone through; as many as the picture has at most.
+    pub(super) seen: BTreeSet<Transition>,
 }
 
 impl Deposits {
@@ -62,7 +62,6 @@ impl Deposits {
             due: BTreeSet::new(),
             counter: 0,
             out: VecDeque::new(),
-            #[cfg(test)]
             seen: BTreeSet::new(),
         }
     }
@@ -364,12 +363,10 @@ impl Deposits {
     /// One step of one deposit, and what is kept beside it.
     fn turn(&mut self, message: MessageId, event: &Event<'_>, now: Now) {
         let Some(deposit) = self.deposits.get_mut(&message) else { return };
-        #[cfg(test)]
         let before = deposit.state.name();
         let mut turn =
             Turn { now, settings: &self.settings, steps: &mut self.steps, out: &mut self.out };
         deposit.step(event, &mut turn);
-        #[cfg(test)]
         self.seen.insert((before, event.name(), deposit.state.name()));
         if deposit.state == State::Gone {
             self.forget(message);

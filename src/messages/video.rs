@@ -23,6 +23,7 @@ const TEXT_MS: u64 = 25_000;
 
 impl Deposit {
     pub(super) fn begin_video(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
         self.wished = None;
         self.way = 0;
         self.try_way(turn);
