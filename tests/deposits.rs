@@ -74,7 +74,11 @@ fn nothing_is_lost_and_everything_ends() {
 }
 
 /// Out of every state by hang-up, by time, by the switch's loss and by a restart of the daemon.
-fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -> Result<(), String> {
+fn all_exits(
+    world: &World,
+    tried: &mut BTreeMap<&'static str, u32>,
+    max: u32,
+) -> Result<(), String> {
     let states = world.states();
     let fresh = states.keys().any(|state| tried.get(state).copied().unwrap_or(0) < max);
     if !fresh {
@@ -86,7 +90,10 @@ fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -
     let out = |how: &str, way: &dyn Fn(&mut World) -> Result<(), String>| {
         let mut other = world.clone();
         way(&mut other).map_err(|law| {
-            format!("{how} in {states:?}: {law}\n{}", other.trace.strip_prefix(&world.trace).unwrap_or_default())
+            format!(
+                "{how} in {states:?}: {law}\n{}",
+                other.trace.strip_prefix(&world.trace).unwrap_or_default()
+            )
         })
     };
     out("hang-up", &|world| {
@@ -121,9 +128,8 @@ fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -
 fn every_state_has_a_way_out() {
     let mut tried = BTreeMap::new();
     for seed in 0..walks() {
-        let walked = walk(seed, false, &mut BTreeSet::new(), |world| {
-            all_exits(world, &mut tried, EXITS)
-        });
+        let walked =
+            walk(seed, false, &mut BTreeSet::new(), |world| all_exits(world, &mut tried, EXITS));
         if let Err((law, _)) = walked {
             fail(seed, &law, true);
         }

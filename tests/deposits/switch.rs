@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use hallporter::domain::{
-    Keys, LegEvent, LegFacts, LegId, LegSeen, SipUri, Sound, StepId, SwitchCommand,
-    SwitchEvent, VideoFacts,
+    Keys, LegEvent, LegFacts, LegId, LegSeen, SipUri, Sound, StepId, SwitchCommand, SwitchEvent,
+    VideoFacts,
 };
 
 use super::dice::Dice;
@@ -15,8 +15,17 @@ use super::spool::Files;
 /// What runs on a leg, or waits to.
 #[derive(Clone, Debug)]
 pub(crate) enum App {
-    Play { step: StepId, sounds: Vec<Sound>, keys: Keys },
-    Record { step: StepId, path: Arc<str>, limit_ms: u64, keys: Keys },
+    Play {
+        step: StepId,
+        sounds: Vec<Sound>,
+        keys: Keys,
+    },
+    Record {
+        step: StepId,
+        path: Arc<str>,
+        limit_ms: u64,
+        keys: Keys,
+    },
     /// The dead man's tail: silence, then the way to the fall-back.
     Tail,
     Transfer,
@@ -112,10 +121,7 @@ impl Switch {
             self.commands.push_back(command);
         } else {
             let (command, leg) = word(&command);
-            self.events
-                .entry(leg.clone())
-                .or_default()
-                .push_back(LegEvent::Refused { command });
+            self.events.entry(leg.clone()).or_default().push_back(LegEvent::Refused { command });
         }
     }
 
@@ -459,7 +465,8 @@ impl Switch {
         self.connected = false;
         if let Some(command) = under_way.filter(|_| dice.chance(50)) {
             let (command, leg) = word(&command);
-            let refused = SwitchEvent::Leg { leg: leg.clone(), event: LegEvent::Refused { command } };
+            let refused =
+                SwitchEvent::Leg { leg: leg.clone(), event: LegEvent::Refused { command } };
             self.lists.push_back(refused);
         }
         self.lists.push_back(SwitchEvent::Lost);

@@ -192,8 +192,13 @@ impl World {
 
     /// An event comes in: of any leg, in any order between legs, sometimes twice.
     fn event(&mut self) -> bool {
-        let waiting: Vec<LegId> =
-            self.switch.events.iter().filter(|(_, all)| !all.is_empty()).map(|(id, _)| id.clone()).collect();
+        let waiting: Vec<LegId> = self
+            .switch
+            .events
+            .iter()
+            .filter(|(_, all)| !all.is_empty())
+            .map(|(id, _)| id.clone())
+            .collect();
         let lists = !self.switch.lists.is_empty();
         if waiting.is_empty() && !lists {
             return false;
