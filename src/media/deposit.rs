@@ -170,7 +170,7 @@ impl Spool {
     fn card(&self, message: MessageId) -> Option<Result<DepositCard, String>> {
         let directory = self.place.deposit(message);
         let cause = match self.read_card(message) {
-            Ok(card) => return Some(Ok(self.with_uploads(card))),
+            Ok(card) => return Some(Ok(self.with_strays(card))),
             Err(cause) => cause,
         };
         if !self.place.card(message).exists() && is_bare(&directory) {
@@ -192,17 +192,24 @@ impl Spool {
         Some(Err(sentence))
     }
 
-    /// FreeSWITCH records only into parts that are on the card, so what lies beside them was
-    /// uploaded: complete, or it would not have its name.
-    fn with_uploads(&self, mut card: DepositCard) -> DepositCard {
+    /// A part's file may be there before it is on the card: a daemon that is killed has told the
+    /// switch to record, and has not written it down yet; or an upload is complete (it would not
+    /// have its name otherwise), and was not told.
+    fn with_strays(&self, mut card: DepositCard) -> DepositCard {
         loop {
             let number = card.parts.iter().map(|part| part.number).max().unwrap_or(0);
             let Some(number) = number.checked_add(1) else { return card };
-            let part = CardPart { number, medium: Medium::Video, dropped: false };
-            if !self.place.part(card.message, part).is_file() {
+            let media = [Medium::Audio, Medium::Video];
+            let mut parts = media.map(|medium| CardPart { number, medium, dropped: false }).into_iter();
+            let Some(part) = parts.find(|part| self.place.part(card.message, *part).is_file())
+            else {
                 return card;
-            }
+            };
             card.parts.push(part);
+            if card.leg.is_none() {
+                // What the link was for is here.
+                card.link_until_s = None;
+            }
         }
     }
 }

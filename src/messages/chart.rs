@@ -39,7 +39,10 @@ impl State {
 
 /// Which state leads to which, and by what. A test walks the machine at random and holds this
 /// table against what it has seen.
-pub(super) const TRANSITIONS: &[(&str, &str, &str)] = &[];
+pub const TRANSITIONS: &[Transition] = &[];
+
+/// (state, event, state afterwards), in the words of the picture.
+pub type Transition = (&'static str, &'static str, &'static str);
 
 /// The picture as text that GitHub and others draw (mermaid).
 #[must_use]

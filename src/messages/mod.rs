@@ -10,11 +10,13 @@
 
 mod arrival;
 mod chart;
+mod closing;
 mod deposit;
 mod event;
 mod guest;
 mod prompt;
 mod recording;
+mod recovery;
 mod review;
 mod settings;
 mod step;
@@ -24,7 +26,7 @@ mod view;
 
 use crate::domain::{DiscardReason, MessageId, SpoolCommand, SwitchCommand, SwitchId};
 
-pub use chart::mermaid;
+pub use chart::{TRANSITIONS, Transition, mermaid};
 pub use prompt::PROMPTS;
 pub use settings::{Managed, Settings, VideoWay};
 pub use table::{Arrival, Deposits};

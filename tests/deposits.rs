@@ -1,0 +1,133 @@
+//! Deposits under a random walk: callers, called parties who call back, a switch that is slow,
+//! mute, unreachable or dead, a full disk, a daemon that is killed. `deposits/world.rs` has the
+//! world, `deposits/switch.rs` and `deposits/spool.rs` the laws.
+//!
+//! `HALLPORTER_WALKS=100000` walks longer; a seed that fails is printed with all that happened.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "rights/dice.rs"]
+mod dice;
+#[path = "deposits/spool.rs"]
+mod spool;
+#[path = "deposits/switch.rs"]
+mod switch;
+#[path = "deposits/world.rs"]
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hallporter::messages::Transition;
+use world::World;
+
+const STEPS: usize = 300;
+/// How many times every way out is tried from each state.
+const EXITS: u32 = 12;
+
+fn walks() -> u64 {
+    std::env::var("HALLPORTER_WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000)
+}
+
+/// One walk; says which law was broken.
+fn walk(
+    seed: u64,
+    traced: bool,
+    seen: &mut BTreeSet<Transition>,
+    mut at_each: impl FnMut(&World) -> Result<(), String>,
+) -> Result<u64, (String, String)> {
+    let mut world = World::new(seed, traced);
+    let mut step = || {
+        for step in 0..STEPS {
+            world.step();
+            world.check().map_err(|law| format!("step {step}: {law}"))?;
+            at_each(&world)?;
+            seen.extend(world.deposits.seen());
+        }
+        world.heal().map_err(|law| format!("healed: {law}"))?;
+        seen.extend(world.deposits.seen());
+        Ok(())
+    };
+    match step() {
+        Ok(()) => Ok(world.begun),
+        Err(law) => Err((law, world.trace)),
+    }
+}
+
+fn fail(seed: u64, law: &str, exits: bool) -> ! {
+    let mut nothing = BTreeMap::new();
+    let again = walk(seed, true, &mut BTreeSet::new(), |world| {
+        if exits { all_exits(world, &mut nothing, u32::MAX) } else { Ok(()) }
+    });
+    let trace = again.err().map(|(_, trace)| trace).unwrap_or_default();
+    panic!("{trace}\nseed {seed}: {law}");
+}
+
+#[test]
+fn nothing_is_lost_and_everything_ends() {
+    let mut begun = 0;
+    for seed in 0..walks() {
+        match walk(seed, false, &mut BTreeSet::new(), |_| Ok(())) {
+            Ok(deposits) => begun += deposits,
+            Err((law, _)) => fail(seed, &law, false),
+        }
+    }
+    assert!(begun > walks() * 2, "only {begun} deposits have begun: nothing was tried");
+}
+
+/// Out of every state by hang-up, by time, by the switch's loss and by a restart of the daemon.
+fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -> Result<(), String> {
+    let states = world.states();
+    let fresh = states.keys().any(|state| tried.get(state).copied().unwrap_or(0) < max);
+    if !fresh {
+        return Ok(());
+    }
+    for state in states.keys() {
+        *tried.entry(state).or_default() += 1;
+    }
+    let out = |how: &str, way: &dyn Fn(&mut World) -> Result<(), String>| {
+        let mut other = world.clone();
+        way(&mut other).map_err(|law| {
+            format!("{how} in {states:?}: {law}\n{}", other.trace.strip_prefix(&world.trace).unwrap_or_default())
+        })
+    };
+    out("hang-up", &|world| {
+        world.all_hang_up();
+        world.heal()
+    })?;
+    out("time", &World::heal)?;
+    out("the switch is lost", &|world| {
+        world.lose_for_ever();
+        world.run_down(false)
+    })?;
+    out("the daemon restarts", &|world| {
+        world.kill_daemon();
+        world.heal()
+    })?;
+    out("the daemon restarts without the switch", &|world| {
+        world.lose_for_ever();
+        world.kill_daemon();
+        world.run_down(false)
+    })?;
+    // Two who talk have no deadline: a switch that tells nothing at all is noticed by its silence.
+    if !states.contains_key("talking") {
+        out("a switch that does nothing", &|world| {
+            world.stun();
+            world.run_down(false)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_state_has_a_way_out() {
+    let mut tried = BTreeMap::new();
+    for seed in 0..walks() {
+        let walked = walk(seed, false, &mut BTreeSet::new(), |world| {
+            all_exits(world, &mut tried, EXITS)
+        });
+        if let Err((law, _)) = walked {
+            fail(seed, &law, true);
+        }
+    }
+    let rare: Vec<_> = tried.iter().filter(|(_, times)| **times < 2).collect();
+    assert!(tried.len() >= 24 && rare.is_empty(), "not tried enough: {tried:?}");
+}
