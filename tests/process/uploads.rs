@@ -11,7 +11,7 @@ use hallporter::domain::{
 use hallporter::notify::LinkKey;
 use serde_json::{Value, json};
 
-use super::daemon::{Home, until};
+use super::daemon::{Daemon, Home, until};
 
 /// Far ahead, in seconds since 1970, and fitting into five bytes.
 const UNTIL_S: i64 = 4_000_000_000;
@@ -94,39 +94,50 @@ fn a_video_that_came_by_a_link_is_a_message() {
     let daemon = home.start();
     let key = std::fs::read_to_string(home.dir.join("link.key")).unwrap();
     let key = LinkKey::from_text(key.trim());
-    let (link, all) = (key.sign(id, 1, UNTIL_S), film.len());
+    let link = key.sign(id, 1, UNTIL_S);
+    only_ours_is_let_in(&home, &key, id);
+    comes_in_pieces(&home, &link, &film, &daemon);
+    is_a_message(&home, id);
+}
 
-    assert_eq!(ask(&home, "GET", &key.sign(id, 1, 5), "", b"").0, 410, "it has expired");
+fn only_ours_is_let_in(home: &Home, key: &LinkKey, id: MessageId) {
+    assert_eq!(ask(home, "GET", &key.sign(id, 1, 5), "", b"").0, 410, "it has expired");
     for other in
         [key.sign(id, 1, UNTIL_S).replace('A', "B"), LinkKey::from_text("x").sign(id, 1, UNTIL_S)]
     {
-        assert_eq!(ask(&home, "GET", &other, "", b"").0, 404, "it is not ours");
+        assert_eq!(ask(home, "GET", &other, "", b"").0, 404, "it is not ours");
     }
-    assert_eq!(ask(&home, "GET", &key.sign(MessageId::new(1, 1), 1, UNTIL_S), "", b"").0, 410);
-    let (status, view) = ask(&home, "GET", &link, "", b"");
+    assert_eq!(ask(home, "GET", &key.sign(MessageId::new(1, 1), 1, UNTIL_S), "", b"").0, 410);
+}
+
+fn comes_in_pieces(home: &Home, link: &str, film: &[u8], daemon: &Daemon) {
+    let all = film.len();
+    let (status, view) = ask(home, "GET", link, "", b"");
     assert_eq!((status, &view["offset"], &view["bytes_max"]), (200, &json!(0), &json!(1 << 20)));
 
-    assert_eq!(put(&home, &link, 0, 20, b"<html> no film </ht>").0, 415, "a lie about the type");
-    assert_eq!(put(&home, &link, 0, (1 << 20) + 1, b"").0, 413, "too large");
-    assert_eq!(put(&home, &link, 7, all, &film[7..]).0, 409, "nothing had begun");
-    assert_eq!(put(&home, &link, 0, all, &film[..1000]).1["complete"], false);
+    assert_eq!(put(home, link, 0, 20, b"<html> no film </ht>").0, 415, "a lie about the type");
+    assert_eq!(put(home, link, 0, (1 << 20) + 1, b"").0, 413, "too large");
+    assert_eq!(put(home, link, 7, all, &film[7..]).0, 409, "nothing had begun");
+    assert_eq!(put(home, link, 0, all, &film[..1000]).1["complete"], false);
     // The connection breaks off in the middle of a piece.
     let broken = format!(
         "Content-Type: video/mp4\r\nContent-Length: {}\r\nUpload-Offset: 1000\r\nUpload-Length: {all}\r\n",
         all - 1000
     );
-    drop(send(&home, "PUT", &link, &broken, &film[1000..2000]));
-    until("the piece is there", || ask(&home, "GET", &link, "", b"").1["offset"] == 2000);
+    drop(send(home, "PUT", link, &broken, &film[1000..2000]));
+    until("the piece is there", || ask(home, "GET", link, "", b"").1["offset"] == 2000);
     let mut last = (0, Value::Null);
     until("nobody else writes any more", || {
-        last = put(&home, &link, 2000, all, &film[2000..]);
+        last = put(home, link, 2000, all, &film[2000..]);
         last.0 != 409
     });
     assert_eq!((last.0, &last.1["complete"]), (200, &json!(true)), "{last:?} {}", daemon.log());
     for method in ["GET", "PUT"] {
-        assert_eq!(ask(&home, method, &link, "Content-Length: 1\r\n", b"x").0, 410, "once is once");
+        assert_eq!(ask(home, method, link, "Content-Length: 1\r\n", b"x").0, 410, "once is once");
     }
+}
 
+fn is_a_message(home: &Home, id: MessageId) {
     until("the message is there", || {
         home.admin().get("/v1/messages?mailbox=alice")["items"] != json!([])
     });
