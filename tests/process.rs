@@ -29,3 +29,5 @@ mod proxies;
 mod signals;
 #[path = "process/start.rs"]
 mod start;
+#[path = "process/uploads.rs"]
+mod uploads;

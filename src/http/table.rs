@@ -68,10 +68,12 @@ pub(super) struct Way {
 }
 
 const fn way(method: &'static str, path: &'static str, scope: Scope, room: Room) -> Way {
-    let body_max = match room {
-        Room::Event => 256 << 10,
-        Room::GreetingSet => GREETING_BYTES_MAX,
-        _ => 64 << 10,
+    let body_max = if matches!(room, Room::Event) {
+        256 << 10
+    } else if matches!(room, Room::GreetingSet) {
+        GREETING_BYTES_MAX
+    } else {
+        64 << 10
     };
     Way { method, path, scope, body_max, room }
 }

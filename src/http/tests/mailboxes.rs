@@ -22,10 +22,9 @@ pub(super) async fn house_of(accounts: &[&str]) -> House {
 }
 
 fn status<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> u16 {
-    match answer.unwrap_err() {
-        ClientError::Refused { status, .. } => status,
-        other => panic!("{other}"),
-    }
+    let error = answer.unwrap_err();
+    let ClientError::Refused { status, .. } = error else { panic!("{error}") };
+    status
 }
 
 #[tokio::test]

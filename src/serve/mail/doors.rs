@@ -83,12 +83,14 @@ impl Mailroom for Front {
             let spool = Arc::clone(&mail.spool);
             let kept = spawn_blocking(move || spool.keep_sound(&sound)).await;
             let kept = kept.map_err(|error| not_now(error.to_string()))?;
-            let stored = kept.map_err(|error| match error {
-                media::Error::NotAudio { .. } => SoundError::NotSound(error.to_string()),
-                error => {
-                    tracing::error!(%error, "a greeting can't be kept");
-                    not_now("the greeting can't be kept: the daemon's log says why".to_owned())
+            let stored = kept.map_err(|error| {
+                if matches!(error, media::Error::NotAudio { .. }) {
+                    tracing::info!(%error, "a greeting was refused");
+                    let sentence = "this is no sound that can be played on a telephone: send a wav";
+                    return SoundError::NotSound(sentence.to_owned());
                 }
+                tracing::error!(%error, "a greeting can't be kept");
+                not_now("the greeting can't be kept: the daemon's log says why".to_owned())
             })?;
             Ok(stored.content)
         })
