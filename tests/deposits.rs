@@ -17,6 +17,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallporter::messages::Transition;
+use spool::Planted;
 use world::World;
 
 const STEPS: usize = 300;
@@ -29,12 +30,12 @@ fn walks() -> u64 {
 
 /// One walk; says which law was broken.
 fn walk(
-    seed: u64,
+    (seed, planted): (u64, Planted),
     traced: bool,
     seen: &mut BTreeSet<Transition>,
     mut at_each: impl FnMut(&World) -> Result<(), String>,
 ) -> Result<u64, (String, String)> {
-    let mut world = World::new(seed, traced);
+    let mut world = World::new(seed, planted, traced);
     let mut step = || {
         for step in 0..STEPS {
             world.step();
@@ -54,7 +55,7 @@ fn walk(
 
 fn fail(seed: u64, law: &str, exits: bool) -> ! {
     let mut nothing = BTreeMap::new();
-    let again = walk(seed, true, &mut BTreeSet::new(), |world| {
+    let again = walk((seed, Planted::None), true, &mut BTreeSet::new(), |world| {
         if exits { all_exits(world, &mut nothing, u32::MAX) } else { Ok(()) }
     });
     let trace = again.err().map(|(_, trace)| trace).unwrap_or_default();
@@ -65,7 +66,7 @@ fn fail(seed: u64, law: &str, exits: bool) -> ! {
 fn nothing_is_lost_and_everything_ends() {
     let mut begun = 0;
     for seed in 0..walks() {
-        match walk(seed, false, &mut BTreeSet::new(), |_| Ok(())) {
+        match walk((seed, Planted::None), false, &mut BTreeSet::new(), |_| Ok(())) {
             Ok(deposits) => begun += deposits,
             Err((law, _)) => fail(seed, &law, false),
         }
@@ -120,8 +121,9 @@ fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -
 #[test]
 fn every_state_has_a_way_out() {
     let mut tried = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for seed in 0..walks() {
-        let walked = walk(seed, false, &mut BTreeSet::new(), |world| {
+        let walked = walk((seed, Planted::None), false, &mut seen, |world| {
             all_exits(world, &mut tried, EXITS)
         });
         if let Err((law, _)) = walked {
@@ -130,4 +132,19 @@ fn every_state_has_a_way_out() {
     }
     let rare: Vec<_> = tried.iter().filter(|(_, times)| **times < 2).collect();
     assert!(tried.len() >= 24 && rare.is_empty(), "not tried enough: {tried:?}");
+}
+
+#[test]
+fn planted_faults_are_caught() {
+    for planted in [
+        Planted::ForgottenCards,
+        Planted::BlindChecks,
+        Planted::LostMessages,
+        Planted::SilentDeliveries,
+    ] {
+        let caught = (0..200).find_map(|seed| {
+            walk((seed, planted), false, &mut BTreeSet::new(), |_| Ok(())).err()
+        });
+        assert!(caught.is_some(), "{planted:?} was not caught in 200 walks");
+    }
 }

@@ -9,7 +9,7 @@ use super::event::Event;
 const TRIES_MAX: u8 = 2;
 /// How much longer than its limit a recording may take (limits are inexact, and a leg whose video
 /// does not come keeps `record` waiting for 10 s: measured on FreeSWITCH 1.11.2).
-const SLACK_MS: u64 = 20_000;
+pub(super) const SLACK_MS: u64 = 20_000;
 /// The most parts of one message; then the caller has to decide.
 const PARTS_MAX: usize = 50;
 

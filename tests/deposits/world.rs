@@ -10,7 +10,7 @@ use hallporter::domain::{
 use hallporter::messages::{Arrival, Deposits, Managed, Output, Settings, VideoWay};
 
 use super::dice::Dice;
-use super::spool::Spool;
+use super::spool::{Planted, Spool};
 use super::switch::Switch;
 
 /// The number of the only switch.
@@ -70,10 +70,10 @@ fn settings(dice: &mut Dice) -> Settings {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+    pub(crate) fn new(seed: u64, planted: Planted, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
         let (settings, mailbox) = (settings(&mut dice), mailbox(&mut dice));
-        let spool = Spool { min_ms: settings.min_ms.max(1), ..Spool::default() };
+        let spool = Spool { min_ms: settings.min_ms.max(1), planted, ..Spool::default() };
         Self {
             deposits: Deposits::new(settings.clone()),
             switch: Switch::new(1_000),
@@ -331,10 +331,6 @@ impl World {
     }
 
     fn upload(&mut self) {
-        let under_way = |event: &SpoolEvent| matches!(event, SpoolEvent::Uploaded(..));
-        if self.spool.events.iter().any(under_way) {
-            return;
-        }
         let Some(message) = self.some_deposit() else { return };
         let part = self.deposits.card(message).map_or(0, |card| card.parts.len()) + 1;
         let part = u16::try_from(part).unwrap();
@@ -342,9 +338,14 @@ impl World {
             let length_ms = self.dice.below(20_000) as u64;
             let part = self.spool.files.upload(message, part, length_ms);
             let facts = hallporter::domain::FileFacts { length_ms, bytes: 1, video: true };
-            self.spool.events.push_back(SpoolEvent::Uploaded(message, part, facts));
+            let event = SpoolEvent::Uploaded(message, part, facts);
+            self.say(|| format!("< {event:?}"));
+            // Its door answers when the machine has it, so nothing comes between.
+            let now = self.now();
+            self.deposits.spool(&event, now);
+            self.drain();
             if self.dice.chance(20) {
-                self.spool.events.push_back(SpoolEvent::Uploaded(message, part, facts));
+                self.spool.events.push_back(event);
             }
         }
     }
@@ -487,6 +488,11 @@ impl World {
         self.switch.mute = false;
         self.spool.disk_full = false;
         self.connect();
+        // The list is read again and again.
+        for _ in 0..2 {
+            self.settle()?;
+            self.switch.list();
+        }
         self.run_down(true)
     }
 
