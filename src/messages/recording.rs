@@ -185,6 +185,8 @@ impl Deposit {
                 if let After::Switch(medium) = after {
                     self.wished = Some(medium);
                 }
+                let enough = self.length_is_open() || self.length_ms() >= turn.settings.min_ms;
+                self.from_menu = after == After::Review && enough;
                 self.ask_caller(turn);
             }
             After::Switch(Medium::Video) => self.begin_video(turn),

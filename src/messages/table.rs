@@ -368,7 +368,10 @@ impl Deposits {
         let mut turn =
             Turn { now, settings: &self.settings, steps: &mut self.steps, out: &mut self.out };
         deposit.step(event, &mut turn);
-        self.seen.insert((before, event.name(), deposit.state.name()));
+        let after = deposit.state.name();
+        if before != after {
+            self.seen.insert((before, event.name(), after));
+        }
         if deposit.state == State::Gone {
             self.forget(message);
             return;

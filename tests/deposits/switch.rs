@@ -65,6 +65,8 @@ pub(crate) struct Switch {
     pub(crate) connected: bool,
     /// It says yes and does nothing.
     pub(crate) mute: bool,
+    /// It has said yes and done nothing.
+    pub(crate) forgot: bool,
     restarted: bool,
     tails: BTreeSet<LegId>,
     /// Texts that are on their way, and when their outcome is known.
@@ -139,7 +141,9 @@ impl Switch {
     /// Carries out the next command.
     pub(crate) fn carry_out(&mut self, files: &mut Files, dice: &mut Dice) {
         let Some(command) = self.commands.pop_front() else { return };
-        if self.mute {
+        // Once in a while it says yes and does nothing.
+        if self.mute || dice.chance(1) {
+            self.forgot = true;
             return;
         }
         let (name, leg) = word(&command);
