@@ -156,8 +156,7 @@ pub(super) fn hang_up(leg: &LegId, cause: &str) -> String {
 /// another separator (measured).
 pub(super) fn call(command: &CallCommand<'_>, profile: &str) -> Result<String, Error> {
     let CallCommand { leg, uri, via, from_user, video, ring_s } = command;
-    let address = uri.split_once(':').map_or("", |(_, rest)| rest);
-    checked(address, b"@.:-_+;=%~*", "the device's address")?;
+    let address = address(uri)?;
     checked(from_user, b".-_+", "the caller's name")?;
     checked(profile, b".-_", "the profile's name")?;
     let way = match via {
@@ -184,14 +183,26 @@ pub(super) struct CallCommand<'a> {
 
 /// A text to a device; its fields are separated by `|`.
 pub(super) fn text(profile: &str, host: &str, uri: &str, text: &str) -> Result<String, Error> {
-    let address = uri.split_once(':').map_or("", |(_, rest)| rest);
-    checked(address, b"@.:-_+;=%~*", "the device's address")?;
+    let address = address(uri)?;
     checked(host, b".:-", "the host")?;
     let line = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'|');
     if !line || text.is_empty() {
         return Err(Error::Unsafe { what: "the text" });
     }
     Ok(format!("chat sip|hallporter@{host}|{profile}/sip:{address}|{text}|text/plain"))
+}
+
+/// What stands behind `sip:`, as a device wrote it into its Contact. Without `%`: the switch takes
+/// `user%domain` for a registered user of its own. And without parameters that are the switch's
+/// own words: `fs_path` says where the request really goes, and the first one counts.
+fn address(uri: &str) -> Result<&str, Error> {
+    const WHAT: &str = "the device's address";
+    let address = uri.split_once(':').map_or("", |(_, rest)| rest);
+    let plain = checked(address, b"@.:-_+;=~*", WHAT)?;
+    if plain.to_ascii_lowercase().contains(";fs_") {
+        return Err(Error::Unsafe { what: WHAT });
+    }
+    Ok(plain)
 }
 
 /// A path of ours: absolute, of harmless characters, without `..`.

@@ -3,12 +3,13 @@
 //! Only legs of ours are told of: those that our dialplan has marked (variable `hallporter`), and
 //! those that we have called. Everything else on the switch is somebody else's business.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{
     CallRef, LegEvent, LegFacts, LegId, Medium, SipUri, StepId, SwitchEvent, VideoFacts,
 };
+
+use super::seen::{News, Seen};
 
 /// The longest text that is taken from an event, in bytes; longer ones are cut.
 const TEXT_BYTES_MAX: usize = 512;
@@ -21,97 +22,19 @@ pub trait Headers {
     fn body(&self) -> Option<&str>;
 }
 
-/// Which legs are ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recognise {
-    /// Those that our dialplan has marked, and those that we have called.
-    Marked,
-    /// All of them; for recordings of other dialplans.
-    All,
-}
-
-/// The legs of ours that were seen, and whether they were told already. A leg goes with its
-/// hang-up, or when the switch's list misses it.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    recognise: Recognise,
-    legs: BTreeMap<LegId, Known>,
-}
-
-/// What is known of a leg of ours.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    told: bool,
-    guest: bool,
-}
-
-impl Seen {
-    /// None yet.
-    #[must_use]
-    pub fn new(recognise: Recognise) -> Self {
-        Self { recognise, legs: BTreeMap::new() }
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.legs.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.legs.is_empty()
-    }
-
-    pub(super) fn has(&self, leg: &LegId) -> bool {
-        self.legs.contains_key(leg)
-    }
-
-    pub(super) fn legs(&self) -> Vec<LegId> {
-        self.legs.keys().cloned().collect()
-    }
-
-    /// A leg is ours: we call it, or the list has shown it.
-    pub(super) fn add(&mut self, leg: LegId) {
-        self.legs.entry(leg).or_default();
-    }
-
-    /// Notes that a leg waits, and whether it is somebody's who calls back; says whether that is
-    /// news.
-    pub(super) fn parked(&mut self, leg: &LegId, guest: bool) -> bool {
-        let known = self.legs.entry(leg.clone()).or_default();
-        known.guest |= guest;
-        !std::mem::replace(&mut known.told, true)
-    }
-
-    pub(super) fn is_guest(&self, leg: &LegId) -> bool {
-        self.legs.get(leg).is_some_and(|known| known.guest)
-    }
-
-    pub(super) fn gone(&mut self, leg: &LegId) {
-        self.legs.remove(leg);
-    }
-
-    fn is_ours(&self, leg: &LegId, event: &impl Headers) -> bool {
-        let mark = event.header("variable_hallporter");
-        self.recognise == Recognise::All
-            || self.legs.contains_key(leg)
-            || matches!(mark, Some("deposit" | "callback" | "call"))
-    }
-}
-
 /// What an event means. `None` for one that means nothing to us, or makes no sense.
 pub fn read(event: &impl Headers, seen: &mut Seen) -> Option<SwitchEvent> {
     let leg = LegId::parse(event.header("Unique-ID")?)?;
-    if !seen.is_ours(&leg, event) {
+    let mark = event.header("variable_hallporter");
+    if !seen.is_ours(&leg, mark) {
         return None;
     }
-    let guest = event.header("variable_hallporter") == Some("callback");
     let told = match event.header("Event-Name")? {
-        "CHANNEL_PARK" if seen.parked(&leg, guest) => LegEvent::Parked(Box::new(facts(event))),
-        // It had been told: it waits again.
-        "CHANNEL_PARK" => LegEvent::Unbridged,
+        "CHANNEL_PARK" => match seen.parked(&leg, is_guest(event)) {
+            News::Came => LegEvent::Parked(Box::new(facts(event))),
+            News::WaitsAgain => LegEvent::Unbridged,
+            News::None => return None,
+        },
         "CHANNEL_ANSWER" => LegEvent::Answered,
         "CHANNEL_EXECUTE_COMPLETE" => done(event)?,
         "DTMF" => LegEvent::Key(key(event.header("DTMF-Digit")?)?),
@@ -121,8 +44,14 @@ pub fn read(event: &impl Headers, seen: &mut Seen) -> Option<SwitchEvent> {
             key: event.header("variable_playback_terminator_used").and_then(key),
             silence: event.header("variable_silence_hits_exhausted") == Some("true"),
         },
-        "CHANNEL_BRIDGE" => LegEvent::Bridged { other: other(event, &leg)? },
+        "CHANNEL_BRIDGE" => {
+            let other = other(event, &leg)?;
+            seen.connecting(&leg);
+            LegEvent::Bridged { other }
+        }
         "RECV_INFO" | "MESSAGE" => LegEvent::Wish(wish(event.body()?)?),
+        // A call that failed was told by its job already.
+        "CHANNEL_HANGUP_COMPLETE" if mark == Some("call") && !seen.has(&leg) => return None,
         "CHANNEL_HANGUP_COMPLETE" => {
             seen.gone(&leg);
             let cause =
@@ -132,6 +61,11 @@ pub fn read(event: &impl Headers, seen: &mut Seen) -> Option<SwitchEvent> {
         _ => return None,
     };
     Some(SwitchEvent::Leg { leg, event: told })
+}
+
+/// Whether a leg is of somebody who calls back.
+pub(super) fn is_guest(event: &impl Headers) -> bool {
+    event.header("variable_hallporter") == Some("callback")
 }
 
 /// What is known of a leg that waits, from an event of it or a dump of its variables.

@@ -7,33 +7,35 @@ use esl::{
     EslClient, EslConnectOptions, EslError, EslEvent, EslEventStream, EventFormat, EventOverflow,
 };
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::domain::{SwitchCommand, SwitchEvent};
 
-use super::event::{Headers, Recognise, Seen, read};
+use super::event::{Headers, read};
 use super::operator::Operator;
+use super::seen::{Recognise, Seen};
 use super::status::Shared;
-use super::{Error, Sink, SwitchConfig, command, refuse};
+use super::{Error, Patience, Sink, SwitchConfig, command, refuse};
 
 /// What is listened to, and nothing else: three quarters of a switch's events are not for us.
 const EVENTS: &str = "CHANNEL_PARK CHANNEL_ANSWER CHANNEL_EXECUTE_COMPLETE \
                       CHANNEL_HANGUP_COMPLETE CHANNEL_BRIDGE DTMF RECORD_START RECORD_STOP \
                       RECV_INFO MESSAGE";
 /// How many events may wait to be read. Beyond it they are dropped, and the list is read anew.
-const EVENTS_MAX: usize = 20_000;
-/// How long one command may take.
-const COMMAND_WITHIN: Duration = Duration::from_secs(3);
+/// Each weighs about 15 kB.
+const EVENTS_MAX: usize = 5_000;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// After how many refusals in a row (some seconds) the switch counts as ended, and its legs with it:
 /// a module that is loaded anew refuses for a moment only.
 const REFUSALS_MAX: u32 = 4;
-/// The waits between tries: the first, and the longest.
-const AGAIN_MS: (u64, u64) = (500, 15_000);
+/// After how many tries (at the longest wait, ten minutes) the same trouble is said again.
+const SAY_AGAIN: u32 = 40;
 
 /// The connections to one switch.
 pub(super) struct Link {
     config: Arc<SwitchConfig>,
+    recognise: Recognise,
     sink: Sink,
     shared: Arc<Shared>,
 }
@@ -48,18 +50,23 @@ struct Lines {
 }
 
 impl Link {
-    pub(super) fn new(config: Arc<SwitchConfig>, sink: Sink, shared: Arc<Shared>) -> Self {
-        Self { config, sink, shared }
+    pub(super) fn new(
+        config: Arc<SwitchConfig>,
+        recognise: Recognise,
+        sink: Sink,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self { config, recognise, sink, shared }
     }
 
     /// For ever; ends with the process.
     pub(super) async fn run(self, mut waiting: mpsc::Receiver<SwitchCommand>) {
-        let mut again_ms = AGAIN_MS.0;
+        let mut tries = 0;
         let mut refusals = 0;
         loop {
             let error = match self.connect().await {
                 Ok(lines) => {
-                    (again_ms, refusals) = (AGAIN_MS.0, 0);
+                    (tries, refusals) = (0, 0);
                     let error = self.talk(lines, &mut waiting).await;
                     (self.sink)(self.config.id, SwitchEvent::Lost);
                     error
@@ -72,18 +79,18 @@ impl Link {
                 (self.sink)(self.config.id, SwitchEvent::Legs { restarted, legs });
                 (self.sink)(self.config.id, SwitchEvent::Lost);
             }
-            self.note(&error);
-            let wait = if error.needs_operator() { AGAIN_MS.1 } else { again_ms };
-            again_ms = (again_ms * 2).min(AGAIN_MS.1);
-            if !self.wait(Duration::from_millis(wait), &mut waiting).await {
+            self.note(&error, tries);
+            let wait = again(&self.config.patience, tries, error.needs_operator());
+            tries = tries.saturating_add(1);
+            if !self.wait(wait, &mut waiting).await {
                 return;
             }
         }
     }
 
-    fn note(&self, error: &Error) {
+    fn note(&self, error: &Error, tries: u32) {
         let trouble = error.to_string();
-        if self.shared.down(&trouble) {
+        if self.shared.down(&trouble) || (tries > 0 && tries.is_multiple_of(SAY_AGAIN)) {
             tracing::error!(
                 switch = &*self.config.name,
                 trouble,
@@ -115,7 +122,6 @@ impl Link {
     async fn connect(&self) -> Result<Lines, Error> {
         let (events_client, events) = self.line().await?;
         let (commands_client, jobs) = self.line().await?;
-        events_client.set_liveness_timeout(self.config.patience.silent_max);
         let subscribed = events_client.subscribe_events_raw(EventFormat::Plain, EVENTS).await;
         subscribed.map_err(|error| Error::talking(&error))?;
         let subscribed =
@@ -136,7 +142,10 @@ impl Link {
         let line =
             EslClient::connect_with_options(&**host, *port, password.expose(), options).await;
         let (client, events) = line.map_err(|error| Error::connecting(&error))?;
-        client.set_command_timeout(COMMAND_WITHIN);
+        client.set_command_timeout(self.config.patience.answer_max);
+        // Also for the connection of commands: without it the crate would wait for ever for the
+        // end of one that was given up while the switch was frozen.
+        client.set_liveness_timeout(self.config.patience.silent_max);
         Ok((client, events))
     }
 
@@ -144,7 +153,7 @@ impl Link {
     async fn talk(&self, lines: Lines, waiting: &mut mpsc::Receiver<SwitchCommand>) -> Error {
         let restarted = self.shared.up(&lines.core_uuid);
         tracing::info!(switch = &*self.config.name, restarted, "the switch is there");
-        let seen = Arc::new(Mutex::new(Seen::new(Recognise::Marked)));
+        let seen = Arc::new(Mutex::new(Seen::new(self.recognise)));
         let overflow = Arc::new(Notify::new());
         let reader = Reader {
             config: Arc::clone(&self.config),
@@ -153,29 +162,31 @@ impl Link {
             seen: Arc::clone(&seen),
             overflow: Arc::clone(&overflow),
         };
-        let mut reader = tokio::spawn(reader.run(lines.events));
-        let pinger = tokio::spawn(ping(lines.events_client, self.config.patience.ping_every));
+        // Both end with this connection, whoever ends it: a command that is broken off here is
+        // the last one on it.
+        let mut watchers = JoinSet::new();
+        watchers.spawn(reader.run(lines.events));
+        watchers.spawn(ping(lines.events_client, self.config.patience.ping_every));
         let (sink, shared) = (Arc::clone(&self.sink), Arc::clone(&self.shared));
         let config = Arc::clone(&self.config);
-        let operator = Operator::new(config, lines.commands_client, sink, shared, seen);
-        let error = self.operate(operator, lines.jobs, restarted, &overflow, &mut reader, waiting);
-        let error = error.await;
-        // The pinger's command is not broken off: it ends by its own time.
-        drop(pinger);
-        reader.abort();
+        let mut operator = Operator::new(config, lines.commands_client, sink, shared, seen);
+        let error = self
+            .operate(&mut operator, lines.jobs, restarted, &overflow, &mut watchers, waiting)
+            .await;
+        operator.give_up_jobs();
         error
     }
 
     async fn operate(
         &self,
-        mut operator: Operator,
+        operator: &mut Operator,
         mut jobs: EslEventStream,
         restarted: bool,
         overflow: &Notify,
-        reader: &mut tokio::task::JoinHandle<Error>,
+        watchers: &mut JoinSet<Error>,
         waiting: &mut mpsc::Receiver<SwitchCommand>,
     ) -> Error {
-        if let Err(error) = first(&mut operator, restarted).await {
+        if let Err(error) = first(operator, restarted).await {
             return error;
         }
         let patience = self.config.patience;
@@ -187,8 +198,12 @@ impl Link {
             // Only waiting stands in the select; what is sent is awaited to its end below.
             let due = tokio::select! {
                 biased;
-                ended = &mut *reader => {
-                    return ended.unwrap_or_else(|error| Error::Lost(error.to_string()));
+                ended = watchers.join_next() => {
+                    return match ended {
+                        Some(Ok(error)) => error,
+                        Some(Err(error)) => Error::Lost(error.to_string()),
+                        None => Error::Lost("nobody reads".to_owned()),
+                    };
                 }
                 _ = beat.tick() => Due::Beat,
                 job = jobs.recv() => Due::Job(job.map(Box::new)),
@@ -238,12 +253,30 @@ fn every(period: Duration) -> tokio::time::Interval {
     ticks
 }
 
-/// Asks for a sign of life: the answers feed the watch over silence. Ends with the connection.
-async fn ping(client: EslClient, every: Duration) {
-    while client.is_connected() {
+/// The wait before the next try: doubled each time, and up to a quarter longer by a figure that
+/// differs from try to try, so that several switches are not tried in step for ever.
+fn again(patience: &Patience, tries: u32, needs_operator: bool) -> Duration {
+    if needs_operator {
+        return patience.again_max;
+    }
+    let doubled = patience.again_first.saturating_mul(1 << tries.min(16));
+    let wait = doubled.min(patience.again_max);
+    wait + wait * (tries.wrapping_mul(7) % 16) / 64
+}
+
+/// Asks for a sign of life; the answers feed the crate's watch over silence, too. Two in a row
+/// that do not come: the switch is frozen, or answers nobody.
+async fn ping(client: EslClient, every: Duration) -> Error {
+    let mut missed = 0;
+    loop {
         sleep(every).await;
-        // Its outcome is the byte that comes back, or none.
-        let _ = client.api("uptime").await;
+        match client.api("uptime").await {
+            Ok(_) => missed = 0,
+            Err(error) if error.is_connection_error() || missed == 1 => {
+                return Error::talking(&error);
+            }
+            Err(_) => missed += 1,
+        }
     }
 }
 
@@ -285,8 +318,9 @@ impl Reader {
             self.shared.set_legs(seen.len());
             told
         };
-        if let Some(told) = told {
-            (self.sink)(self.config.id, told);
+        match told {
+            Some(told) => (self.sink)(self.config.id, told),
+            None => self.shared.ignored(),
         }
     }
 }
@@ -298,5 +332,24 @@ impl Headers for EslEvent {
 
     fn body(&self) -> Option<&str> {
         Self::body(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_waits_longer_each_time_but_not_for_ever() {
+        let patience = Patience::default();
+        let waits: Vec<u128> =
+            (0..9).map(|tries| again(&patience, tries, false).as_millis()).collect();
+        assert_eq!(waits[0], 500);
+        assert!(waits.windows(2).take(5).all(|pair| pair[0] < pair[1]), "{waits:?}");
+        for tries in [6, 40, 1_000, u32::MAX] {
+            let wait = again(&patience, tries, false);
+            assert!((15_000..=18_750).contains(&wait.as_millis()), "{tries}: {wait:?}");
+        }
+        assert_eq!(again(&patience, 0, true), patience.again_max);
     }
 }

@@ -7,21 +7,27 @@
 mod command;
 mod error;
 mod event;
+#[cfg(test)]
+mod hostile;
 mod link;
 mod list;
 mod operator;
 mod secret;
+mod seen;
 mod status;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::domain::{LegEvent, LegId, SwitchCommand, SwitchEvent, SwitchId};
 
 pub use error::Error;
-pub use event::{Headers, Recognise, Seen, read};
+pub use event::{Headers, read};
+pub use list::read_list;
 pub use secret::Secret;
+pub use seen::{Recognise, Seen};
 pub use status::SwitchStatus;
 
 use status::Shared;
@@ -51,28 +57,39 @@ pub struct SwitchConfig {
     pub patience: Patience,
 }
 
-/// How long a switch may be silent.
+/// How long a switch may be silent, and how often it is asked and tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// How often it is asked for a sign of life.
-    pub ping_every: std::time::Duration,
+    pub ping_every: Duration,
     /// After how long without a byte it counts as gone: a frozen switch keeps its connections
     /// (measured), so nothing else would tell.
-    pub silent_max: std::time::Duration,
+    pub silent_max: Duration,
     /// How often the beat is refreshed. The dialplan believes it for 14 s.
-    pub beat_every: std::time::Duration,
+    pub beat_every: Duration,
     /// How often the list of legs is read.
-    pub list_every: std::time::Duration,
+    pub list_every: Duration,
+    /// How long one command may take. A second sign of life that takes longer ends the
+    /// connections.
+    pub answer_max: Duration,
+    /// The wait before the second try to connect; it doubles with every further one.
+    pub again_first: Duration,
+    /// The longest wait between tries, and the wait where somebody has to change something first
+    /// (a wrong password, an access list).
+    pub again_max: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        let seconds = std::time::Duration::from_secs;
+        let seconds = Duration::from_secs;
         Self {
             ping_every: seconds(3),
             silent_max: seconds(10),
             beat_every: seconds(4),
             list_every: seconds(5),
+            answer_max: seconds(3),
+            again_first: Duration::from_millis(500),
+            again_max: seconds(15),
         }
     }
 }
@@ -93,10 +110,17 @@ impl Switch {
     /// Starts to keep the connections. Needs a tokio runtime.
     #[must_use]
     pub fn start(config: SwitchConfig, sink: Sink) -> Self {
+        Self::start_with(config, Recognise::Marked, sink)
+    }
+
+    /// Starts with another rule for which legs are ours. Needs a tokio runtime.
+    #[must_use]
+    pub fn start_with(config: SwitchConfig, recognise: Recognise, sink: Sink) -> Self {
         let config = Arc::new(config);
         let shared = Arc::new(Shared::default());
         let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
-        let link = link::Link::new(Arc::clone(&config), Arc::clone(&sink), Arc::clone(&shared));
+        let link =
+            link::Link::new(Arc::clone(&config), recognise, Arc::clone(&sink), Arc::clone(&shared));
         let task = tokio::spawn(link.run(waiting));
         Self { config, commands, sink, shared, task }
     }

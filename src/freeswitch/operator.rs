@@ -9,7 +9,7 @@ use esl::{BgJobTracker, EslClient, EslEvent};
 use crate::domain::{LegEvent, LegId, SwitchCommand, SwitchEvent, VideoFacts};
 
 use super::command::{self, CallCommand, Execute};
-use super::event::Seen;
+use super::seen::Seen;
 use super::status::Shared;
 use super::{Error, Sink, SwitchConfig, refuse};
 
@@ -37,8 +37,10 @@ pub(super) struct Operator {
     guards: BTreeSet<LegId>,
     /// What is played into what runs.
     overlays: BTreeMap<LegId, Arc<str>>,
-    /// Legs in the list that are none of ours.
-    pub(super) others: BTreeSet<LegId>,
+    /// Legs that are being called: their jobs are not done.
+    calling: BTreeSet<LegId>,
+    /// Legs in the list that are none of ours, and what they did there.
+    pub(super) others: BTreeMap<LegId, Arc<str>>,
 }
 
 impl Operator {
@@ -59,7 +61,8 @@ impl Operator {
             tails: BTreeSet::new(),
             guards: BTreeSet::new(),
             overlays: BTreeMap::new(),
-            others: BTreeSet::new(),
+            calling: BTreeSet::new(),
+            others: BTreeMap::new(),
         }
     }
 
@@ -75,10 +78,39 @@ impl Operator {
         self.tell(SwitchEvent::Leg { leg: leg.clone(), event });
     }
 
-    pub(super) fn forget(&mut self, leg: &LegId) {
+    fn forget(&mut self, leg: &LegId) {
         self.tails.remove(leg);
         self.guards.remove(leg);
         self.overlays.remove(leg);
+    }
+
+    /// Legs that have hung up by themselves are told by the reader, and forgotten here with the
+    /// next list: what is kept of them is bounded by the legs that the reader knows.
+    pub(super) fn forget_all_but_seen(&mut self) {
+        let seen = Arc::clone(&self.seen);
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tails.retain(|leg| seen.has(leg));
+        self.guards.retain(|leg| seen.has(leg));
+        self.overlays.retain(|leg, _| seen.has(leg));
+    }
+
+    pub(super) fn is_being_called(&self, leg: &LegId) -> bool {
+        self.calling.contains(leg)
+    }
+
+    /// The connection is lost, and with it the answers to what is under way. A call is found in
+    /// the next list, or missing from it.
+    pub(super) fn give_up_jobs(&mut self) {
+        let mut texts = Vec::new();
+        self.jobs.retain(|_, job| {
+            if let Job::Text(leg) = job {
+                texts.push(leg.clone());
+            }
+            false
+        });
+        for leg in texts {
+            refuse(&self.sink, self.config.id, leg, "send_text");
+        }
     }
 
     /// An `api` command; its answer as it came.
@@ -167,8 +199,14 @@ impl Operator {
                     ring_s: *ring_s,
                 };
                 let text = command::call(&call, &self.config.profile)?;
-                self.seen().add(leg.clone());
-                self.start_job(&text, Job::Call(leg.clone())).await
+                self.seen().add(leg);
+                self.calling.insert(leg.clone());
+                let refusal = self.start_job(&text, Job::Call(leg.clone())).await?;
+                if refusal.is_some() {
+                    self.calling.remove(leg);
+                    self.seen().gone(leg);
+                }
+                Ok(refusal)
             }
             SwitchCommand::SendText { leg, uri, text } => {
                 let (profile, host) = (&self.config.profile, &self.config.host);
@@ -259,6 +297,7 @@ impl Operator {
         if let Some(refusal) = self.plain(&format!("uuid_answer {other}")).await? {
             return Ok(Some(refusal));
         }
+        self.seen().connecting(leg);
         self.plain(&format!("uuid_bridge {leg} {other}")).await
     }
 
@@ -297,13 +336,16 @@ impl Operator {
         let body = result.body().unwrap_or_default().trim().to_owned();
         match job {
             Job::Text(leg) => self.tell_leg(&leg, LegEvent::TextSent(body.starts_with("Sent"))),
-            // An answered call is told by its leg, which parks.
-            Job::Call(leg) if body.starts_with("-ERR") => {
-                let cause = body.trim_start_matches("-ERR").trim().to_owned();
-                self.seen().gone(&leg);
-                self.tell_leg(&leg, LegEvent::HungUp { cause: cause.into() });
+            Job::Call(leg) => {
+                self.calling.remove(&leg);
+                // An answered call is told by its leg, which parks; a failed one may have been
+                // told by its hang-up already.
+                if body.starts_with("-ERR") && self.seen().has(&leg) {
+                    let cause = body.trim_start_matches("-ERR").trim().to_owned();
+                    self.seen().gone(&leg);
+                    self.tell_leg(&leg, LegEvent::HungUp { cause: cause.into() });
+                }
             }
-            Job::Call(_) => {}
         }
     }
 }

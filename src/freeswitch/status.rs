@@ -18,6 +18,8 @@ pub struct SwitchStatus {
     pub legs: usize,
     /// Events read since the start.
     pub events: u64,
+    /// Events among them that meant nothing to us, or made no sense.
+    pub ignored: u64,
     /// Commands sent since the start.
     pub commands: u64,
     /// Commands that were refused because too many waited or it was not connected.
@@ -34,6 +36,7 @@ pub(super) struct Shared {
     no_beat: AtomicBool,
     legs: AtomicUsize,
     events: AtomicU64,
+    ignored: AtomicU64,
     commands: AtomicU64,
     refused: AtomicU64,
     overflows: AtomicU64,
@@ -57,6 +60,7 @@ impl Shared {
             trouble: said.trouble.clone(),
             legs: self.legs.load(Relaxed),
             events: self.events.load(Relaxed),
+            ignored: self.ignored.load(Relaxed),
             commands: self.commands.load(Relaxed),
             refused: self.refused.load(Relaxed),
             overflows: self.overflows.load(Relaxed),
@@ -88,6 +92,10 @@ impl Shared {
 
     pub(super) fn event(&self) {
         self.events.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn ignored(&self) {
+        self.ignored.fetch_add(1, Relaxed);
     }
 
     pub(super) fn command(&self) {

@@ -94,7 +94,7 @@ pub(super) struct Deposit {
     pub(super) card: DepositCard,
     pub(super) switch: SwitchId,
     pub(super) state: State,
-    /// When [`Event::Timeout`] is due, milliseconds on the monotonic clock.
+    /// When its time is over, milliseconds on the monotonic clock.
     pub(super) deadline_ms: Option<u64>,
     /// The application that runs.
     pub(super) step: Option<StepId>,

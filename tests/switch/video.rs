@@ -115,6 +115,7 @@ fn video_is_offered_in_the_call() {
         (2..).zip([VideoOffered::Declines, VideoOffered::Refuses, VideoOffered::Ignores])
     {
         shows(&street, video);
+        house.daemon.carries("alice", 0);
         let call = street.call();
         street.answers(&call);
         house.hears(&call, "offer_video");
@@ -154,6 +155,7 @@ fn the_device_is_called_with_video() {
     is_film(house, &parts[1], 2.0);
     // A device that does not answer: what was said is delivered all the same.
     house.phone.behaves(Manners { takes: Takes::Refuses(486), ..Manners::default() });
+    house.daemon.carries("alice", 0);
     let call = street.call();
     street.answers(&call);
     house.hears(&call, "offer_video");
