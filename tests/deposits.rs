@@ -5,8 +5,12 @@
 //! `HALLPORTER_WALKS=100000` walks longer; a seed that fails is printed with all that happened.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "deposits/clock.rs"]
+mod clock;
 #[path = "rights/dice.rs"]
 mod dice;
+#[path = "deposits/people.rs"]
+mod people;
 #[path = "deposits/spool.rs"]
 mod spool;
 #[path = "deposits/switch.rs"]
@@ -119,7 +123,11 @@ fn the_page_shows_the_picture() {
 }
 
 /// Out of every state by hang-up, by time, by the switch's loss and by a restart of the daemon.
-fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -> Result<(), String> {
+fn all_exits(
+    world: &World,
+    tried: &mut BTreeMap<&'static str, u32>,
+    max: u32,
+) -> Result<(), String> {
     let states = world.states();
     let fresh = states.keys().any(|state| tried.get(state).copied().unwrap_or(0) < max);
     if !fresh {
@@ -131,7 +139,10 @@ fn all_exits(world: &World, tried: &mut BTreeMap<&'static str, u32>, max: u32) -
     let out = |how: &str, way: &dyn Fn(&mut World) -> Result<(), String>| {
         let mut other = world.clone();
         way(&mut other).map_err(|law| {
-            format!("{how} in {states:?}: {law}\n{}", other.trace.strip_prefix(&world.trace).unwrap_or_default())
+            format!(
+                "{how} in {states:?}: {law}\n{}",
+                other.trace.strip_prefix(&world.trace).unwrap_or_default()
+            )
         })
     };
     out("hang-up", &|world| {
@@ -186,9 +197,8 @@ fn planted_faults_are_caught() {
         Planted::LostMessages,
         Planted::SilentDeliveries,
     ] {
-        let caught = (0..200).find_map(|seed| {
-            walk((seed, planted), false, &mut BTreeSet::new(), |_| Ok(())).err()
-        });
+        let caught = (0..200)
+            .find_map(|seed| walk((seed, planted), false, &mut BTreeSet::new(), |_| Ok(())).err());
         assert!(caught.is_some(), "{planted:?} was not caught in 200 walks");
     }
 }

@@ -200,7 +200,8 @@ impl Spool {
             let number = card.parts.iter().map(|part| part.number).max().unwrap_or(0);
             let Some(number) = number.checked_add(1) else { return card };
             let media = [Medium::Audio, Medium::Video];
-            let mut parts = media.map(|medium| CardPart { number, medium, dropped: false }).into_iter();
+            let mut parts =
+                media.map(|medium| CardPart { number, medium, dropped: false }).into_iter();
             let Some(part) = parts.find(|part| self.place.part(card.message, *part).is_file())
             else {
                 return card;

@@ -52,7 +52,6 @@ pub(super) enum Event<'a> {
 
 impl Event<'_> {
     /// The word for it in the picture.
-    #[cfg(test)]
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Opened => "room",

@@ -101,10 +101,9 @@ impl Deposit {
                 self.from_menu = true;
                 self.ask_caller(turn);
             }
-            State::Greeting
-            | State::Cue(_)
-            | State::Probing
-            | State::Offering => self.ask_caller(turn),
+            State::Greeting | State::Cue(_) | State::Probing | State::Offering => {
+                self.ask_caller(turn)
+            }
             State::Delivering
             | State::Parting
             | State::Announcing

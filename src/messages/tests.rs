@@ -379,7 +379,8 @@ fn faults_go_by_the_script() {
 fn a_deposit_is_small() {
     let card = |text: &str| text.len() + 2 * size_of::<usize>();
     let parts = 3 * (size_of::<CardPart>() + size_of::<(u16, Option<u64>)>() + size_of::<u16>());
-    let texts = 8 * card("sip:somebody-with-a-long-name@a-long-domain.example.com:5060;transport=udp");
+    let texts =
+        8 * card("sip:somebody-with-a-long-name@a-long-domain.example.com:5060;transport=udp");
     let legs = 4 * (card("hp-m12345678-12345678-12") + 3 * size_of::<(LegId, MessageId)>());
     let bytes = size_of::<deposit::Deposit>() + 2 * parts + texts + legs;
     println!("a deposit with three parts takes about {bytes} bytes");

@@ -67,7 +67,8 @@ impl Files {
                 let number = card.parts.last().map_or(1, |part| part.number + 1);
                 let media = [Medium::Audio, Medium::Video];
                 let mut media = media.into_iter();
-                let there = media.find(|medium| self.files.contains_key(&path(card.message, number, *medium)));
+                let there = media
+                    .find(|medium| self.files.contains_key(&path(card.message, number, *medium)));
                 let Some(medium) = there else { break };
                 card.parts.push(CardPart { number, medium, dropped: false });
                 if card.leg.is_none() {
@@ -173,7 +174,8 @@ impl Spool {
         let own: Vec<(Arc<str>, bool)> =
             own.map(|(path, file)| (Arc::clone(path), file.length_ms.is_none())).collect();
         for (file, written) in own {
-            let known = card.parts.iter().find(|part| path(message, part.number, part.medium) == file);
+            let known =
+                card.parts.iter().find(|part| path(message, part.number, part.medium) == file);
             self.law(known.is_some(), "a recording is in no card", message);
             let dropped = known.is_some_and(|part| part.dropped);
             self.law(!written || dropped, "it ends while it records", message);
