@@ -111,6 +111,8 @@ pub(super) struct Deposit {
     pub(super) no_room: Option<NoRoom>,
     pub(super) discard: Option<DiscardReason>,
     pub(super) guest: Option<Guest>,
+    /// He was asked about a call-back when he had the menu before him.
+    pub(super) from_menu: bool,
     /// Someone waits to hear that the recording has stopped.
     pub(super) managed_wanted: bool,
     /// The connection to the switch is lost.
@@ -180,6 +182,7 @@ impl Deposit {
             no_room: None,
             discard: None,
             guest: None,
+            from_menu: false,
             managed_wanted: false,
             lost: false,
             moved: false,

@@ -97,12 +97,13 @@ impl Deposit {
             }
             // What comes next is the question.
             State::Opening | State::Claiming | State::Stopping(..) | State::Checking(..) => {}
-            State::Greeting
-            | State::Cue(_)
-            | State::Review
-            | State::Listening
-            | State::Probing
-            | State::Offering => self.ask_caller(turn),
+            State::Review | State::Listening => {
+                self.from_menu = true;
+                self.ask_caller(turn);
+            }
+            State::Greeting | State::Cue(_) | State::Probing | State::Offering => {
+                self.ask_caller(turn)
+            }
             State::Delivering
             | State::Parting
             | State::Announcing
@@ -239,6 +240,9 @@ impl Deposit {
     /// Goes on with the message.
     fn go_back(&mut self, turn: &mut Turn<'_>) {
         let said = self.card.parts.iter().any(|part| !part.dropped);
+        if std::mem::take(&mut self.from_menu) && said {
+            return self.ask_review(turn);
+        }
         match self.wished.take() {
             Some(Medium::Video) if self.may_video(turn.settings) => return self.begin_video(turn),
             Some(Medium::Audio) => return self.cue(Medium::Audio, "leave_audio", turn),

@@ -9,7 +9,7 @@ use super::event::Event;
 const TRIES_MAX: u8 = 2;
 /// How much longer than its limit a recording may take (limits are inexact, and a leg whose video
 /// does not come keeps `record` waiting for 10 s: measured on FreeSWITCH 1.11.2).
-const SLACK_MS: u64 = 20_000;
+pub(super) const SLACK_MS: u64 = 20_000;
 /// The most parts of one message; then the caller has to decide.
 const PARTS_MAX: usize = 50;
 
@@ -185,6 +185,8 @@ impl Deposit {
                 if let After::Switch(medium) = after {
                     self.wished = Some(medium);
                 }
+                let enough = self.length_is_open() || self.length_ms() >= turn.settings.min_ms;
+                self.from_menu = after == After::Review && enough;
                 self.ask_caller(turn);
             }
             After::Switch(Medium::Video) => self.begin_video(turn),

@@ -9,6 +9,7 @@ use crate::domain::{CardPart, LegSeen, Medium, Sound};
 
 use super::deposit::{After, Deposit, FILES_MS, State, Turn, WORDS_MS};
 use super::event::Event;
+use super::recording::SLACK_MS;
 
 /// How long a switch that is away is waited for.
 const RETURN_MS: u64 = 60_000;
@@ -24,11 +25,14 @@ impl Deposit {
         self.record_until_ms.unwrap_or(0).saturating_sub(mono_ms)
     }
 
-    /// How long a deposit that was found at a start waits for its switch.
-    pub(super) fn return_ms(&self) -> u64 {
-        let recording = !self.card.parts.is_empty();
+    /// A deposit that was found at a start waits for its switch, at least as long as its last part
+    /// may still be recorded.
+    pub(super) fn await_return(&mut self, mono_ms: u64) {
         let limit_ms = u64::from(self.card.mailbox.limits.length_max_s) * 1000;
-        RETURN_MS + if recording { limit_ms } else { 0 }
+        let recorded = !self.card.parts.is_empty();
+        self.record_until_ms = recorded.then_some(mono_ms + limit_ms + SLACK_MS);
+        self.state = State::Returning;
+        self.deadline_ms = Some(mono_ms + self.patience_ms(mono_ms).max(RETURN_MS));
     }
 
     /// The connection is lost.
@@ -187,6 +191,7 @@ impl Deposit {
 
     /// The leg of a deposit that was found after a start of the daemon is still there.
     fn take_up(&mut self, seen: &LegSeen, turn: &mut Turn<'_>) {
+        self.record_until_ms = None;
         self.adopt(seen, turn);
         let last = self.card.parts.last().map(|part| part.number);
         if is_bridged(seen) {

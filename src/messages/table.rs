@@ -117,14 +117,15 @@ impl Deposits {
         let mut deposit = Deposit::new(card, switch.unwrap_or(SwitchId(0)));
         deposit.lost = true;
         deposit.calls = deposit.calls_made();
-        (deposit.state, deposit.deadline_ms) = match until_s {
-            Some(until_s) if !leg_known => {
+        match until_s {
+            _ if leg_known => deposit.await_return(now.mono_ms),
+            Some(until_s) => {
                 let left_s = u64::try_from(until_s - now.wall_s()).unwrap_or(0);
-                (State::Uploading, Some(now.mono_ms + left_s * 1000))
+                deposit.state = State::Uploading;
+                deposit.deadline_ms = Some(now.mono_ms + left_s * 1000);
             }
-            _ if leg_known => (State::Returning, Some(now.mono_ms + deposit.return_ms())),
-            _ => (State::Returning, Some(now.mono_ms)),
-        };
+            None => (deposit.state, deposit.deadline_ms) = (State::Returning, Some(now.mono_ms)),
+        }
         self.take_in(deposit);
     }
 
@@ -367,7 +368,10 @@ impl Deposits {
         let mut turn =
             Turn { now, settings: &self.settings, steps: &mut self.steps, out: &mut self.out };
         deposit.step(event, &mut turn);
-        self.seen.insert((before, event.name(), deposit.state.name()));
+        let after = deposit.state.name();
+        if before != after {
+            self.seen.insert((before, event.name(), after));
+        }
         if deposit.state == State::Gone {
             self.forget(message);
             return;

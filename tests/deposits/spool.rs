@@ -91,8 +91,25 @@ impl Files {
     }
 }
 
+/// Faults of the keeper that the laws must notice, so that a walk that finds nothing says
+/// something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Planted {
+    #[default]
+    None,
+    /// Cards are not written.
+    ForgottenCards,
+    /// Files are seen as empty.
+    BlindChecks,
+    /// It says that a message is safe, and has thrown it away.
+    LostMessages,
+    /// It does not answer deliveries.
+    SilentDeliveries,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spool {
+    pub(crate) planted: Planted,
     pub(crate) files: Files,
     pub(crate) commands: VecDeque<SpoolCommand>,
     pub(crate) events: VecDeque<SpoolEvent>,
@@ -129,14 +146,15 @@ impl Spool {
             }
             SpoolCommand::Note(card) => {
                 let known = self.files.cards.contains_key(&card.message);
-                if known {
+                if known && self.planted != Planted::ForgottenCards {
                     self.files.cards.insert(card.message, *card);
                 }
             }
             SpoolCommand::Check { message, part } => {
+                let blind = self.planted == Planted::BlindChecks;
                 let file = self.files.files.get(&path(message, part.number, part.medium));
                 let facts = file.map(|file| FileFacts {
-                    length_ms: file.length_ms.unwrap_or(0),
+                    length_ms: if blind { 0 } else { file.length_ms.unwrap_or(0) },
                     bytes: 0,
                     video: part.medium == Medium::Video,
                 });
@@ -168,6 +186,15 @@ impl Spool {
 
     fn deliver(&mut self, card: &DepositCard) {
         let message = card.message;
+        match self.planted {
+            Planted::SilentDeliveries => return,
+            Planted::LostMessages => {
+                self.files.remove(message);
+                self.events.push_back(SpoolEvent::Delivered(message));
+                return;
+            }
+            Planted::None | Planted::ForgottenCards | Planted::BlindChecks => {}
+        }
         if self.stored.contains_key(&message) {
             self.events.push_back(SpoolEvent::Delivered(message));
             return;

@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 
 use hallporter::domain::{
     AccountKey, CallbackPolicy, Caller, Language, LegEvent, LegFacts, LegId, Mailbox, MailboxName,
-    Medium, MessageId, Now, SpoolCommand, SpoolEvent, SwitchEvent, SwitchId,
+    MessageId, Now, SpoolCommand, SpoolEvent, SwitchEvent, SwitchId,
 };
-use hallporter::messages::{Arrival, Deposits, Managed, Output, Settings, VideoWay};
+use hallporter::messages::{Arrival, Deposits, Output, Settings, VideoWay};
 
 use super::dice::Dice;
-use super::spool::Spool;
+use super::spool::{Planted, Spool};
 use super::switch::Switch;
 
 /// The number of the only switch.
-const SWITCH: SwitchId = SwitchId(0);
+pub(crate) const SWITCH: SwitchId = SwitchId(0);
 /// When the wall clock began, milliseconds since 1970.
 const WALL_MS: i64 = 1_700_000_000_000;
 
@@ -24,17 +24,17 @@ pub(crate) struct World {
     pub(crate) deposits: Deposits,
     pub(crate) switch: Switch,
     pub(crate) spool: Spool,
-    settings: Settings,
-    mailbox: Mailbox,
-    boot: u32,
-    legs: u32,
-    links: VecDeque<(MessageId, u16)>,
+    pub(crate) settings: Settings,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) boot: u32,
+    pub(crate) legs: u32,
+    pub(crate) links: VecDeque<(MessageId, u16)>,
     /// Call-backs whose leg is on its way.
-    coming: VecDeque<MessageId>,
-    over: BTreeSet<MessageId>,
-    managed: BTreeSet<MessageId>,
+    pub(crate) coming: VecDeque<MessageId>,
+    pub(crate) over: BTreeSet<MessageId>,
+    pub(crate) managed: BTreeSet<MessageId>,
     /// Nothing was ever lost or killed or mute here.
-    calm: bool,
+    pub(crate) calm: bool,
     pub(crate) trace: String,
     traced: bool,
     pub(crate) begun: u64,
@@ -70,10 +70,10 @@ fn settings(dice: &mut Dice) -> Settings {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+    pub(crate) fn new(seed: u64, planted: Planted, traced: bool) -> Self {
         let mut dice = Dice::new(seed);
         let (settings, mailbox) = (settings(&mut dice), mailbox(&mut dice));
-        let spool = Spool { min_ms: settings.min_ms.max(1), ..Spool::default() };
+        let spool = Spool { min_ms: settings.min_ms.max(1), planted, ..Spool::default() };
         Self {
             deposits: Deposits::new(settings.clone()),
             switch: Switch::new(1_000),
@@ -95,12 +95,12 @@ impl World {
         }
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let mono_ms = self.switch.now;
         Now { mono_ms, wall_ms: WALL_MS + i64::try_from(mono_ms).unwrap() }
     }
 
-    fn say(&mut self, what: impl FnOnce() -> String) {
+    pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
         if self.traced {
             let at = self.switch.now;
             let _ = writeln!(self.trace, "{at:>9} {}", what());
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Carries on what the machine asks for.
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.deposits.poll() {
             self.say(|| format!("  > {output:?}"));
             match output {
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// An event comes in: of any leg, in any order between legs, sometimes twice.
-    fn event(&mut self) -> bool {
+    pub(crate) fn event(&mut self) -> bool {
         let waiting: Vec<LegId> = self
             .switch
             .events
@@ -224,7 +224,7 @@ impl World {
         true
     }
 
-    fn files(&mut self) -> bool {
+    pub(crate) fn files(&mut self) -> bool {
         if let Some(event) = self.spool.events.pop_front() {
             self.say(|| format!("< {event:?}"));
             if let SpoolEvent::Delivered(message) = &event {
@@ -240,13 +240,13 @@ impl World {
         any
     }
 
-    fn command(&mut self) -> bool {
+    pub(crate) fn command(&mut self) -> bool {
         let any = !self.switch.commands.is_empty();
         self.switch.carry_out(&mut self.spool.files, &mut self.dice);
         any
     }
 
-    fn link(&mut self) -> bool {
+    pub(crate) fn link(&mut self) -> bool {
         let Some((message, _)) = self.links.pop_front() else { return false };
         let now = self.now();
         self.deposits.link_ready(message, "Your video message: https://x/u/1", now);
@@ -254,7 +254,7 @@ impl World {
         true
     }
 
-    fn advance(&mut self, ms: u64) {
+    pub(crate) fn advance(&mut self, ms: u64) {
         // Nothing is on its way for long.
         if ms > 300 {
             for _ in 0..50 {
@@ -268,7 +268,7 @@ impl World {
         self.wake();
     }
 
-    fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         if self.deposits.wakeup().is_some_and(|at| at <= self.switch.now) {
             self.say(|| "time".to_owned());
             let now = self.now();
@@ -278,205 +278,15 @@ impl World {
     }
 
     /// To the next thing that happens by itself.
-    fn leap(&mut self) {
+    pub(crate) fn leap(&mut self) {
         let next = [self.deposits.wakeup(), self.switch.due()].into_iter().flatten().min();
         let ms = next.map_or(1_000, |at| at.saturating_sub(self.switch.now));
         // Links are good for a day; that long nobody waits here.
         self.advance(if ms > 3_600_000 { 1_000 } else { ms });
     }
 
-    fn some_leg(&mut self) -> Option<LegId> {
-        let ids: Vec<LegId> = self.switch.legs.keys().cloned().collect();
-        (!ids.is_empty()).then(|| ids[self.dice.below(ids.len())].clone())
-    }
-
-    fn some_deposit(&mut self) -> Option<MessageId> {
-        let ids: Vec<MessageId> = self.deposits.views().map(|view| view.message).collect();
-        (!ids.is_empty()).then(|| ids[self.dice.below(ids.len())])
-    }
-
-    fn arrive(&mut self, dialled: &str) {
-        self.legs += 1;
-        let leg = LegId::parse(&format!("leg-{}", self.legs)).unwrap();
-        self.say(|| format!("{leg} comes for {dialled}"));
-        self.switch.arrive(&leg, dialled, &mut self.dice);
-    }
-
-    fn key(&mut self) {
-        let Some(leg) = self.some_leg() else { return };
-        let key = ['1', '2', '3', '#', '*', '5', '1', '#'][self.dice.below(8)];
-        self.say(|| format!("{leg} presses {key}"));
-        let of = self.deposits.views().find(|view| view.card.leg.as_ref() == Some(&leg));
-        if let Some(view) = of.filter(|_| matches!(key, '2' | '*')) {
-            self.spool.chosen.insert(view.message);
-        }
-        self.switch.key(&leg, key, &mut self.spool.files, &mut self.dice);
-    }
-
-    fn call_back(&mut self) {
-        let account = self.dice.chance(50).then_some(AccountKey(7));
-        let found = self.deposits.of_caller(account, "anna@example.com");
-        let Some((message, ..)) = found.first() else { return };
-        let (message, policy) = (*message, self.mailbox.callback);
-        self.say(|| format!("a call back to {message}"));
-        if policy == CallbackPolicy::Discard || !self.mailbox.callback_keep {
-            self.spool.chosen.insert(message);
-        }
-        let now = self.now();
-        // Whoever waits hears of it even at once.
-        self.managed.insert(message);
-        let managed = self.deposits.call_back(message, policy, now);
-        if managed != Managed::Soon {
-            self.managed.remove(&message);
-        }
-        self.drain();
-        if policy == CallbackPolicy::Pause && managed != Managed::Nothing && self.dice.chance(90) {
-            self.coming.push_back(message);
-        }
-    }
-
-    fn upload(&mut self) {
-        let under_way = |event: &SpoolEvent| matches!(event, SpoolEvent::Uploaded(..));
-        if self.spool.events.iter().any(under_way) {
-            return;
-        }
-        let Some(message) = self.some_deposit() else { return };
-        let part = self.deposits.card(message).map_or(0, |card| card.parts.len()) + 1;
-        let part = u16::try_from(part).unwrap();
-        if self.deposits.awaits_upload(message, part) {
-            let length_ms = self.dice.below(20_000) as u64;
-            let part = self.spool.files.upload(message, part, length_ms);
-            let facts = hallporter::domain::FileFacts { length_ms, bytes: 1, video: true };
-            self.spool.events.push_back(SpoolEvent::Uploaded(message, part, facts));
-            if self.dice.chance(20) {
-                self.spool.events.push_back(SpoolEvent::Uploaded(message, part, facts));
-            }
-        }
-    }
-
-    /// The daemon is killed, and started again.
-    pub(crate) fn kill_daemon(&mut self) {
-        self.calm = false;
-        self.say(|| "the daemon is killed".to_owned());
-        for _ in 0..self.dice.below(3) {
-            self.spool.carry_out();
-        }
-        self.spool.commands.clear();
-        self.spool.events.clear();
-        self.switch.lose(&mut self.spool.files, &mut self.dice);
-        self.switch.events.clear();
-        self.switch.lists.clear();
-        self.links.clear();
-        self.over.clear();
-        self.managed.clear();
-        self.boot += 1;
-        let settings = Settings { boot: self.boot, ..self.settings.clone() };
-        self.deposits = Deposits::new(settings);
-        let now = self.now();
-        let cards = self.spool.files.found();
-        for card in cards {
-            if self.spool.stored.contains_key(&card.message) {
-                self.spool.files.cards.remove(&card.message);
-            } else {
-                self.say(|| format!("found {card:?}"));
-                self.deposits.resume(card, Some(SWITCH), now);
-            }
-        }
-        self.drain();
-    }
-
-    fn lose(&mut self) {
-        self.calm = false;
-        self.say(|| "the connection breaks".to_owned());
-        self.switch.lose(&mut self.spool.files, &mut self.dice);
-    }
-
-    fn connect(&mut self) {
-        self.say(|| "the connection is there".to_owned());
-        self.switch.connect();
-    }
-
-    fn wish(&mut self) {
-        let Some(message) = self.some_deposit() else { return };
-        let medium = if self.dice.chance(70) { Medium::Video } else { Medium::Audio };
-        self.say(|| format!("{message} wishes {medium:?}"));
-        let now = self.now();
-        self.deposits.wish(message, medium, now);
-        self.drain();
-    }
-
-    /// One thing happens.
-    pub(crate) fn step(&mut self) {
-        match self.dice.below(1_000) {
-            0..350 => drop(self.event()),
-            350..500 => drop(self.files()),
-            500..620 => drop(self.command()),
-            620..660 => drop(self.link()),
-            660..760 => self.leap(),
-            760..830 => {
-                let ms = [10, 100, 1_000, 3_000][self.dice.below(4)];
-                self.advance(ms);
-            }
-            830..890 => self.key(),
-            890..905 => self.arrive("berta"),
-            905..915 => self.call_back(),
-            915..935 => {
-                if let Some(message) = self.coming.pop_front() {
-                    self.arrive(&format!("callback-{message}"));
-                }
-            }
-            935..945 => self.wish(),
-            945..955 => self.upload(),
-            955..970 => {
-                if let Some(leg) = self.some_leg() {
-                    self.say(|| format!("{leg} hangs up"));
-                    self.switch.hang_up(&leg, &mut self.spool.files);
-                }
-            }
-            970..980 => {
-                if self.switch.connected && !self.switch.mute {
-                    self.switch.list();
-                }
-            }
-            980..983 => self.lose(),
-            983..990 => self.connect(),
-            other => self.misfortune(other),
-        }
-        self.wake();
-    }
-
-    fn misfortune(&mut self, which: usize) {
-        match which {
-            990 => {
-                self.calm = false;
-                self.say(|| "the switch is killed".to_owned());
-                self.switch.die(&mut self.spool.files, &mut self.dice);
-            }
-            991 => self.kill_daemon(),
-            992 | 993 => self.spool.disk_full = !self.spool.disk_full,
-            994 | 995 => {
-                self.calm = false;
-                let mute = !self.switch.mute && self.dice.chance(30);
-                self.say(|| format!("mute: {mute}"));
-                self.switch.mute = mute;
-                if !mute && self.switch.connected {
-                    self.switch.list();
-                }
-            }
-            996 => {
-                if let Some(message) = self.some_deposit() {
-                    self.say(|| format!("an operator ends {message}"));
-                    let now = self.now();
-                    self.deposits.end(message, now);
-                    self.drain();
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Everything on its way comes.
-    fn settle(&mut self) -> Result<(), String> {
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
         for _ in 0..10_000 {
             if !(self.command() | self.event() | self.files() | self.link()) {
                 return self.check();
@@ -492,6 +302,11 @@ impl World {
         self.switch.mute = false;
         self.spool.disk_full = false;
         self.connect();
+        // The list is read again and again.
+        for _ in 0..2 {
+            self.settle()?;
+            self.switch.list();
+        }
         self.run_down(true)
     }
 
@@ -529,7 +344,9 @@ impl World {
             leg.ours && leg.running.is_none() && leg.bridged.is_none() && leg.guard_at.is_none()
         });
         match silent {
-            Some((id, _)) if healthy && self.calm => Err(format!("{id} is left in silence")),
+            Some((id, _)) if healthy && self.calm && !self.switch.forgot => {
+                Err(format!("{id} is left in silence"))
+            }
             _ => self.check(),
         }
     }
