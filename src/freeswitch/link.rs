@@ -156,6 +156,8 @@ impl Link {
         let seen = Arc::new(Mutex::new(Seen::new(self.recognise)));
         let overflow = Arc::new(Notify::new());
         let reader = Reader {
+            client: lines.events_client.clone(),
+            dropped: 0,
             config: Arc::clone(&self.config),
             sink: Arc::clone(&self.sink),
             shared: Arc::clone(&self.shared),
@@ -282,6 +284,9 @@ async fn ping(client: EslClient, every: Duration) -> Error {
 
 /// Reads what the switch tells. Awaits nothing but the switch: a reader that waits loses events.
 struct Reader {
+    client: EslClient,
+    /// Events that were dropped, as far as that is known here.
+    dropped: u64,
     config: Arc<SwitchConfig>,
     sink: Sink,
     shared: Arc<Shared>,
@@ -290,14 +295,11 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(self, mut events: EslEventStream) -> Error {
+    async fn run(mut self, mut events: EslEventStream) -> Error {
         while let Some(event) = events.recv().await {
             match event {
                 Ok(event) => self.event(&event),
-                Err(EslError::QueueFull) => {
-                    self.shared.overflow();
-                    self.overflow.notify_one();
-                }
+                Err(EslError::QueueFull) => {}
                 Err(error) if error.is_connection_error() => return Error::talking(&error),
                 Err(error) => {
                     tracing::warn!(
@@ -306,8 +308,20 @@ impl Reader {
                     );
                 }
             }
+            self.look_for_dropped();
         }
         Error::Lost(format!("{:?}", events.status()))
+    }
+
+    /// The crate's own notice (`QueueFull`) comes with the next event behind the gap, and on a
+    /// quiet switch there may be none for long: its counter says so at once.
+    fn look_for_dropped(&mut self) {
+        let dropped = self.client.dropped_event_count();
+        if dropped != self.dropped {
+            self.dropped = dropped;
+            self.shared.overflow();
+            self.overflow.notify_one();
+        }
     }
 
     fn event(&self, event: &EslEvent) {

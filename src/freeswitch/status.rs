@@ -24,7 +24,7 @@ pub struct SwitchStatus {
     pub commands: u64,
     /// Commands that were refused because too many waited or it was not connected.
     pub refused: u64,
-    /// Events that the reader had to drop, and then read the list anew.
+    /// How often events were dropped because too many waited, and the list was read anew.
     pub overflows: u64,
     /// How often the connections were made.
     pub connects: u64,
