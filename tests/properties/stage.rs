@@ -153,6 +153,14 @@ impl Stage {
                 }
                 Output::Applied { result, .. } => assert_eq!(result, Ok(())),
                 Output::Released { ended: None, .. } | Output::Answer { .. } => {}
+                other @ (Output::CallBack { .. }
+                | Output::Managed(_)
+                | Output::Known(_)
+                | Output::Switch(..)
+                | Output::Spool(_)
+                | Output::Link { .. }
+                | Output::DepositBegan { .. }
+                | Output::DepositOver { .. }) => panic!("there are no messages here: {other:?}"),
             }
         }
     }

@@ -93,7 +93,7 @@ pub(super) fn orphans(house: &House, spool: &Spool) -> anyhow::Result<Vec<Deposi
     let mut cards = Vec::new();
     for (message, card) in spool.orphans()? {
         match card {
-            Ok(card) if house.store.message(message)?.is_some() => {
+            Ok(card) if house.store.has_message(message)? => {
                 spool.remove_deposit(card.message)?;
             }
             Ok(card) => cards.push(card),
