@@ -5,10 +5,6 @@
 //! `HALLPORTER_WALKS=100000` walks longer; a seed that fails is printed with all that happened.
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-#![allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "the model does what it knows, and ignores the rest"
-)]
 
 #[path = "deposits/clock.rs"]
 mod clock;

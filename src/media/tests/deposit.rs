@@ -30,7 +30,7 @@ fn a_recording_in_no_card_is_found() {
     let mut house = House::new(Tools::default());
     house.open(&[audio(1)]);
     for name in ["2.mkv", "3.wav", "5.wav"] {
-        std::fs::write(house.root.join("deposits/m7-12c").join(name), b"sound").unwrap();
+        fs::write(house.root.join("deposits/m7-12c").join(name), b"sound").unwrap();
     }
     house.again();
     let found = house.spool.orphans().unwrap();
