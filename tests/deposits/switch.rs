@@ -239,7 +239,8 @@ impl Switch {
             leg.running.as_ref().is_some_and(|running| matches!(running.app, App::Record { .. }));
         let (ours, bridged) = (leg.ours, leg.bridged.is_some());
         let lost = leg.running.as_ref().is_some_and(|now| matches!(now.app, App::Fallback));
-        self.law(ours, "a leg that is not ours is used", id);
+        // Where a first application was forgotten the guard fires, and nobody can know.
+        self.law(ours || self.forgot, "a leg that is not ours is used", id);
         self.law(!bridged, "something runs on a leg that talks", id);
         self.law(!records, "a leg that records is used for something else", id);
         if lost || !ours || bridged {

@@ -26,6 +26,19 @@ fn a_deposit_is_opened_noted_and_found_again() {
 }
 
 #[test]
+fn a_recording_in_no_card_is_found() {
+    let mut house = House::new(Tools::default());
+    house.open(&[audio(1)]);
+    for name in ["2.mkv", "3.wav", "5.wav"] {
+        fs::write(house.root.join("deposits/m7-12c").join(name), b"sound").unwrap();
+    }
+    house.again();
+    let found = house.spool.orphans().unwrap();
+    let parts = &found[0].1.as_ref().unwrap().parts;
+    assert_eq!(parts, &[audio(1), video(2), audio(3)], "numbers have no gaps");
+}
+
+#[test]
 fn freeswitch_may_write_and_play_as_another_user_of_the_group() {
     let house = House::new(Tools::default());
     house.open(&[]);
