@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "a module of its own in each of them")]
 #![allow(clippy::unwrap_used, reason = "what can't be unwrapped here is a finding")]
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use std::sync::Arc;
 use hallporter::config::{Config, TokenFile};
 use hallporter::desk::{Desk, Input, Output, Settings, Ticket, explain};
 use hallporter::domain::{
-    AccountName, Decision, DeviceName, Identifier, Now, Number, Numbering, Outcome, SipUri,
+    AccountName, Decision, DeviceName, Identifier, LegEvent, LegId, Now, Number, Numbering,
+    Outcome, SipUri, SwitchEvent,
 };
+use hallporter::freeswitch::{Headers, Recognise, Seen, read, read_list};
 use hallporter::kamailio::{
     EVENTS_MAX, Reply, answer, read_contacts, read_dialogs, read_done, read_events, read_query,
     read_up_since, rtjson, well_formed_headers,
@@ -26,7 +29,7 @@ use hallporter::notify::LinkKey;
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("query", query),
     ("event", event),
     ("config", config),
@@ -35,6 +38,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("wav", wav),
     ("film", film),
     ("link", link),
+    ("esl", esl),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 };
@@ -267,5 +271,76 @@ pub fn link(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(link) = key.verify(text.trim_end(), 0) {
         assert_eq!(key.sign(link.message, link.part, link.expires_s), text.trim_end());
+    }
+}
+
+/// Headers of an event, as they stand between frames: `Name: value`, then an empty line and a body.
+struct Event {
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+}
+
+impl Event {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let pairs = head.lines().filter_map(|line| line.split_once(": "));
+        // Line ends come through the percent code of the wire.
+        let value = |value: &str| value.replace("%0A", "\n").replace("%00", "\0");
+        Self {
+            headers: pairs.map(|(name, text)| (name.to_owned(), value(text))).collect(),
+            body: (!body.is_empty()).then(|| body.to_owned()),
+        }
+    }
+}
+
+impl Headers for Event {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    fn body(&self) -> Option<&str> {
+        self.body.as_deref()
+    }
+}
+
+/// Events of a switch, with a line `==` between them; and its list of legs.
+pub fn esl(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for recognise in [Recognise::Marked, Recognise::All] {
+        let mut seen = Seen::new(recognise);
+        for text in text.split("\n==\n") {
+            let Some(told) = read(&Event::parse(text), &mut seen) else { continue };
+            let SwitchEvent::Leg { leg, event } = told else { panic!("no event says {told:?}") };
+            assert_eq!(LegId::parse(leg.as_str()).as_ref(), Some(&leg));
+            check_leg(&leg, &event);
+        }
+    }
+    for seen in read_list(&text).unwrap_or_default() {
+        assert_eq!(LegId::parse(seen.leg.as_str()), Some(seen.leg));
+    }
+}
+
+fn check_leg(leg: &LegId, event: &LegEvent) {
+    let kept = |text: &str| assert!(plain(text) && text.len() <= 512, "{text:?}");
+    match event {
+        LegEvent::Parked(facts) => {
+            for text in [&facts.call_id, &facts.dialled, &facts.from_display] {
+                kept(text);
+            }
+            assert!(facts.cause.is_none_or(|cause| (300..700).contains(&cause)));
+            let via = facts.via.as_deref().unwrap_or("a:1");
+            assert!(!via.contains(|c: char| !c.is_ascii_alphanumeric() && !".-:".contains(c)));
+            let contact = facts.contact.as_ref();
+            assert!(contact.is_none_or(|uri| SipUri::parse(uri.as_str()).is_ok()));
+        }
+        LegEvent::RecordStarted { path } | LegEvent::RecordStopped { path, .. } => kept(path),
+        LegEvent::Key(key) => assert!("0123456789*#ABCD".contains(*key)),
+        LegEvent::Bridged { other } => assert!(other != leg),
+        LegEvent::HungUp { cause } => kept(cause),
+        LegEvent::Done { .. } | LegEvent::Answered | LegEvent::Unbridged | LegEvent::Wish(_) => {}
+        LegEvent::Claimed(_)
+        | LegEvent::Refused { .. }
+        | LegEvent::Video(_)
+        | LegEvent::TextSent(_) => panic!("no event says {event:?}"),
     }
 }

@@ -132,6 +132,7 @@ impl Stage {
         assert_eq!(self.desk.figures().calls, self.model.calls.len());
     }
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "nothing else may come")]
     pub(crate) fn handle(&mut self, input: Input, seen: &[Seen]) {
         self.desk.handle(input, self.now);
         while let Some(output) = self.desk.poll() {
