@@ -139,8 +139,7 @@ impl Link {
             .with_connect_timeout(CONNECT_WITHIN)
             .with_event_overflow(EventOverflow::default());
         let SwitchConfig { host, port, password, .. } = &*self.config;
-        let line =
-            EslClient::connect_with_options(&**host, *port, password.expose(), options).await;
+        let line = EslClient::connect_with_options(host, *port, password.expose(), options).await;
         let (client, events) = line.map_err(|error| Error::connecting(&error))?;
         client.set_command_timeout(self.config.patience.answer_max);
         // Also for the connection of commands: without it the crate would wait for ever for the

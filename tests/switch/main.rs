@@ -23,3 +23,4 @@ mod lab;
 mod live;
 mod media;
 mod proxy;
+mod room;
