@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "what can't be unwrapped here is a finding")]
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,16 +22,22 @@ use hallporter::kamailio::{
     read_up_since, rtjson, well_formed_headers,
 };
 
+use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
+use hallporter::notify::LinkKey;
+
 /// What takes an input.
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("query", query),
     ("event", event),
     ("config", config),
     ("rpc", rpc),
     ("identifier", identifier),
+    ("wav", wav),
+    ("film", film),
+    ("link", link),
     ("esl", esl),
 ];
 
@@ -218,6 +225,52 @@ pub fn identifier(data: &[u8]) {
         DeviceName::parse(text).map(|n| n.to_string()),
     ] {
         assert!(name.is_err() || name == Ok(text.to_owned()));
+    }
+}
+
+/// A sound, in whatever state a kill has left it. What is made of it is a sound again.
+pub fn wav(data: &[u8]) {
+    let size = data.len() as u64;
+    let Some(wav) = read_wav(&mut Cursor::new(data), size).unwrap() else { return };
+    assert!(wav.bytes > 0 && wav.from + wav.bytes <= size);
+    assert_eq!(Kind::of(data), Some(Kind::Wav));
+    let samples =
+        &data[usize::try_from(wav.from).unwrap()..][..usize::try_from(wav.bytes).unwrap()];
+    let repaired = [wav.format.head(wav.bytes), samples.to_vec()].concat();
+    let again = read_wav(&mut Cursor::new(&repaired), repaired.len() as u64).unwrap().unwrap();
+    assert_eq!((again.bytes, again.length_ms()), (wav.bytes, wav.length_ms()));
+    assert_eq!(again.format, wav.format);
+    // What was cut off is shorter, never longer.
+    for cut in [data.len() / 2, data.len() - 1] {
+        let cut = read_wav(&mut Cursor::new(&data[..cut]), cut as u64).unwrap();
+        assert!(cut.is_none_or(|cut| cut.bytes <= wav.bytes.max(size)));
+    }
+}
+
+/// A video, as a switch or a stranger sends it.
+pub fn film(data: &[u8]) {
+    let size = data.len() as u64;
+    let whole = read_matroska(&mut Cursor::new(data), size).unwrap();
+    assert_eq!(whole.length_ms > 0, whole.video || whole.audio);
+    let half = &data[..data.len() / 2];
+    let cut = read_matroska(&mut Cursor::new(half), half.len() as u64).unwrap();
+    assert!(whole.video || !cut.video);
+    assert!(whole.audio || !cut.audio);
+    let _ = read_mp4(&mut Cursor::new(data), size).unwrap();
+    // A size that is not the file's, as when it is written meanwhile.
+    for said in [0, size / 2, size + 1000, u64::MAX] {
+        let _ = read_matroska(&mut Cursor::new(data), said).unwrap();
+        let _ = read_mp4(&mut Cursor::new(data), said).unwrap();
+        let _ = read_wav(&mut Cursor::new(data), said).unwrap();
+    }
+}
+
+/// What stands behind the path of an upload.
+pub fn link(data: &[u8]) {
+    let key = LinkKey::new([7; 32]);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(link) = key.verify(text.trim_end(), 0) {
+        assert_eq!(key.sign(link.message, link.part, link.expires_s), text.trim_end());
     }
 }
 

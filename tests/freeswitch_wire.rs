@@ -2,6 +2,7 @@
 //! played to the real reader over a real connection.
 //!
 //! `freeswitch_wire/` has the switch that is played, the recordings, and the cases.
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 #[path = "freeswitch_wire/commands.rs"]

@@ -196,6 +196,7 @@ pub(super) struct CallCommand<'a> {
 pub(super) fn text(profile: &str, host: &str, uri: &str, text: &str) -> Result<String, Error> {
     let address = address(uri)?;
     checked(host, b".:-", "the host")?;
+    checked(profile, b".-_", "the profile's name")?;
     let line = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'|');
     if !line || text.is_empty() {
         return Err(Error::Unsafe { what: "the text" });

@@ -36,7 +36,7 @@ pub enum Error {
 impl Error {
     /// From the crate's error while connecting. An access refusal is also a "connection error"
     /// there, so it is looked for first (measured).
-    #[allow(clippy::wildcard_enum_match_arm, reason = "the crate's list of errors grows")]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other error says that nobody answers")]
     pub(super) fn connecting(error: &esl::EslError) -> Self {
         use esl::EslError as E;
         match error {

@@ -68,6 +68,11 @@ impl Operator {
                 continue;
             }
             if !self.seen().is_told(&row.leg) {
+                // Somebody before us, or before the loss of the connection, has let this run: the
+                // dead man's tail waits behind it, and must not fire into what we ask for next.
+                if matches!(&*row.application, "playback" | "record") {
+                    self.tails.insert(row.leg.clone());
+                }
                 self.found(&row).await?;
             }
             ours.push(row);

@@ -32,7 +32,7 @@ pub(super) struct Operator {
     seen: Arc<Mutex<Seen>>,
     jobs: BgJobTracker<Job>,
     /// Legs with a dead man's tail behind what runs.
-    tails: BTreeSet<LegId>,
+    pub(super) tails: BTreeSet<LegId>,
     /// Legs that were claimed and have a new guard until the first application runs.
     guards: BTreeSet<LegId>,
     /// What is played into what runs.

@@ -16,6 +16,9 @@ use super::{Spool, disk};
 /// The largest card that is read, in bytes: some thousands of parts.
 const CARD_BYTES_MAX: u64 = 1 << 20;
 
+/// A deposit that lies in the spool: its card, or in a sentence why it can't be read.
+pub type Orphan = (MessageId, Result<DepositCard, String>);
+
 impl Spool {
     /// Looks whether `disk_free_min` bytes would be left, makes the deposit's directory and writes
     /// its card, for good. A deposit that is open already is opened anew.
@@ -81,6 +84,8 @@ impl Spool {
             let (look, bytes) = look(&mut file, &path, &self.tools)?;
             // Measured: a success event with a file of no bytes. What is told must be on the disk.
             file.sync_all().at(&path)?;
+            let directory = self.place.deposit(message);
+            disk::sync_directory(&directory).at(&directory)?;
             Ok(look.facts(bytes))
         });
         match facts {
@@ -116,14 +121,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Every deposit that is there: after a start those that nobody delivered, in the order of
-    /// their numbers. An upload that was accepted, but not yet noted, is put on its card. A card
+    /// Every deposit that is there, in the order of their numbers: after a start, before any is
+    /// opened, those that nobody delivered. An upload that was accepted, but not yet noted, is put on its card. A card
     /// that can't be read is an error in a sentence; its directory was moved aside
     /// (`broken-…`), for a person to look at.
     ///
     /// # Errors
     /// What the disk says about the directory of all deposits.
-    pub fn orphans(&self) -> Result<Vec<(MessageId, Result<DepositCard, String>)>, Error> {
+    pub fn orphans(&self) -> Result<Vec<Orphan>, Error> {
         let deposits = self.place.deposits();
         let mut found = Vec::new();
         for entry in fs::read_dir(&deposits).at(&deposits)? {
@@ -165,7 +170,7 @@ impl Spool {
     fn card(&self, message: MessageId) -> Option<Result<DepositCard, String>> {
         let directory = self.place.deposit(message);
         let cause = match self.read_card(message) {
-            Ok(card) => return Some(Ok(self.with_uploads(card))),
+            Ok(card) => return Some(Ok(self.with_strays(card))),
             Err(cause) => cause,
         };
         if !self.place.card(message).exists() && is_bare(&directory) {
@@ -187,17 +192,25 @@ impl Spool {
         Some(Err(sentence))
     }
 
-    /// FreeSWITCH records only into parts that are on the card, so what lies beside them was
-    /// uploaded: complete, or it would not have its name.
-    fn with_uploads(&self, mut card: DepositCard) -> DepositCard {
+    /// A part's file may be there before it is on the card: a daemon that is killed has told the
+    /// switch to record, and has not written it down yet; or an upload is complete (it would not
+    /// have its name otherwise), and was not told.
+    fn with_strays(&self, mut card: DepositCard) -> DepositCard {
         loop {
             let number = card.parts.iter().map(|part| part.number).max().unwrap_or(0);
             let Some(number) = number.checked_add(1) else { return card };
-            let part = CardPart { number, medium: Medium::Video, dropped: false };
-            if !self.place.part(card.message, part).is_file() {
+            let media = [Medium::Audio, Medium::Video];
+            let mut parts =
+                media.map(|medium| CardPart { number, medium, dropped: false }).into_iter();
+            let Some(part) = parts.find(|part| self.place.part(card.message, *part).is_file())
+            else {
                 return card;
-            }
+            };
             card.parts.push(part);
+            if card.leg.is_none() {
+                // What the link was for is here.
+                card.link_until_s = None;
+            }
         }
     }
 }

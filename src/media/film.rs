@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use super::disk::remove_file;
 use super::kind::Kind;
 use super::look::{Film, opened_as};
 use super::tools::{Tools, Trouble, arguments, file_argument, run};
@@ -38,7 +39,7 @@ const PICTURES: [&str; 10] = [
 pub(super) enum Way {
     /// The pictures as they are.
     Copy,
-    /// Every picture anew; for what can't be in an mp4 (VP8).
+    /// Every picture anew; for what can't be in an mp4, or is not played everywhere.
     Anew,
 }
 
@@ -61,8 +62,17 @@ fn input(words: &mut Vec<OsString>, (path, kind): (&Path, Option<Kind>)) {
     words.push(file_argument(path));
 }
 
-fn ffmpeg(tools: &Tools, words: &[OsString], within: Duration) -> Result<(), Trouble> {
-    run(tools.ffmpeg.as_deref(), words, within).map(|_| ())
+/// Writes `to`. A file that is there already may still be written by an ffmpeg that outlived a
+/// killed daemon: it keeps its own, which has no name then.
+fn ffmpeg(
+    tools: &Tools,
+    mut words: Vec<OsString>,
+    to: &Path,
+    within: Duration,
+) -> Result<(), Trouble> {
+    remove_file(to).map_err(Trouble::Start)?;
+    words.push(file_argument(to));
+    run(tools.ffmpeg.as_deref(), &words, within).map(|_| ())
 }
 
 /// Puts a film with a picture into an mp4; its sound, if it has one, becomes AAC.
@@ -89,8 +99,7 @@ pub(super) fn to_mp4(
     };
     words.extend(arguments(WRITTEN));
     words.extend(arguments(["+faststart", "-f", "mp4"]));
-    words.push(file_argument(to));
-    ffmpeg(tools, &words, within)
+    ffmpeg(tools, words, to, within)
 }
 
 /// Writes the sound of a file as WAVE: one channel, 16 bit.
@@ -106,8 +115,7 @@ pub(super) fn to_wav(
     let rate = rate_hz.to_string();
     words.extend(arguments(["-map", "0:a:0", "-ac", "1", "-ar", &rate, "-c:a", "pcm_s16le"]));
     words.extend(arguments(["-fflags", "+bitexact", "-map_metadata", "-1", "-f", "wav"]));
-    words.push(file_argument(to));
-    ffmpeg(tools, &words, within)
+    ffmpeg(tools, words, to, within)
 }
 
 /// One part of a row.
@@ -134,8 +142,7 @@ pub(super) fn row_of_sounds(
     graph += &format!("concat=n={}:v=0:a=1[a]", parts.len());
     words.extend(arguments(["-filter_complex", &graph, "-map", "[a]", "-c:a", "pcm_s16le"]));
     words.extend(arguments(["-fflags", "+bitexact", "-f", "wav"]));
-    words.push(file_argument(to));
-    ffmpeg(tools, &words, ANEW_WITHIN)
+    ffmpeg(tools, words, to, ANEW_WITHIN)
 }
 
 /// Plays films and sounds one after the other into one mp4. Where there is no picture, it is
@@ -171,8 +178,7 @@ pub(super) fn row_of_films(tools: &Tools, parts: &[Reeled<'_>], to: &Path) -> Re
     words.extend(arguments(PICTURES));
     words.extend(arguments(WRITTEN));
     words.extend(arguments(["+faststart", "-f", "mp4"]));
-    words.push(file_argument(to));
-    ffmpeg(tools, &words, ANEW_WITHIN)
+    ffmpeg(tools, words, to, ANEW_WITHIN)
 }
 
 fn sound(rate_hz: u32) -> String {

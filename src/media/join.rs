@@ -117,7 +117,7 @@ fn reeled(part: &Opened) -> Option<Reeled<'_>> {
         Look::Nothing => return None,
         Look::Wav(wav) => {
             let reel = Reel { length_ms: wav.length_ms(), video: false, audio: true };
-            (Kind::Wav, Film { reel, size: None })
+            (Kind::Wav, Film { reel, ..Film::default() })
         }
         Look::Film(kind, film) => (*kind, *film),
     };

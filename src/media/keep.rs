@@ -134,7 +134,8 @@ impl Spool {
     ) -> Result<Option<Stored>, Error> {
         let from = self.place.part(message, part);
         let to = self.place.draft(message, part.number, "mp4");
-        for way in [Way::Copy, Way::Anew] {
+        let ways = if film.foreign { [Way::Anew, Way::Copy] } else { [Way::Copy, Way::Anew] };
+        for way in ways {
             match to_mp4(&self.tools, (&from, kind), &to, way) {
                 Ok(()) => match self.store_film(&to, film.reel.length_ms / 2)? {
                     Some(kept) => return Ok(Some(kept)),

@@ -35,6 +35,10 @@ pub(super) struct Film {
     pub(super) reel: Reel,
     /// Width and height in pixels, where ffprobe told them.
     pub(super) size: Option<(u32, u32)>,
+    /// Its pictures are known not to be H.264, the one codec that everything plays.
+    pub(super) foreign: bool,
+    /// ffprobe could make nothing of it.
+    pub(super) doubted: bool,
 }
 
 impl Look {
@@ -76,18 +80,27 @@ pub(super) fn look(file: &mut File, path: &Path, tools: &Tools) -> Result<(Look,
 }
 
 /// ffprobe knows codecs, our own readers know what is there of a file that was never finished.
+/// Where ffprobe finds nothing, or fails for whatever reason, and we do, it is kept: nothing that
+/// was said is lost for a doubt.
 fn join_views(kind: Kind, own: Reel, probed: Result<Film, Trouble>) -> Film {
+    let ours = Film { reel: own, ..Film::default() };
     match probed {
+        Ok(film) if !film.reel.video && !film.reel.audio => Film { doubted: true, ..ours },
         Ok(film) if kind == Kind::Matroska => {
-            let video = own.video && film.reel.video;
-            Film { reel: Reel { video, audio: own.audio && film.reel.audio, ..own }, ..film }
+            let reel = Reel {
+                video: own.video && film.reel.video,
+                audio: own.audio && film.reel.audio,
+                ..own
+            };
+            if reel.video || reel.audio {
+                Film { reel, ..film }
+            } else {
+                Film { doubted: true, ..ours }
+            }
         }
         Ok(film) => film,
-        // It was run and can't make anything of the file.
-        Err(Trouble::Failed(..)) => Film::default(),
-        Err(Trouble::Missing | Trouble::Start(_) | Trouble::Late(_)) => {
-            Film { reel: own, size: None }
-        }
+        Err(Trouble::Failed(..)) => Film { doubted: true, ..ours },
+        Err(Trouble::Missing | Trouble::Start(_) | Trouble::Late(_)) => ours,
     }
 }
 
@@ -129,6 +142,7 @@ fn read_probe(told: &[u8]) -> Film {
         match (known, stream["codec_type"].as_str()) {
             (true, Some("audio")) => film.reel.audio = true,
             (true, Some("video")) if !still => {
+                film.foreign |= !film.reel.video && stream["codec_name"] != "h264";
                 film.reel.video = true;
                 film.size = film.size.or_else(|| edge("width").zip(edge("height")));
             }

@@ -42,6 +42,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use deposit::Orphan;
 pub use ebml::{Reel, read_matroska};
 pub use error::Error;
 pub use keep::Kept;

@@ -262,7 +262,9 @@ impl Upload {
         self.file.sync_all().map_err(|cause| self.wrong(cause))?;
         let (look, bytes) = look(&mut self.file, &self.path, &self.spool.tools)?;
         let facts = look.facts(bytes);
-        if !matches!(look, Look::Film(..)) || !facts.video {
+        // Here a doubt is enough: its sender is there and can send another.
+        let sure = matches!(look, Look::Film(_, film) if film.reel.video && !film.doubted);
+        if !sure {
             self.discard()?;
             return Err(UploadError::NoVideo);
         }

@@ -26,7 +26,7 @@ impl Deposit {
         }
     }
 
-    fn claim(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn claim(&mut self, turn: &mut Turn<'_>) {
         let Some(leg) = self.card.leg.clone() else { return };
         self.ask(turn, SwitchCommand::Claim { leg });
         self.enter(State::Claiming, Some(SWITCH_MS), turn);
@@ -93,6 +93,7 @@ impl Deposit {
     /// Says a word and gives the tone; then recording begins.
     pub(super) fn cue(&mut self, medium: Medium, word: &str, turn: &mut Turn<'_>) {
         let sounds = vec![self.prompt(turn.settings, word), Sound::Beep];
+        self.plan(medium, turn);
         self.play(turn, sounds, Keys::EndOrSwitch { switch: '#' }, State::Cue(medium));
     }
 
@@ -110,8 +111,7 @@ impl Deposit {
 
     pub(super) fn parting(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
         if matches!(event, Event::Done { .. } | Event::Timeout) {
-            self.hang_up(turn, "NORMAL_CLEARING");
-            self.enter(State::Closing, Some(SWITCH_MS), turn);
+            self.hang_up_and_close(turn, "NORMAL_CLEARING");
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) struct Deposit {
     pub(super) card: DepositCard,
     pub(super) switch: SwitchId,
     pub(super) state: State,
-    /// When [`Event::Timeout`] is due, milliseconds on the monotonic clock.
+    /// When its time is over, milliseconds on the monotonic clock.
     pub(super) deadline_ms: Option<u64>,
     /// The application that runs.
     pub(super) step: Option<StepId>,
@@ -111,10 +111,14 @@ pub(super) struct Deposit {
     pub(super) no_room: Option<NoRoom>,
     pub(super) discard: Option<DiscardReason>,
     pub(super) guest: Option<Guest>,
+    /// He was asked about a call-back when he had the menu before him.
+    pub(super) from_menu: bool,
     /// Someone waits to hear that the recording has stopped.
     pub(super) managed_wanted: bool,
     /// The connection to the switch is lost.
     pub(super) lost: bool,
+    /// It went on since, for an event overtook the switch's list.
+    pub(super) moved: bool,
     /// How often the caller was asked the same.
     pub(super) asks: u8,
     /// How often he was asked to say something.
@@ -127,8 +131,15 @@ pub(super) struct Deposit {
     pub(super) probes: u8,
     /// How often the delivery has failed.
     pub(super) failures: u32,
+    /// The caller has sent it off, or it was kept: from then on it is not thrown away any more.
+    pub(super) sent: bool,
     /// The message is safe.
     pub(super) delivered: bool,
+    /// The last part of the card is not recorded yet: the caller hears the words before it.
+    pub(super) planned: bool,
+    /// Until when the switch may be recording, milliseconds on the monotonic clock; `None`: it is
+    /// known that it does not.
+    pub(super) record_until_ms: Option<u64>,
     /// In how many lists of the switch in a row the leg was missing.
     pub(super) misses: u8,
     /// All legs that it has had; they lead to it until it is over.
@@ -171,24 +182,36 @@ impl Deposit {
             no_room: None,
             discard: None,
             guest: None,
+            from_menu: false,
             managed_wanted: false,
             lost: false,
+            moved: false,
             asks: 0,
             tries: 0,
             way: 0,
             calls: 0,
             probes: 0,
             failures: 0,
+            sent: false,
             delivered: false,
+            planned: false,
+            record_until_ms: None,
             misses: 0,
             legs: Vec::new(),
             armed_ms: None,
         }
     }
 
+    /// Whether a leg is the caller's, or that of who calls back.
+    pub(super) fn has_leg(&self, leg: &LegId) -> bool {
+        let guest = self.guest.as_ref().and_then(|guest| guest.leg.as_ref());
+        self.card.leg.as_ref() == Some(leg) || guest == Some(leg)
+    }
+
     /// Goes into a state, which lasts so long at most.
     pub(super) fn enter(&mut self, state: State, within_ms: Option<u64>, turn: &Turn<'_>) {
         self.state = state;
+        self.moved = self.lost;
         self.deadline_ms = within_ms.map(|ms| turn.now.mono_ms + ms);
     }
 
@@ -244,8 +267,16 @@ impl Deposit {
         }
     }
 
+    /// Hangs up, and waits for the leg's end.
+    pub(super) fn hang_up_and_close(&mut self, turn: &mut Turn<'_>, cause: &'static str) {
+        self.hang_up(turn, cause);
+        let within_ms = self.patience_ms(turn.now.mono_ms).max(SWITCH_MS);
+        self.enter(State::Closing, Some(within_ms), turn);
+    }
+
     /// Says the last words; then the leg is hung up.
     pub(super) fn part_with(&mut self, turn: &mut Turn<'_>, words: &[&str]) {
+        self.release_guest(turn, "USER_BUSY");
         let sounds = words.iter().map(|name| self.prompt(turn.settings, name)).collect();
         self.play(turn, sounds, Keys::None, State::Parting);
     }
@@ -285,6 +316,7 @@ impl Deposit {
 
     /// Throws away what was recorded so far.
     pub(super) fn drop_parts(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
         self.card.parts.iter_mut().for_each(|part| part.dropped = true);
         self.note(turn);
     }
@@ -330,6 +362,7 @@ impl Deposit {
     /// It is over.
     pub(super) fn over(&mut self, turn: &mut Turn<'_>, outcome: Result<(), DiscardReason>) {
         self.tell_managed(turn);
+        self.release_guest(turn, "USER_BUSY");
         self.enter(State::Gone, None, turn);
         turn.out.push_back(Output::Over { message: self.card.message, outcome });
     }

@@ -5,7 +5,7 @@
 
 use crate::domain::{DiscardReason, Keys, LegId, Medium, Sound, SwitchCommand};
 
-use super::deposit::{After, Deposit, Guest, SWITCH_MS, State, Turn};
+use super::deposit::{After, Deposit, Guest, State, Turn};
 use super::event::Event;
 use super::settings::CallBackKind;
 
@@ -21,10 +21,18 @@ impl Deposit {
     pub(super) fn is_deposit_up(&self) -> bool {
         self.card.leg.is_some()
             && !self.delivered
+            && !self.lost
             && self.guest.is_none()
             && !matches!(
                 self.state,
-                State::Calling | State::Closing | State::Keeping | State::Parting | State::Gone
+                State::Calling
+                    | State::Closing
+                    | State::Keeping
+                    | State::Parting
+                    | State::Returning
+                    | State::Joining
+                    | State::Talking
+                    | State::Gone
             )
     }
 
@@ -36,7 +44,12 @@ impl Deposit {
                 return;
             }
             CallBackKind::Save => {}
-            CallBackKind::Discard => self.discard = Some(DiscardReason::CallBack),
+            // What the caller has sent off himself stays.
+            CallBackKind::Discard if self.sent => {}
+            CallBackKind::Discard => {
+                self.discard = Some(DiscardReason::CallBack);
+                self.drop_parts(turn);
+            }
         }
         match self.state {
             State::Recording(part) => {
@@ -48,8 +61,7 @@ impl Deposit {
                 self.state = State::Stopping(part, After::Finish);
             }
             _ => {
-                self.hang_up(turn, "NORMAL_CLEARING");
-                self.enter(State::Closing, Some(SWITCH_MS), turn);
+                self.hang_up_and_close(turn, "NORMAL_CLEARING");
             }
         }
     }
@@ -73,7 +85,9 @@ impl Deposit {
             self.guest = None;
             return;
         }
-        guest.claimed = true;
+        if std::mem::replace(&mut guest.claimed, true) {
+            return;
+        }
         match self.state {
             State::Recording(_) => {
                 let path = self.prompt_path(turn.settings, "callback_offer");
@@ -83,12 +97,13 @@ impl Deposit {
             }
             // What comes next is the question.
             State::Opening | State::Claiming | State::Stopping(..) | State::Checking(..) => {}
-            State::Greeting
-            | State::Cue(_)
-            | State::Review
-            | State::Listening
-            | State::Probing
-            | State::Offering => self.ask_caller(turn),
+            State::Review | State::Listening => {
+                self.from_menu = true;
+                self.ask_caller(turn);
+            }
+            State::Greeting | State::Cue(_) | State::Probing | State::Offering => {
+                self.ask_caller(turn)
+            }
             State::Delivering
             | State::Parting
             | State::Announcing
@@ -119,6 +134,7 @@ impl Deposit {
     }
 
     pub(super) fn ask_caller(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
         let sounds =
             vec![self.prompt(turn.settings, "callback_offer"), Sound::Silence { ms: CHOICE_MS }];
         self.play(turn, sounds, Keys::Any, State::Asking);
@@ -209,15 +225,29 @@ impl Deposit {
 
     pub(super) fn guest_timeout(&mut self, turn: &mut Turn<'_>) {
         self.release_guest(turn, "NO_ANSWER");
-        if self.state == State::Asking {
-            self.stop(turn);
-            self.go_back(turn);
+        match self.state {
+            State::Asking => {
+                self.stop(turn);
+                self.go_back(turn);
+            }
+            State::Stopping(part, After::Join) => {
+                self.state = State::Stopping(part, After::Review);
+            }
+            _ => {}
         }
     }
 
     /// Goes on with the message.
     fn go_back(&mut self, turn: &mut Turn<'_>) {
         let said = self.card.parts.iter().any(|part| !part.dropped);
+        if std::mem::take(&mut self.from_menu) && said {
+            return self.ask_review(turn);
+        }
+        match self.wished.take() {
+            Some(Medium::Video) if self.may_video(turn.settings) => return self.begin_video(turn),
+            Some(Medium::Audio) => return self.cue(Medium::Audio, "leave_audio", turn),
+            Some(Medium::Video) | None => {}
+        }
         match (said, self.medium()) {
             (_, Medium::Video) => self.cue(Medium::Video, "callback_over", turn),
             (true, Medium::Audio) => self.cue(Medium::Audio, "callback_over", turn),

@@ -10,24 +10,28 @@
 
 mod arrival;
 mod chart;
+mod closing;
 mod deposit;
 mod event;
 mod guest;
 mod prompt;
 mod recording;
+mod recovery;
 mod review;
 mod settings;
 mod step;
 mod table;
+mod transitions;
 mod video;
 mod view;
 
 use crate::domain::{DiscardReason, MessageId, SpoolCommand, SwitchCommand, SwitchId};
 
-pub use chart::mermaid;
+pub use chart::{Transition, mermaid};
 pub use prompt::PROMPTS;
 pub use settings::{Managed, Settings, VideoWay};
 pub use table::{Arrival, Deposits};
+pub use transitions::TRANSITIONS;
 pub use view::DepositView;
 
 /// What is asked for.

@@ -31,6 +31,7 @@ impl Deposit {
         match key {
             Some('1') => self.listen(turn),
             Some('2') => {
+                self.asks = 0;
                 let medium = self.medium();
                 self.drop_parts(turn);
                 self.tries = 0;
@@ -43,6 +44,8 @@ impl Deposit {
             Some('#') => self.send(turn),
             Some('*') => {
                 self.discard = Some(DiscardReason::Cancelled);
+                // Written down at once: a daemon that dies now must not find and deliver it.
+                self.drop_parts(turn);
                 self.part_with(turn, &["cancelled", "goodbye"]);
             }
             _ => {
@@ -88,6 +91,8 @@ impl Deposit {
 
     /// Asks for the delivery; doing it twice is harmless.
     pub(super) fn deliver(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
+        self.sent = true;
         Self::spool(turn, SpoolCommand::Deliver(Box::new(self.card.clone())));
     }
 

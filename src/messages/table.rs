@@ -13,10 +13,7 @@ use super::deposit::{Deposit, State, Turn};
 use super::event::{Event, guest_event, own_event};
 use super::settings::{CallBackKind, Steps};
 use super::view::{CallerKey, caller_keys};
-use super::{Managed, Output, Settings};
-
-/// How long a deposit that was found at a start waits for its switch.
-const RETURN_MS: u64 = 60_000;
+use super::{Managed, Output, Settings, Transition};
 
 /// A leg that has come for a mailbox.
 #[derive(Clone, Debug)]
@@ -42,14 +39,14 @@ pub struct Arrival {
 pub struct Deposits {
     settings: Settings,
     pub(super) deposits: BTreeMap<MessageId, Deposit>,
-    legs: BTreeMap<LegId, MessageId>,
+    pub(super) legs: BTreeMap<LegId, MessageId>,
     pub(super) callers: BTreeSet<(CallerKey, MessageId)>,
-    due: BTreeSet<(u64, MessageId)>,
+    pub(super) due: BTreeSet<(u64, MessageId)>,
     counter: u32,
     steps: Steps,
     out: VecDeque<Output>,
-    #[cfg(test)]
-    pub(super) seen: BTreeSet<(&'static str, &'static str, &'static str)>,
+    /// What was gone through; as many as the picture has at most.
+    pub(super) seen: BTreeSet<Transition>,
 }
 
 impl Deposits {
@@ -65,7 +62,6 @@ impl Deposits {
             due: BTreeSet::new(),
             counter: 0,
             out: VecDeque::new(),
-            #[cfg(test)]
             seen: BTreeSet::new(),
         }
     }
@@ -120,14 +116,16 @@ impl Deposits {
         let until_s = card.link_until_s.filter(|until| *until > now.wall_s());
         let mut deposit = Deposit::new(card, switch.unwrap_or(SwitchId(0)));
         deposit.lost = true;
-        (deposit.state, deposit.deadline_ms) = match until_s {
-            Some(until_s) if !leg_known => {
+        deposit.calls = deposit.calls_made();
+        match until_s {
+            _ if leg_known => deposit.await_return(now.mono_ms),
+            Some(until_s) => {
                 let left_s = u64::try_from(until_s - now.wall_s()).unwrap_or(0);
-                (State::Uploading, Some(now.mono_ms + left_s * 1000))
+                deposit.state = State::Uploading;
+                deposit.deadline_ms = Some(now.mono_ms + left_s * 1000);
             }
-            _ if leg_known => (State::Returning, Some(now.mono_ms + RETURN_MS)),
-            _ => (State::Returning, Some(now.mono_ms)),
-        };
+            None => (deposit.state, deposit.deadline_ms) = (State::Returning, Some(now.mono_ms)),
+        }
         self.take_in(deposit);
     }
 
@@ -154,40 +152,99 @@ impl Deposits {
     /// Takes in what a switch tells. Legs that nobody knows are left alone.
     pub fn switch(&mut self, switch: SwitchId, event: &SwitchEvent, now: Now) {
         match event {
-            SwitchEvent::Leg { leg, event } => self.leg(leg, event, now),
+            SwitchEvent::Leg { leg, event } => self.leg(switch, leg, event, now),
             SwitchEvent::Lost => {
                 for message in self.at_switch(switch) {
                     self.turn(message, &Event::Lost, now);
                 }
             }
-            SwitchEvent::Legs { legs, .. } => {
-                let legs: BTreeMap<&LegId, &LegSeen> =
-                    legs.iter().map(|seen| (&seen.leg, seen)).collect();
-                for message in self.at_switch(switch) {
-                    let Some(deposit) = self.deposits.get(&message) else { continue };
-                    let Some(leg) = deposit.card.leg.clone() else { continue };
-                    let seen = legs.get(&leg).copied();
-                    self.turn(message, &Event::Seen(seen), now);
-                }
-            }
+            SwitchEvent::Legs { restarted, legs } => self.list(switch, *restarted, legs, now),
         }
     }
 
-    fn leg(&mut self, leg: &LegId, event: &LegEvent, now: Now) {
-        let Some(message) = self.legs.get(leg).copied() else { return };
+    fn list(&mut self, switch: SwitchId, restarted: bool, legs: &[LegSeen], now: Now) {
+        let legs: BTreeMap<&LegId, &LegSeen> = legs.iter().map(|seen| (&seen.leg, seen)).collect();
+        for message in self.at_switch(switch) {
+            let Some(deposit) = self.deposits.get_mut(&message) else { continue };
+            deposit.lost |= restarted;
+            let seen = deposit.card.leg.as_ref().and_then(|leg| legs.get(leg).copied());
+            self.turn(message, &Event::Seen(seen), now);
+            self.sweep(message, &legs);
+        }
+    }
+
+    /// Legs that a deposit had and has no more: what is still there is told to go, what is not is
+    /// forgotten.
+    fn sweep(&mut self, message: MessageId, there: &BTreeMap<&LegId, &LegSeen>) {
+        let Some(deposit) = self.deposits.get_mut(&message) else { return };
+        let text = deposit.text_leg();
+        let mut kept = Vec::with_capacity(deposit.legs.len());
+        for leg in std::mem::take(&mut deposit.legs) {
+            let current = deposit.has_leg(&leg) || text.as_ref() == Some(&leg);
+            if !current && there.contains_key(&leg) {
+                let hang_up = SwitchCommand::HangUp { leg: leg.clone(), cause: "NORMAL_CLEARING" };
+                self.out.push_back(Output::Switch(deposit.switch, hang_up));
+            }
+            if current || there.contains_key(&leg) {
+                kept.push(leg);
+            } else {
+                self.legs.remove(&leg);
+            }
+        }
+        deposit.legs = kept;
+    }
+
+    fn leg(&mut self, switch: SwitchId, leg: &LegId, event: &LegEvent, now: Now) {
+        let Some(message) = self.legs.get(leg).copied() else {
+            // A device that we have called, and that answers when its deposit is over: nobody
+            // else would ever end that call.
+            if matches!(event, LegEvent::Parked(_)) && self.is_late(leg) {
+                self.hang_up(switch, leg);
+            }
+            return;
+        };
         let Some(deposit) = self.deposits.get(&message) else { return };
-        let guest = deposit.guest.as_ref().and_then(|guest| guest.leg.as_ref());
         let is_text = matches!(event, LegEvent::TextSent(_))
             || matches!(event, LegEvent::Refused { command: "send_text" });
-        let event = if guest == Some(leg) {
+        let guest = deposit.guest.as_ref().and_then(|guest| guest.leg.as_ref()) == Some(leg);
+        let own = deposit.card.leg.as_ref() == Some(leg);
+        let told = if guest {
             guest_event(event)
-        } else if deposit.card.leg.as_ref() == Some(leg) || is_text {
+        } else if own || is_text {
             own_event(event)
         } else {
+            match event {
+                LegEvent::Parked(_) | LegEvent::Unbridged => self.hang_up(switch, leg),
+                LegEvent::HungUp { .. } => self.forget_leg(message, leg),
+                _ => {}
+            }
             None
         };
-        if let Some(event) = event {
-            self.turn(message, &event, now);
+        if let Some(told) = told {
+            self.turn(message, &told, now);
+        }
+        // Its guard has fired: hands off.
+        if guest && *event == LegEvent::Claimed(false) {
+            self.forget_leg(message, leg);
+        }
+    }
+
+    fn hang_up(&mut self, switch: SwitchId, leg: &LegId) {
+        let hang_up = SwitchCommand::HangUp { leg: leg.clone(), cause: "NORMAL_CLEARING" };
+        self.out.push_back(Output::Switch(switch, hang_up));
+    }
+
+    /// Whether a leg was called for a deposit of this node that is over.
+    fn is_late(&self, leg: &LegId) -> bool {
+        let name = leg.as_str().strip_prefix("hp-").and_then(|rest| rest.rsplit_once('-'));
+        let message = name.and_then(|(message, _)| MessageId::parse(message));
+        message.is_some_and(|message| message.0 >> 32 <= u64::from(self.settings.boot))
+    }
+
+    fn forget_leg(&mut self, message: MessageId, leg: &LegId) {
+        self.legs.remove(leg);
+        if let Some(deposit) = self.deposits.get_mut(&message) {
+            deposit.legs.retain(|known| known != leg);
         }
     }
 
@@ -307,13 +364,14 @@ impl Deposits {
     /// One step of one deposit, and what is kept beside it.
     fn turn(&mut self, message: MessageId, event: &Event<'_>, now: Now) {
         let Some(deposit) = self.deposits.get_mut(&message) else { return };
-        #[cfg(test)]
         let before = deposit.state.name();
         let mut turn =
             Turn { now, settings: &self.settings, steps: &mut self.steps, out: &mut self.out };
         deposit.step(event, &mut turn);
-        #[cfg(test)]
-        self.seen.insert((before, event.name(), deposit.state.name()));
+        let after = deposit.state.name();
+        if before != after {
+            self.seen.insert((before, event.name(), after));
+        }
         if deposit.state == State::Gone {
             self.forget(message);
             return;

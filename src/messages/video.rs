@@ -23,6 +23,8 @@ const TEXT_MS: u64 = 25_000;
 
 impl Deposit {
     pub(super) fn begin_video(&mut self, turn: &mut Turn<'_>) {
+        self.unplan();
+        self.wished = None;
         self.way = 0;
         self.try_way(turn);
     }
@@ -43,6 +45,7 @@ impl Deposit {
                 VideoWay::Inline if has_leg && self.negotiated => return self.probe(turn),
                 VideoWay::Reinvite if has_leg && !self.negotiated => return self.offer(turn),
                 VideoWay::CallBack if has_leg && can_call => {
+                    self.release_guest(turn, "USER_BUSY");
                     let words = vec![self.prompt(turn.settings, "video_hang_up")];
                     return self.play(turn, words, Keys::None, State::Announcing);
                 }
@@ -106,7 +109,9 @@ impl Deposit {
 
     pub(super) fn announcing(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
         match event {
-            Event::Done { .. } => self.hang_up_after_words(State::Announcing, turn),
+            Event::Done { .. } | Event::Refused("play") => {
+                self.hang_up_after_words(State::Announcing, turn);
+            }
             Event::Timeout if self.step.is_some() => {
                 self.hang_up_after_words(State::Announcing, turn);
             }
@@ -132,12 +137,24 @@ impl Deposit {
         };
         self.card.leg = Some(leg.clone());
         self.answered = false;
+        self.misses = 0;
         self.note(turn);
-        let ring_s = turn.settings.ring_s;
         let via = self.via.clone();
+        let ring_s = turn.settings.ring_s;
         let from_user: Arc<str> = self.card.mailbox.name.as_str().into();
         self.ask(turn, SwitchCommand::Call { leg, uri, via, from_user, video: true, ring_s });
-        self.enter(State::Calling, Some(u64::from(ring_s) * 1000 + CALL_SLACK_MS), turn);
+        self.enter_calling(turn);
+    }
+
+    /// Waits for the called device.
+    pub(super) fn enter_calling(&mut self, turn: &Turn<'_>) {
+        let within_ms = u64::from(turn.settings.ring_s) * 1000 + CALL_SLACK_MS;
+        self.enter(State::Calling, Some(within_ms), turn);
+    }
+
+    /// Whether a leg is one that we have called.
+    pub(super) fn is_called(&self, leg: &LegId) -> bool {
+        leg.as_str().starts_with(&format!("hp-{}-", self.card.message))
     }
 
     pub(super) fn calling(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
@@ -152,7 +169,14 @@ impl Deposit {
         }
     }
 
-    fn device_answered(&mut self, facts: &LegFacts, turn: &mut Turn<'_>) {
+    /// How many legs were called, by the name of the last one.
+    pub(super) fn calls_made(&self) -> u8 {
+        let leg = self.card.leg.as_ref().filter(|leg| self.is_called(leg));
+        let number = leg.and_then(|leg| leg.as_str().rsplit_once('-'));
+        number.and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+    }
+
+    pub(super) fn device_answered(&mut self, facts: &LegFacts, turn: &mut Turn<'_>) {
         self.answered = true;
         self.negotiated = facts.video.negotiated;
         if facts.video.negotiated {
@@ -167,6 +191,7 @@ impl Deposit {
         let expires_s = turn.now.wall_s() + i64::from(turn.settings.link_valid_s);
         self.card.link_until_s = Some(expires_s);
         self.note(turn);
+        self.release_guest(turn, "USER_BUSY");
         if self.card.leg.is_some() {
             self.hold(turn, State::Linking, TEXT_MS);
         } else {
@@ -209,7 +234,9 @@ impl Deposit {
 
     pub(super) fn link_told(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
         match event {
-            Event::Done { .. } => self.hang_up_after_words(State::LinkTold, turn),
+            Event::Done { .. } | Event::Refused("play") => {
+                self.hang_up_after_words(State::LinkTold, turn);
+            }
             Event::Timeout if self.step.is_some() => {
                 self.hang_up_after_words(State::LinkTold, turn);
             }

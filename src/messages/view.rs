@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{AccountKey, DepositCard, LegId, Mailbox, MessageId};
 
+use super::Transition;
 use super::table::Deposits;
 
 /// A deposit as an operator sees it.
@@ -72,6 +73,17 @@ impl Deposits {
         self.deposits.get(&message).is_some_and(|deposit| {
             deposit.awaits_upload() && !deposit.card.parts.iter().any(|known| known.number == part)
         })
+    }
+
+    /// The transitions that were gone through since the start.
+    pub fn seen(&self) -> impl Iterator<Item = Transition> {
+        self.seen.iter().copied()
+    }
+
+    /// How much is remembered: deposits, legs, callers, times. All are 0 when no deposit is left.
+    #[must_use]
+    pub fn sizes(&self) -> [usize; 4] {
+        [self.deposits.len(), self.legs.len(), self.callers.len(), self.due.len()]
     }
 
     /// How many there are.

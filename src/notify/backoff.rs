@@ -29,7 +29,7 @@ const STEPS_MS: [u64; 7] = [
 pub fn delay_ms(attempts: u32, spread: u32) -> u64 {
     let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let whole = STEPS_MS[step.min(STEPS_MS.len() - 1)];
-    whole - whole / 10 + (whole / 5 * u64::from(spread) >> 32)
+    whole - whole / 10 + ((whole / 5 * u64::from(spread)) >> 32)
 }
 
 /// The notice after one more try at `now_ms` (milliseconds since 1970); `spread` as in

@@ -11,7 +11,8 @@ pub enum Change {
     KeysGiven(u32),
     /// An account is set.
     Account(AccountKey, Account),
-    /// An account goes away, and its identifiers and devices with it.
+    /// An account goes away, and its identifiers, devices and mailbox with it, and the messages in
+    /// that.
     AccountGone(AccountKey),
     /// An identifier leads to an account.
     Identifier(Identifier, AccountKey),
@@ -23,6 +24,6 @@ pub enum Change {
     DeviceGone(AccountKey, DeviceName),
     /// An account's mailbox is set; the one that it had, if any, goes away.
     Mailbox(AccountKey, Mailbox),
-    /// A mailbox goes away.
+    /// A mailbox goes away, and the messages in it.
     MailboxGone(AccountKey, MailboxName),
 }

@@ -22,8 +22,8 @@ pub enum Command {
         #[serde(flatten)]
         patch: AccountPatch,
     },
-    /// Takes an account away, with its identifiers and devices. Not possible while accounts are
-    /// below it. Calls that are up go on and are counted for nobody.
+    /// Takes an account away, with its identifiers, devices and mailbox. Not possible while
+    /// accounts are below it. Calls that are up go on and are counted for nobody.
     AccountRemove {
         /// Which.
         name: AccountName,
@@ -71,11 +71,11 @@ pub enum Command {
         /// Which.
         name: DeviceName,
     },
-    /// A new mailbox.
+    /// A new mailbox. An account has one at most, and its name is unique in the installation.
     MailboxAdd {
         /// Whose.
         account: AccountName,
-        /// The mailbox.
+        /// The mailbox, with every value: what is default may change, what the log says may not.
         mailbox: Mailbox,
     },
     /// Changes to a mailbox.
@@ -231,12 +231,29 @@ mod tests {
         assert_eq!(read("{}").max_calls, None);
         assert_eq!(read(r#"{"max_calls":null}"#).max_calls, Some(None));
         assert_eq!(read(r#"{"max_calls":3}"#).max_calls, Some(Some(3)));
+        let read = |text: &str| serde_json::from_str::<MailboxPatch>(text).unwrap();
+        assert_eq!((read("{}").language, read("{}").greeting), (None, None));
+        let taken = read(r#"{"language":null,"greeting":null}"#);
+        assert_eq!((taken.language, taken.greeting), (Some(None), Some(None)));
+        let given = format!(r#"{{"greeting":"{}"}}"#, "a5".repeat(32));
+        assert_eq!(read(&given).greeting, Some(Some(ContentId([0xa5; 32]))));
+        assert!(serde_json::from_str::<MailboxPatch>(r#"{"greeting":"../x"}"#).is_err());
     }
 
     #[test]
     fn a_command_survives_the_log() {
-        let text = r#"{"command":"account_set","name":"alice","parent":null,"enabled":false}"#;
-        let command: Command = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&command).unwrap(), text);
+        for text in [
+            r#"{"command":"account_set","name":"alice","parent":null,"enabled":false}"#,
+            r#"{"command":"mailbox_set","name":"alice","language":null,"keep_days":7}"#,
+            r#"{"command":"mailbox_remove","name":"alice"}"#,
+        ] {
+            let command: Command = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&command).unwrap(), text);
+        }
+        let mailbox = Mailbox::new(MailboxName::parse("alice").unwrap());
+        let command =
+            Command::MailboxAdd { account: AccountName::parse("alice").unwrap(), mailbox };
+        let text = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), command);
     }
 }

@@ -46,7 +46,9 @@ pub enum Error {
         children: usize,
     },
     /// The account has a mailbox.
-    #[error("account {account} has the mailbox {name} already: an account has one at most")]
+    #[error(
+        "account {account} has the mailbox {name} already, and an account has one at most: change that one with `mailbox set`"
+    )]
     HasMailbox {
         /// Whose.
         account: AccountName,

@@ -1,4 +1,4 @@
-//! What operators have laid down: accounts, identifiers, devices.
+//! What operators have laid down: accounts, identifiers, devices, mailboxes.
 //!
 //! Every change is a [`Command`]. [`Registry::plan`] says what it comes to, the store writes
 //! command and outcome down under the next number, and [`Registry::apply`] brings it about. The

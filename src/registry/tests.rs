@@ -179,3 +179,51 @@ fn an_account_has_one_mailbox_which_goes_with_it() {
     assert!(registry.mailbox("alice").is_none() && registry.mailboxes(None).next().is_none());
     assert_eq!(registry.counts(), Counts::default());
 }
+
+#[test]
+fn mailboxes_are_listed_by_name_and_their_names_are_free_again() {
+    let of = |account: &str, name: &str| {
+        MAILBOX
+            .replace(r#""account":"alice""#, &format!(r#""account":"{account}""#))
+            .replace(r#""name":"alice""#, &format!(r#""name":"{name}""#))
+    };
+    let carol = r#"{"command":"account_add","name":"carol"}"#;
+    let mut registry =
+        with(&[ALICE, BOB, carol, &of("alice", "z"), &of("bob", "m"), &of("carol", "a")]);
+    let listed = |registry: &Registry, after: Option<&str>| {
+        let names =
+            registry.mailboxes(after).map(|(key, mailbox)| (key.0, mailbox.name.to_string()));
+        names.collect::<Vec<_>>()
+    };
+    let all = [(2, "a".to_owned()), (1, "m".to_owned()), (0, "z".to_owned())];
+    assert_eq!(listed(&registry, None), all);
+    assert_eq!(listed(&registry, Some("a")), all[1..]);
+    assert_eq!(listed(&registry, Some("b")), all[1..]);
+    assert_eq!(listed(&registry, Some("z")), []);
+    let remove = r#"{"command":"mailbox_remove","name":"m"}"#;
+    assert_eq!(
+        run(&mut registry, &[remove, &of("bob", "n"), remove]),
+        "there is no mailbox m: see `mailbox list`"
+    );
+    assert_eq!(registry.mailbox_of(AccountKey(1)).unwrap().name.as_str(), "n");
+    assert_eq!(registry.counts().mailboxes, 3);
+    // A change that is refused changes nothing.
+    let before = registry.mailbox("n").unwrap().1.clone();
+    let set = r#"{"command":"mailbox_set","name":"n","video":false,"keep_days":0}"#;
+    assert!(run(&mut registry, &[set]).contains("keep_days cannot be 0"));
+    assert_eq!(registry.mailbox("n").unwrap().1, &before);
+    let greeting =
+        format!(r#"{{"command":"mailbox_set","name":"n","greeting":"{}"}}"#, "0f".repeat(32));
+    let take = r#"{"command":"mailbox_set","name":"n","greeting":null}"#;
+    assert_eq!(run(&mut registry, &[&greeting]), "");
+    assert!(registry.mailbox("n").unwrap().1.greeting.is_some());
+    assert_eq!(run(&mut registry, &[take]), "");
+    assert_eq!(registry.mailbox("n").unwrap().1, &before);
+}
+
+#[test]
+fn an_account_without_mailbox_carries_a_pointer_for_it() {
+    assert_eq!(size_of::<Option<Box<Mailbox>>>(), size_of::<usize>());
+    let lists = size_of::<Vec<Identifier>>() + size_of::<Vec<Device>>();
+    assert!(size_of::<Entry>() <= size_of::<Account>() + lists + size_of::<usize>());
+}

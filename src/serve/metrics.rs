@@ -8,6 +8,7 @@ use crate::http::wire::Status;
 use crate::store::Health;
 
 use super::house::House;
+use super::mail::Mail;
 
 /// How old the oldest unwritten row may be before it is a trouble, in milliseconds.
 const STORE_LAG_MS_MAX: u64 = 2_000;
@@ -44,6 +45,9 @@ pub(crate) fn status(house: &House) -> Status {
         devices: figures.registry.devices as u64,
         store_lag_ms: lag_ms(&health, now),
         proxies,
+        switches: house.mail().map(Mail::switch_list).unwrap_or_default(),
+        deposits: house.desk().deposits().len() as u64,
+        outbox: None,
     }
 }
 

@@ -224,6 +224,8 @@ fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
         ("calls.table_max", old.calls.table_max != new.calls.table_max),
         ("messages", old.messages != new.messages),
         ("freeswitch", old.switches != new.switches),
+        ("calls.why_keep", old.calls.why_keep != new.calls.why_keep),
+        ("calls.why_keep_for", old.calls.why_keep_for != new.calls.why_keep_for),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!(key, "takes effect only after a restart");

@@ -13,7 +13,8 @@ use super::{Error, Store, locked};
 
 impl Store {
     /// Writes down a message and what is to be told about it, for good and together. `false` and
-    /// nothing changed if the message is there already.
+    /// nothing changed if the message is there already. A message for a mailbox whose name became
+    /// another account's meanwhile is written as deleted, and nothing is told: it is not for him.
     ///
     /// # Errors
     /// The disk's. Nothing was changed.
@@ -24,8 +25,10 @@ impl Store {
         notices: &[Notice],
     ) -> Result<bool, Error> {
         self.write(|transaction| {
-            let new = messages::insert(transaction, message, keep_until_ms)?;
-            if new {
+            let stray = messages::is_stray(transaction, message)?;
+            let state = if stray { MessageState::Deleted } else { message.state };
+            let new = messages::insert(transaction, message, state, keep_until_ms)?;
+            if new && !stray {
                 notices.iter().try_for_each(|notice| outbox::insert(transaction, notice))?;
             }
             Ok(new)
@@ -42,7 +45,15 @@ impl Store {
         })
     }
 
-    /// A message.
+    /// Whether a message is there, be it damaged or deleted.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn has_message(&self, id: MessageId) -> Result<bool, Error> {
+        self.look(|ledger| Ok(messages::is_there(ledger, id)?))
+    }
+
+    /// A message; a deleted one, too, until it is swept.
     ///
     /// # Errors
     /// The disk's; [`Error::Damaged`] for a row that makes no sense.
@@ -51,10 +62,10 @@ impl Store {
     }
 
     /// Up to `limit` messages, newest first, beginning behind `after` (when it was left, and its
-    /// number).
+    /// number). Rows that make no sense are logged and left out.
     ///
     /// # Errors
-    /// The disk's; [`Error::Damaged`] for a row that makes no sense.
+    /// The disk's.
     pub fn messages(
         &self,
         filter: &MessageFilter,
@@ -78,7 +89,7 @@ impl Store {
         if known { self.message(id) } else { Ok(None) }
     }
 
-    /// What a mailbox holds.
+    /// What a mailbox holds, deleted messages aside.
     ///
     /// # Errors
     /// The disk's.
@@ -94,7 +105,7 @@ impl Store {
         self.look(|ledger| Ok(messages::expired(ledger, now_ms, limit)?))
     }
 
-    /// Takes a message away; the files that nobody has any more.
+    /// Takes a message away; the files that nobody has any more, neither a message nor a greeting.
     ///
     /// # Errors
     /// The disk's. Nothing was changed.
@@ -110,10 +121,11 @@ impl Store {
         self.look(|ledger| Ok(messages::is_referenced(ledger, content)?))
     }
 
-    /// Up to `limit` notices that are due, the longest waiting first.
+    /// Up to `limit` notices that are due at `now_ms`, the longest waiting first. A row that makes
+    /// no sense is logged and given up.
     ///
     /// # Errors
-    /// The disk's; [`Error::Damaged`] for a row that makes no sense.
+    /// The disk's.
     pub fn notices_due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notice>, Error> {
         self.look(|ledger| outbox::due(ledger, now_ms, limit))
     }
@@ -141,7 +153,7 @@ impl Store {
         self.write(|transaction| outbox::set(transaction, id, state, next_ms, trouble))
     }
 
-    /// Tries a notice again from the beginning. Says whether there is such a one.
+    /// Tries a notice again from the beginning, one that was told, too. Says whether there is such a one.
     ///
     /// # Errors
     /// The disk's.
@@ -149,10 +161,11 @@ impl Store {
         self.write(|transaction| outbox::again(transaction, id, at_ms))
     }
 
-    /// A page of notices in the order of their ids, beginning behind `after`.
+    /// A page of notices in the order of their ids, beginning behind `after`. Rows that make no
+    /// sense are logged and left out.
     ///
     /// # Errors
-    /// The disk's; [`Error::Damaged`] for a row that makes no sense.
+    /// The disk's.
     pub fn notices(
         &self,
         state: Option<NoticeState>,
@@ -170,12 +183,13 @@ impl Store {
         self.look(|ledger| Ok(outbox::counts(ledger)?))
     }
 
-    /// Forgets notices that were told before a time, milliseconds since 1970.
+    /// Forgets notices that were told before a time, milliseconds since 1970, and of the given-up
+    /// ones all but the newest 100,000.
     ///
     /// # Errors
     /// The disk's.
     pub fn forget_notices(&self, before_ms: i64) -> Result<(), Error> {
-        self.look(|ledger| Ok(outbox::forget_told(ledger, before_ms)?))
+        self.look(|ledger| Ok(outbox::forget(ledger, before_ms, outbox::GIVEN_UP_KEPT)?))
     }
 
     fn write<T>(

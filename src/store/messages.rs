@@ -1,13 +1,14 @@
 //! SQL of messages: who has left what, where its files are, until when it is kept.
+//!
+//! There are as many as the mailboxes' limits and retention allow. A message that is `deleted` is
+//! gone for everybody but the sweep, which takes its rows and files away.
 
 use std::sync::Arc;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, Transaction, params, params_from_iter};
 
-use crate::domain::{
-    AccountKey, ContentId, DepositCause, MailboxName, Message, MessageId, MessageState,
-};
+use crate::domain::{AccountKey, ContentId, MailboxName, Message, MessageId, MessageState};
 
 use super::registry::ReadError;
 
@@ -30,6 +31,16 @@ pub struct MailboxUse {
     /// Their size.
     pub bytes: u64,
 }
+
+/// What a mailbox holds; answered from an index alone.
+pub(super) const USED: &str = "SELECT count(*), coalesce(sum(bytes), 0) FROM message
+     WHERE mailbox = ?1 AND state <> 'deleted'";
+/// What a sweep takes: no row twice, and none looked at beyond the limit.
+pub(super) const EXPIRED: &str = "SELECT id FROM message WHERE state = 'deleted'
+     UNION ALL SELECT id FROM message WHERE keep_until_ms <= ?1 AND state <> 'deleted' LIMIT ?2";
+pub(super) const IN_MESSAGE: &str = "SELECT 1 FROM message_file WHERE content = ?1 LIMIT 1";
+pub(super) const IN_GREETING: &str =
+    "SELECT 1 FROM mailbox WHERE settings ->> '$.greeting' = ?1 LIMIT 1";
 
 const COLUMNS: &str = "id, mailbox, account, caller, call_id, cause, urgent, state, length_ms, \
                        began_ms, left_ms, changed_ms, parts, joined";
@@ -62,10 +73,18 @@ fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-/// Writes a message; says whether it is new.
+/// Whether the mailbox became another account's while the message was spoken.
+pub(super) fn is_stray(connection: &Connection, message: &Message) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM mailbox WHERE name = ?1 AND account <> ?2")?
+        .exists(params![message.mailbox.as_str(), message.account.0])
+}
+
+/// Writes a message in a state; says whether it is new.
 pub(super) fn insert(
     transaction: &Transaction<'_>,
     message: &Message,
+    state: MessageState,
     keep_until_ms: i64,
 ) -> rusqlite::Result<bool> {
     let contents: std::collections::BTreeSet<ContentId> = message
@@ -94,7 +113,7 @@ pub(super) fn insert(
             &*message.call_id,
             word(&message.cause)?,
             message.urgent,
-            word(&message.state)?,
+            word(&state)?,
             signed(message.length_ms),
             signed(bytes),
             message.began_ms,
@@ -124,28 +143,39 @@ pub(super) fn find(connection: &Connection, id: MessageId) -> Result<Option<Mess
     rows.next()?.map(read).transpose()
 }
 
-/// Up to `limit` messages, newest first, beginning behind `after`.
+/// Whether there is a message, whatever its row holds.
+pub(super) fn is_there(connection: &Connection, id: MessageId) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM message WHERE id = ?1")?.exists([number(id)])
+}
+
+/// Up to `limit` messages, newest first, beginning behind `after`. One damaged row must not hide
+/// the others: it is logged and left out.
 pub(super) fn list(
     connection: &Connection,
     filter: &MessageFilter,
     after: Option<(i64, MessageId)>,
     limit: usize,
 ) -> Result<Vec<Message>, ReadError> {
-    let (text, values) = list_query(filter, after, limit)?;
+    let (text, values) = list_query(filter, after)?;
     let mut query = connection.prepare_cached(&text)?;
     let mut rows = query.query(params_from_iter(values))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match read(row) {
+            Ok(message) => found.push(message),
+            Err(error) => tracing::error!(%error, "a message is left out of a list"),
+        }
     }
     Ok(found)
 }
 
-/// The statement of a list, and its values; every one of them walks along an index.
+/// The statement of a list, and its values. Every one of them walks along an index in the wanted
+/// order, so that reading on costs what is read, whatever the mailbox holds.
 pub(super) fn list_query(
     filter: &MessageFilter,
     after: Option<(i64, MessageId)>,
-    limit: usize,
 ) -> rusqlite::Result<(String, Vec<Value>)> {
     let mut terms = Vec::new();
     let mut values: Vec<Value> = Vec::new();
@@ -169,11 +199,9 @@ pub(super) fn list_query(
         values.push(left_ms.into());
         values.push(number(id).into());
     }
-    values.push(signed(u64::try_from(limit).unwrap_or(u64::MAX)).into());
     let terms = terms.join(" AND ");
-    let text = format!(
-        "SELECT {COLUMNS} FROM message WHERE {terms} ORDER BY left_ms DESC, id DESC LIMIT ?"
-    );
+    let text =
+        format!("SELECT {COLUMNS} FROM message WHERE {terms} ORDER BY left_ms DESC, id DESC");
     Ok((text, values))
 }
 
@@ -193,22 +221,44 @@ pub(super) fn set_state(
 
 /// What is in a mailbox.
 pub(super) fn used(connection: &Connection, mailbox: &MailboxName) -> rusqlite::Result<MailboxUse> {
-    connection
-        .prepare_cached(
-            "SELECT count(*), coalesce(sum(bytes), 0) FROM message
-             WHERE mailbox = ?1 AND state <> 'deleted'",
-        )?
-        .query_row([mailbox.as_str()], |row| {
-            let (messages, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
-            Ok(MailboxUse { messages: unsigned(messages), bytes: unsigned(bytes) })
-        })
+    connection.prepare_cached(USED)?.query_row([mailbox.as_str()], |row| {
+        let (messages, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(MailboxUse { messages: unsigned(messages), bytes: unsigned(bytes) })
+    })
 }
 
-/// Marks all messages of a mailbox as deleted.
-pub(super) fn delete_all(transaction: &Transaction<'_>, mailbox: &str) -> rusqlite::Result<()> {
-    transaction
-        .execute("UPDATE message SET state = 'deleted' WHERE mailbox = ?1", [mailbox])
-        .map(|_| ())
+/// Marks what is in a mailbox as deleted; the files go with the next sweep.
+pub(super) fn delete_in_mailbox(
+    transaction: &Transaction<'_>,
+    mailbox: &MailboxName,
+) -> rusqlite::Result<()> {
+    delete(transaction, "mailbox = ?1", params![mailbox.as_str()])
+}
+
+/// Marks as deleted what was left for an account.
+pub(super) fn delete_of_account(
+    transaction: &Transaction<'_>,
+    account: AccountKey,
+) -> rusqlite::Result<()> {
+    delete(transaction, "account = ?1", params![account.0])
+}
+
+/// Marks as deleted what is under a mailbox's name and was left for somebody else.
+pub(super) fn delete_of_others(
+    transaction: &Transaction<'_>,
+    mailbox: &MailboxName,
+    account: AccountKey,
+) -> rusqlite::Result<()> {
+    delete(transaction, "mailbox = ?1 AND account <> ?2", params![mailbox.as_str(), account.0])
+}
+
+fn delete(
+    transaction: &Transaction<'_>,
+    which: &'static str,
+    values: &[&dyn ToSql],
+) -> rusqlite::Result<()> {
+    let text = format!("UPDATE message SET state = 'deleted' WHERE {which} AND state <> 'deleted'");
+    transaction.prepare_cached(&text)?.execute(values).map(|_| ())
 }
 
 /// Messages whose time is over, or which were deleted.
@@ -218,10 +268,7 @@ pub(super) fn expired(
     limit: usize,
 ) -> rusqlite::Result<Vec<MessageId>> {
     connection
-        .prepare_cached(
-            "SELECT id FROM message WHERE keep_until_ms <= ?1
-             UNION SELECT id FROM message WHERE state = 'deleted' LIMIT ?2",
-        )?
+        .prepare_cached(EXPIRED)?
         .query_map(params![now_ms, signed(u64::try_from(limit).unwrap_or(u64::MAX))], |row| {
             row.get(0).map(id_of)
         })?
@@ -251,46 +298,39 @@ pub(super) fn forget(
 /// Whether a message, or the greeting of a mailbox, has a file.
 pub(super) fn is_referenced(connection: &Connection, content: ContentId) -> rusqlite::Result<bool> {
     let text = content.to_string();
-    let in_message = connection
-        .prepare_cached("SELECT 1 FROM message_file WHERE content = ?1 LIMIT 1")?
-        .query_row([&text], |_| Ok(()))
-        .optional()?;
-    let greeting = connection
-        .prepare_cached("SELECT 1 FROM mailbox WHERE json_extract(settings, '$.greeting') = ?1")?
-        .query_row([&text], |_| Ok(()))
-        .optional()?;
-    Ok(in_message.is_some() || greeting.is_some())
+    Ok(connection.prepare_cached(IN_MESSAGE)?.exists([&text])?
+        || connection.prepare_cached(IN_GREETING)?.exists([&text])?)
 }
 
 fn read(row: &Row<'_>) -> Result<Message, ReadError> {
-    let nonsense = |what: &str, error: serde_json::Error| {
-        ReadError::Row(format!("{what} of a message: {error}"))
-    };
+    let id = id_of(row.get(0)?);
+    columns(id, row).map_err(|error| error.of_row(&format!("message {id}")))
+}
+
+/// What JSON says of a value is not repeated: it may quote a caller's number.
+fn columns(id: MessageId, row: &Row<'_>) -> Result<Message, ReadError> {
+    let nonsense = |what: &str| ReadError::Row(format!("its {what} makes no sense"));
     let quoted = |word: String| serde_json::Value::String(word);
     let text =
         |place: usize| -> rusqlite::Result<Arc<str>> { Ok(row.get::<_, String>(place)?.into()) };
-    let cause: DepositCause =
-        serde_json::from_value(quoted(row.get(5)?)).map_err(|error| nonsense("cause", error))?;
-    let state: MessageState =
-        serde_json::from_value(quoted(row.get(7)?)).map_err(|error| nonsense("state", error))?;
     let joined: Option<String> = row.get(13)?;
     Ok(Message {
-        id: id_of(row.get(0)?),
+        id,
         mailbox: MailboxName::parse(&row.get::<_, String>(1)?)?,
         account: AccountKey(row.get(2)?),
-        caller: serde_json::from_str(&text(3)?).map_err(|error| nonsense("caller", error))?,
+        caller: serde_json::from_str(&text(3)?).map_err(|_| nonsense("caller"))?,
         call_id: text(4)?,
-        cause,
+        cause: serde_json::from_value(quoted(row.get(5)?)).map_err(|_| nonsense("cause"))?,
         urgent: row.get(6)?,
-        state,
+        state: serde_json::from_value(quoted(row.get(7)?)).map_err(|_| nonsense("state"))?,
         length_ms: unsigned(row.get(8)?),
         began_ms: row.get(9)?,
         left_ms: row.get(10)?,
         changed_ms: row.get(11)?,
-        parts: serde_json::from_str(&text(12)?).map_err(|error| nonsense("parts", error))?,
+        parts: serde_json::from_str(&text(12)?).map_err(|_| nonsense("list of parts"))?,
         joined: joined
             .map(|joined| serde_json::from_str(&joined))
             .transpose()
-            .map_err(|error| nonsense("joined file", error))?,
+            .map_err(|_| nonsense("joined file"))?,
     })
 }

@@ -1,8 +1,9 @@
 //! SQLite: what survives.
 //!
-//! `ledger.db` has the registry and its log; a change is on the disk before it is answered
-//! (`synchronous=FULL`). `session.db` has the calls and what was decided about them; it is written
-//! behind the answers (`synchronous=NORMAL`) and never on the way to a decision.
+//! `ledger.db` has the registry and its log, messages (their files lie in the spool), and the outbox
+//! of notices; a change is on the disk before it is answered (`synchronous=FULL`). `session.db` has
+//! the calls and what was decided about them; it is written behind the answers
+//! (`synchronous=NORMAL`) and never on the way to a decision.
 
 mod error;
 mod file;

@@ -1,6 +1,9 @@
 //! SQL of the outbox: what waits to be told, what was told, what was given up.
+//!
+//! What waits is told or given up in the end, what was told is forgotten after a while, and of what
+//! was given up the newest [`GIVEN_UP_KEPT`] are kept.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, ToSql, Transaction, params};
 
 use crate::domain::{MessageId, Notice, NoticeKind, NoticeState};
 
@@ -14,6 +17,13 @@ pub struct NoticeCounts {
     /// They were refused for good, or tried too often.
     pub given_up: u64,
 }
+
+/// How many given-up notices are kept for an operator to see. Beyond it the oldest is forgotten.
+pub(super) const GIVEN_UP_KEPT: usize = 100_000;
+
+pub(super) const DUE_BEFORE: &str = "state = 'waiting' AND next_ms <= ?1 ORDER BY next_ms";
+pub(super) const BEHIND: &str = "id > ?1 ORDER BY id";
+pub(super) const BEHIND_IN_STATE: &str = "id > ?1 AND state = ?2 ORDER BY id";
 
 const COLUMNS: &str = "id, kind, message, body, at_ms, attempts, next_ms, state, trouble";
 
@@ -46,17 +56,22 @@ pub(super) fn insert(transaction: &Transaction<'_>, notice: &Notice) -> rusqlite
         .map(|_| ())
 }
 
-/// Those that are due, the longest waiting first.
+/// Those that are due, the longest waiting first. A damaged one is given up, so that it neither
+/// stands in the others' way nor is due for ever.
 pub(super) fn due(
     connection: &Connection,
     now_ms: i64,
     limit: u32,
 ) -> Result<Vec<Notice>, ReadError> {
-    let mut query = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM notice WHERE state = 'waiting' AND next_ms <= ?1
-         ORDER BY next_ms LIMIT ?2"
-    ))?;
-    collect(&mut query.query(params![now_ms, limit])?)
+    let (found, damaged) = collect(connection, DUE_BEFORE, params![now_ms], limit)?;
+    for row in damaged {
+        connection.execute(
+            "UPDATE notice SET state = 'given_up', trouble = 'its row makes no sense'
+             WHERE rowid = ?1",
+            [row],
+        )?;
+    }
+    Ok(found)
 }
 
 /// When the next one is due, milliseconds since 1970.
@@ -66,18 +81,18 @@ pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<i64>>
         .query_row([], |row| row.get(0))
 }
 
-/// A page in the order of their ids.
+/// A page in the order of their ids. Damaged ones are logged and left out.
 pub(super) fn list(
     connection: &Connection,
     state: Option<NoticeState>,
     after: &str,
     limit: u32,
 ) -> Result<Vec<Notice>, ReadError> {
-    let mut query = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM notice WHERE id > ?1 AND (?2 IS NULL OR state = ?2)
-         ORDER BY id LIMIT ?3"
-    ))?;
-    collect(&mut query.query(params![after, state.map(word), limit])?)
+    let page = match state {
+        None => collect(connection, BEHIND, params![after], limit)?,
+        Some(state) => collect(connection, BEHIND_IN_STATE, params![after, word(state)], limit)?,
+    };
+    Ok(page.0)
 }
 
 /// Sets what has become of a notice; says whether there is such a one.
@@ -97,7 +112,8 @@ pub(super) fn set(
     Ok(changed > 0)
 }
 
-/// Tries a notice again from the beginning; says whether there is such a one.
+/// Tries a notice again from the beginning, one that was told, too; says whether there is such a
+/// one.
 pub(super) fn again(connection: &Connection, id: &str, at_ms: i64) -> rusqlite::Result<bool> {
     let changed = connection.execute(
         "UPDATE notice SET state = 'waiting', attempts = 0, next_ms = ?2 WHERE id = ?1",
@@ -119,19 +135,47 @@ pub(super) fn counts(connection: &Connection) -> rusqlite::Result<NoticeCounts> 
     })
 }
 
-/// Forgets what was told before a time.
-pub(super) fn forget_told(connection: &Connection, before_ms: i64) -> rusqlite::Result<()> {
+/// Forgets what was told before a time, and of what was given up all but the newest `kept`.
+pub(super) fn forget(connection: &Connection, before_ms: i64, kept: usize) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM notice WHERE state = 'told' AND next_ms < ?1", [before_ms])?;
+    let kept = i64::try_from(kept).unwrap_or(i64::MAX);
     connection
-        .execute("DELETE FROM notice WHERE state = 'told' AND next_ms < ?1", [before_ms])
+        .execute(
+            "DELETE FROM notice WHERE rowid IN (SELECT rowid FROM notice
+             WHERE state = 'given_up' ORDER BY next_ms DESC LIMIT -1 OFFSET ?1)",
+            [kept],
+        )
         .map(|_| ())
 }
 
-fn collect(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Notice>, ReadError> {
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+/// The statement that reads notices.
+pub(super) fn query(which: &str) -> String {
+    format!("SELECT {COLUMNS}, rowid FROM notice WHERE {which}")
+}
+
+/// Up to `limit` notices, and the rows among them that make no sense.
+fn collect(
+    connection: &Connection,
+    which: &str,
+    values: &[&dyn ToSql],
+    limit: u32,
+) -> Result<(Vec<Notice>, Vec<i64>), ReadError> {
+    let mut query = connection.prepare_cached(&query(which))?;
+    let mut rows = query.query(values)?;
+    let (mut found, mut damaged) = (Vec::new(), Vec::new());
+    while u32::try_from(found.len()).is_ok_and(|count| count < limit)
+        && let Some(row) = rows.next()?
+    {
+        match read(row) {
+            Ok(notice) => found.push(notice),
+            Err(error) => {
+                let number: i64 = row.get(9)?;
+                tracing::error!(%error, row = number, "a notice makes no sense");
+                damaged.push(number);
+            }
+        }
     }
-    Ok(found)
+    Ok((found, damaged))
 }
 
 fn read(row: &Row<'_>) -> Result<Notice, ReadError> {

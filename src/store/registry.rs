@@ -49,12 +49,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::KeysGiven(given) => set_meta(transaction, "keys_given", u64::from(*given)),
         Change::Account(key, account) => write_account(transaction, *key, account),
         Change::AccountGone(key) => {
-            // The messages go with the mailbox; their files at the next sweep.
-            transaction.execute(
-                "UPDATE message SET state = 'deleted' WHERE mailbox IN
-                 (SELECT name FROM mailbox WHERE account = ?1)",
-                [key.0],
-            )?;
+            messages::delete_of_account(transaction, *key)?;
             for table in ["identifier", "device", "mailbox"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key.0])?;
             }
@@ -80,7 +75,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
             .map(|_| ()),
         Change::Mailbox(key, mailbox) => write_mailbox(transaction, *key, mailbox),
         Change::MailboxGone(key, name) => {
-            messages::delete_all(transaction, name.as_str())?;
+            messages::delete_in_mailbox(transaction, name)?;
             transaction.execute("DELETE FROM mailbox WHERE account = ?1", [key.0]).map(|_| ())
         }
     }
@@ -93,6 +88,8 @@ fn write_mailbox(
 ) -> rusqlite::Result<()> {
     let settings = serde_json::to_string(mailbox)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    // Nobody reads what was left for another one who had the name before.
+    messages::delete_of_others(transaction, &mailbox.name, key)?;
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO mailbox (account, name, settings) VALUES (?1, ?2, ?3)",
@@ -166,8 +163,8 @@ fn write_device(
         .map(|_| ())
 }
 
-/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes. The error is a
-/// sentence about a row that makes no sense, or SQLite's.
+/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes. The error
+/// is a sentence about a row that makes no sense, or SQLite's.
 pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Result<(), ReadError> {
     let given = meta(connection, "keys_given")?;
     take(Change::KeysGiven(u32::try_from(given).unwrap_or(u32::MAX)));
@@ -208,6 +205,25 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
 pub(super) enum ReadError {
     Sqlite(rusqlite::Error),
     Row(String),
+}
+
+impl ReadError {
+    /// What SQLite says of a column is said of the row: it is this one that makes no sense.
+    pub(super) fn of_row(self, what: &str) -> Self {
+        match self {
+            Self::Sqlite(error) => Self::Row(format!("{what}: {error}")),
+            Self::Row(sentence) => Self::Row(format!("{what}: {sentence}")),
+        }
+    }
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Row(sentence) => f.write_str(sentence),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for ReadError {

@@ -153,6 +153,7 @@ impl Stage {
                 }
                 Output::Applied { result, .. } => assert_eq!(result, Ok(())),
                 Output::Released { ended: None, .. } | Output::Answer { .. } => {}
+                other => panic!("there are no messages here: {other:?}"),
             }
         }
     }

@@ -24,3 +24,4 @@ mod live;
 mod media;
 mod proxy;
 mod room;
+mod video;

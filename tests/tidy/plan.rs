@@ -102,6 +102,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("esl", &["freeswitch"]),
     ("getrandom", &["cli", "serve"]),
     ("hashbrown", &["domain", "sessions"]),
+    ("http_body", &["http"]),
     ("hmac", &["notify"]),
     // The CLI shows times to people.
     ("jiff", &["cli", "domain"]),

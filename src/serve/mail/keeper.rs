@@ -18,6 +18,8 @@ use super::super::house::House;
 
 /// How many threads there are: some deposits may be joined while others begin.
 const THREADS: usize = 4;
+/// How many threads deliver: ffmpeg may take minutes, and nobody who speaks may wait for it.
+const DELIVERERS: usize = 2;
 /// How many commands may wait for one of them. Beyond it the disk is taken for broken.
 const WAITING_MAX: usize = 8_192;
 const MIB: u64 = 1024 * 1024;
@@ -34,23 +36,18 @@ impl Keeper {
         spool: &Arc<Spool>,
         messages: &Messages,
     ) -> anyhow::Result<Self> {
-        let mut threads = Vec::with_capacity(THREADS);
-        for number in 0..THREADS {
-            let (send, waiting) = sync_channel(WAITING_MAX);
-            let work = Work {
-                house: Arc::downgrade(house),
-                spool: Arc::clone(spool),
-                disk_free_min: messages.disk_free_min_mib.saturating_mul(MIB),
-                base_url: messages.links.as_ref().map(|links| links.base.clone()),
-                tells: messages.webhook.is_some(),
-            };
-            std::thread::Builder::new()
-                .name(format!("files-{number}"))
-                .spawn(move || work.run(&waiting))
-                .context("the system gives no thread: raise the limit of processes (ulimit -u)")?;
-            threads.push(send);
-        }
-        Ok(Self { threads })
+        let work = |deliverers: Vec<SyncSender<SpoolCommand>>| Work {
+            house: Arc::downgrade(house),
+            spool: Arc::clone(spool),
+            disk_free_min: messages.disk_free_min_mib.saturating_mul(MIB),
+            base_url: messages.links.as_ref().map(|links| links.base.clone()),
+            tells: messages.webhook.is_some(),
+            deliverers,
+        };
+        let deliverers = (0..DELIVERERS).map(|number| thread(number, "letters", work(Vec::new())));
+        let deliverers: Vec<_> = deliverers.collect::<anyhow::Result<_>>()?;
+        let threads = (0..THREADS).map(|number| thread(number, "files", work(deliverers.clone())));
+        Ok(Self { threads: threads.collect::<anyhow::Result<_>>()? })
     }
 
     pub(super) fn send(&self, house: &Arc<House>, command: SpoolCommand) {
@@ -71,6 +68,16 @@ impl Keeper {
     }
 }
 
+/// A thread that carries out what it is sent.
+fn thread(number: usize, name: &str, work: Work) -> anyhow::Result<SyncSender<SpoolCommand>> {
+    let (send, waiting) = sync_channel(WAITING_MAX);
+    std::thread::Builder::new()
+        .name(format!("{name}-{number}"))
+        .spawn(move || work.run(&waiting))
+        .context("the system gives no thread: raise the limit of processes (ulimit -u)")?;
+    Ok(send)
+}
+
 fn message_of(command: &SpoolCommand) -> MessageId {
     match command {
         SpoolCommand::Open(card) | SpoolCommand::Note(card) | SpoolCommand::Deliver(card) => {
@@ -86,7 +93,7 @@ pub(super) fn orphans(house: &House, spool: &Spool) -> anyhow::Result<Vec<Deposi
     let mut cards = Vec::new();
     for (message, card) in spool.orphans()? {
         match card {
-            Ok(card) if house.store.message(message)?.is_some() => {
+            Ok(card) if house.store.has_message(message)? => {
                 spool.remove_deposit(card.message)?;
             }
             Ok(card) => cards.push(card),
@@ -106,6 +113,8 @@ struct Work {
     base_url: Option<String>,
     /// Whether anybody wants to be told.
     tells: bool,
+    /// Those who deliver, behind what was asked for before; none: this one does.
+    deliverers: Vec<SyncSender<SpoolCommand>>,
 }
 
 impl Work {
@@ -134,7 +143,10 @@ impl Work {
                 let facts = self.spool.check(message, part);
                 Some(SpoolEvent::Checked(message, part.number, facts))
             }
-            SpoolCommand::Deliver(card) => Some(self.deliver(house, &card)),
+            SpoolCommand::Deliver(card) if self.deliverers.is_empty() => {
+                Some(self.deliver(house, &card))
+            }
+            SpoolCommand::Deliver(card) => self.hand_on(card),
             SpoolCommand::Discard(missed) => {
                 self.discard(house, &missed);
                 None
@@ -153,6 +165,15 @@ impl Work {
             return Err(NoRoom::MailboxFull);
         }
         self.spool.open_deposit(card, self.disk_free_min)
+    }
+
+    /// Leaves a delivery to one of those who deliver.
+    fn hand_on(&self, card: Box<DepositCard>) -> Option<SpoolEvent> {
+        let message = card.message;
+        let place = usize::try_from(message.0).unwrap_or(0) % self.deliverers.len();
+        let sent = self.deliverers[place].try_send(SpoolCommand::Deliver(card));
+        // Too many wait: it is asked for again in a while.
+        sent.err().map(|_| SpoolEvent::NotDelivered(message))
     }
 
     fn deliver(&self, house: &Arc<House>, card: &DepositCard) -> SpoolEvent {

@@ -3,6 +3,7 @@
 //! Everything here carries out what the desk asks for and tells it what came of it. Where no spool
 //! is configured there is none of it.
 
+mod doors;
 mod keeper;
 mod links;
 mod outbox;

@@ -4,6 +4,9 @@ CREATE TABLE mailbox (
     name     TEXT NOT NULL UNIQUE,
     settings TEXT NOT NULL -- JSON
 );
+-- Asked for every file that a sweep finds.
+CREATE INDEX mailbox_by_greeting ON mailbox (settings ->> '$.greeting')
+    WHERE settings ->> '$.greeting' IS NOT NULL;
 
 CREATE TABLE message (
     id             INTEGER PRIMARY KEY, -- boot number and counter, as two halves
@@ -23,11 +26,16 @@ CREATE TABLE message (
     parts          TEXT NOT NULL, -- JSON
     joined         TEXT -- JSON
 );
-CREATE INDEX message_by_mailbox ON message (mailbox, left_ms, id);
-CREATE INDEX message_by_account ON message (account, left_ms, id);
-CREATE INDEX message_by_time ON message (left_ms, id);
-CREATE INDEX message_by_keep ON message (keep_until_ms);
-CREATE INDEX message_deleted ON message (state) WHERE state = 'deleted';
+-- Lists of what is there, newest first; then the same of one state.
+CREATE INDEX message_by_mailbox ON message (mailbox, left_ms, id) WHERE state <> 'deleted';
+CREATE INDEX message_by_account ON message (account, left_ms, id) WHERE state <> 'deleted';
+CREATE INDEX message_by_time ON message (left_ms, id) WHERE state <> 'deleted';
+CREATE INDEX message_by_mailbox_state ON message (mailbox, state, left_ms, id);
+CREATE INDEX message_by_account_state ON message (account, state, left_ms, id);
+CREATE INDEX message_by_state ON message (state, left_ms, id);
+-- What a mailbox holds is asked before every recording, and answered from the index alone.
+CREATE INDEX message_use ON message (mailbox, state, bytes) WHERE state <> 'deleted';
+CREATE INDEX message_by_keep ON message (keep_until_ms) WHERE state <> 'deleted';
 
 -- Which message has which file: a file goes when nobody has it any more.
 CREATE TABLE message_file (
@@ -49,3 +57,4 @@ CREATE TABLE notice (
     trouble  TEXT
 );
 CREATE INDEX notice_by_state ON notice (state, next_ms);
+CREATE INDEX notice_by_state_id ON notice (state, id);
