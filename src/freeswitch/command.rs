@@ -9,6 +9,8 @@ use super::Error;
 
 /// What is played for the tone before a recording.
 const BEEP: &str = "tone_stream://%(400,0,800)";
+/// How long a leg may wait for the first thing that is done with it, in seconds.
+pub(super) const GUARD_S: u32 = 5;
 /// How long after the end of an application the dead man's tail waits for us.
 const TAIL_MS: u32 = 1_500;
 
@@ -154,11 +156,19 @@ pub(super) fn hang_up(leg: &LegId, cause: &str) -> String {
 
 /// A call to a device. Lists of codecs are cut at the first comma unless the list of variables has
 /// another separator (measured).
-pub(super) fn call(command: &CallCommand<'_>, profile: &str) -> Result<String, Error> {
+///
+/// The called leg gets its guard as it answers, like one that our dialplan has parked: who has
+/// picked up is not left in silence if we die before anything is played.
+pub(super) fn call(
+    command: &CallCommand<'_>,
+    profile: &str,
+    fallback: &str,
+) -> Result<String, Error> {
     let CallCommand { leg, uri, via, from_user, video, ring_s } = command;
     let address = address(uri)?;
     checked(from_user, b".-_+", "the caller's name")?;
     checked(profile, b".-_", "the profile's name")?;
+    checked(fallback, b"._- ", "the fall-back")?;
     let way = match via {
         Some(via) => format!(";fs_path=sip:{}", checked(via, b".:-", "the way")?),
         None => String::new(),
@@ -167,7 +177,8 @@ pub(super) fn call(command: &CallCommand<'_>, profile: &str) -> Result<String, E
     Ok(format!(
         "originate {{^^:origination_uuid={leg}:hallporter=call:absolute_codec_string={codecs}:\
          ignore_early_media=true:originate_timeout={ring_s}:origination_caller_id_number={from_user}:\
-         origination_caller_id_name={from_user}}}sofia/{profile}/{address}{way} &park()"
+         origination_caller_id_name={from_user}:\
+         execute_on_answer='sched_transfer +{GUARD_S} {fallback}'}}sofia/{profile}/{address}{way} &park()"
     ))
 }
 

@@ -19,7 +19,7 @@ fn leg() -> LegId {
 fn called(uri: &str, via: Option<&str>, from_user: &str, profile: &str) -> Result<String, Error> {
     let leg = leg();
     let call = CallCommand { leg: &leg, uri, via, from_user, video: true, ring_s: 20 };
-    command::call(&call, profile)
+    command::call(&call, profile, FALLBACK)
 }
 
 /// Text that looks like what we take, with something bad in it now and then.
@@ -89,6 +89,7 @@ proptest! {
         prop_assert_eq!(names, [
             "origination_uuid", "hallporter", "absolute_codec_string", "ignore_early_media",
             "originate_timeout", "origination_caller_id_number", "origination_caller_id_name",
+            "execute_on_answer",
         ]);
         let words: Vec<&str> = target.split(' ').collect();
         prop_assert_eq!((words.len(), words[1]), (2, "&park()"));
@@ -308,7 +309,8 @@ fn a_call_says_all_that_it_must() {
             .unwrap(),
         "originate {^^:origination_uuid=5f2a-9b:hallporter=call:\
          absolute_codec_string=PCMU,PCMA,VP8,H264:ignore_early_media=true:originate_timeout=20:\
-         origination_caller_id_number=alice:origination_caller_id_name=alice}\
+         origination_caller_id_number=alice:origination_caller_id_name=alice:\
+         execute_on_answer='sched_transfer +5 lost XML hallporter'}\
          sofia/lab/dev@10.0.0.7:5060;transport=tcp;fs_path=sip:10.0.0.1:5070 &park()"
     );
     let bad = ["sip:a%40b@c", "sip:a@b;FS_path=sip:x", "sip:a@b,c", "sip:", "", "sip:a b@c"];

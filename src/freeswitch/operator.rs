@@ -8,7 +8,7 @@ use esl::{BgJobTracker, EslClient, EslEvent};
 
 use crate::domain::{LegEvent, LegId, SwitchCommand, SwitchEvent, VideoFacts};
 
-use super::command::{self, CallCommand, Execute};
+use super::command::{self, CallCommand, Execute, GUARD_S};
 use super::seen::Seen;
 use super::status::Shared;
 use super::{Error, Sink, SwitchConfig, refuse};
@@ -198,12 +198,14 @@ impl Operator {
                     video: *video,
                     ring_s: *ring_s,
                 };
-                let text = command::call(&call, &self.config.profile)?;
+                let text = command::call(&call, &self.config.profile, &self.config.fallback)?;
                 self.seen().add(leg);
                 self.calling.insert(leg.clone());
+                self.guards.insert(leg.clone());
                 let refusal = self.start_job(&text, Job::Call(leg.clone())).await?;
                 if refusal.is_some() {
                     self.calling.remove(leg);
+                    self.guards.remove(leg);
                     self.seen().gone(leg);
                 }
                 Ok(refusal)
@@ -225,7 +227,6 @@ impl Operator {
     /// Takes the guard of a leg away: who deletes it owns the leg, exactly one (measured). A new
     /// guard stands in until something runs on the leg, so that it is never without.
     async fn claim(&mut self, leg: &LegId) -> Result<Option<String>, Error> {
-        const GUARD_S: u32 = 5;
         let answer = self.api(&format!("sched_del {leg}")).await?;
         let ours = answer.trim() == "+OK Deleted: 1";
         if ours && !self.seen().is_guest(leg) {

@@ -306,6 +306,7 @@ fn is_ours(command: &str) -> bool {
     match lines.as_slice() {
         [one] => {
             let begins = [
+                "api sched_del ",
                 "api uuid_break ",
                 "api uuid_displace ",
                 "bgapi originate {^^:",

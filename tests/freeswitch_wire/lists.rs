@@ -81,7 +81,7 @@ async fn what_waits_unseen_is_told_before_the_list() {
                 assert_eq!(&*facts.dialled, "bob");
                 Some(leg.to_string())
             }
-            _ => None,
+            SwitchEvent::Leg { .. } | SwitchEvent::Legs { .. } | SwitchEvent::Lost => None,
         });
         parked.collect()
     };

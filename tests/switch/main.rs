@@ -23,4 +23,5 @@ mod lab;
 mod live;
 mod media;
 mod proxy;
+mod room;
 mod video;
