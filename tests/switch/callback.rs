@@ -97,7 +97,7 @@ fn by_policy_it_is_saved_first_and_the_phone_rings() {
     if !installed() || !crate::live::installed() {
         return;
     }
-    let street = street(house_with("callback-save", r#""callback":"save""#));
+    let street = street(house_with("callback-save", "--callback save"));
     let house = &street.house;
     house.phone.behaves(Manners { takes: Takes::Answers, ..Manners::default() });
     let call = speaks(&street);
@@ -118,7 +118,7 @@ fn by_policy_it_is_thrown_away_first() {
     if !installed() || !crate::live::installed() {
         return;
     }
-    let street = street(house_with("callback-discard", r#""callback":"discard""#));
+    let street = street(house_with("callback-discard", "--callback discard"));
     let house = &street.house;
     house.phone.behaves(Manners { takes: Takes::Answers, ..Manners::default() });
     let call = speaks(&street);

@@ -185,3 +185,45 @@ fn a_wish_in_the_call_switches() {
     house.is_tone(&parts[0], 700, 2.0);
     is_film(&house, &parts[1], 2.0);
 }
+
+#[test]
+fn a_link_takes_a_video_once() {
+    if !ready() {
+        return;
+    }
+    let mut house = house("video-link");
+    house.daemon.terminate();
+    house.daemon.set("video", r#"["link"]"#);
+    house.daemon.set("link_base", &format!("\"http://{}\"", house.daemon.listen));
+    house.starts();
+    let street = street(house);
+    street.bob.behaves(Manners { takes: Takes::Refuses(486), ..Manners::default() });
+    let house = &street.house;
+    let call = street.call();
+    street.answers(&call);
+    house.hears(&call, "offer_video");
+    call.presses("2");
+    let text = house.phone.text("Your video message: ", seconds(10.0)).expect("no link comes");
+    house.hears(&call, "video_link");
+    assert!(call.hung_up(seconds(10.0)));
+    let url = text.split("Your video message: ").nth(1).unwrap().trim().to_owned();
+    let film = house.lab.dir.join("film.mp4");
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=15:duration=4"])
+        .args(["-f", "lavfi", "-i", "sine=frequency=440:duration=4", "-c:v", "libx264"])
+        .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .arg(&film)
+        .status();
+    assert!(made.unwrap().success());
+    let put = || {
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-T"]).arg(&film);
+        curl.args(["-H", "Content-Type: video/mp4", &url]);
+        String::from_utf8(curl.output().unwrap().stdout).unwrap()
+    };
+    assert!(matches!(&*put(), "200" | "201"), "{}", house.daemon.log());
+    house.has_messages(1);
+    is_film(house, &house.messages()[0].parts[0], 3.0);
+    assert_eq!(put(), "410", "it was used");
+    assert_eq!(house.messages().len(), 1);
+}

@@ -7,10 +7,6 @@ use serde_json::Value;
 use super::{Call, Lab, Phone, Says, Switch, eventually, seconds, wav};
 use crate::live::Daemon;
 
-const MAILBOX: &str = r#"{"name":"bob","enabled":true,"video":true,"callback":"pause",
-    "callback_scope":"callee","callback_keep":true,"messages_max":100,"space_max_mib":500,
-    "length_max_s":180,"keep_days":30}"#;
-
 /// A message as the ledger has it.
 pub(crate) struct Message {
     pub(crate) cause: String,
@@ -27,10 +23,10 @@ pub(crate) struct House {
 }
 
 pub(crate) fn house(name: &str) -> House {
-    house_with(name, r#""callback":"pause""#)
+    house_with(name, "")
 }
 
-/// The same with further settings of the mailbox, as JSON.
+/// The same with further settings of the mailbox, as they are typed.
 pub(crate) fn house_with(name: &str, mailbox: &str) -> House {
     let lab = Lab::new(name);
     let switch = Switch::start(&lab);
@@ -54,7 +50,7 @@ pub(crate) fn house_with(name: &str, mailbox: &str) -> House {
     house.starts();
     house.daemon.cli("account add bob");
     house.daemon.cli("number add +493012345 --account bob");
-    house.add_mailbox(mailbox);
+    house.daemon.cli(&format!("mailbox add bob --account bob {mailbox}"));
     house
 }
 
@@ -64,21 +60,6 @@ fn restrict(path: &Path) {
 }
 
 impl House {
-    pub(crate) fn add_mailbox(&mut self, more: &str) {
-        self.daemon.terminate();
-        let ledger = rusqlite::Connection::open(self.daemon.dir.join("data/ledger.db")).unwrap();
-        let mut settings: Value = serde_json::from_str(MAILBOX).unwrap();
-        let more: Value = serde_json::from_str(&format!("{{{more}}}")).unwrap();
-        for (key, value) in more.as_object().unwrap() {
-            settings[key] = value.clone();
-        }
-        ledger
-            .execute("INSERT INTO mailbox VALUES (0, 'bob', ?1)", [settings.to_string()])
-            .unwrap();
-        drop(ledger);
-        self.starts();
-    }
-
     /// Starts the daemon, and waits until it is at the switch.
     #[track_caller]
     pub(crate) fn starts(&mut self) {
