@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! main ─► cli ─► http::client ══(network)══► http::admin
-//!          └──► serve ─► kamailio  store  http                  SHELL
+//!          └──► serve ─► kamailio  freeswitch  media  notify  store  http     SHELL
 //! ═══════════════════════════ glass door ═══════════════════════
-//!                       desk                                    CORE
-//!   registry   admission   sessions   routing   cluster
+//!                       desk                                               CORE
+//!   registry   admission   sessions   routing   messages   cluster
 //!                      domain
 //! ```
 
