@@ -5,29 +5,40 @@
 #![allow(unreachable_pub, reason = "a module of its own in each of them")]
 #![allow(clippy::unwrap_used, reason = "what can't be unwrapped here is a finding")]
 
+use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use hallporter::config::{Config, TokenFile};
 use hallporter::desk::{Desk, Input, Output, Settings, Ticket, explain};
 use hallporter::domain::{
-    AccountName, Decision, DeviceName, Identifier, Now, Number, Numbering, Outcome, SipUri,
+    AccountName, Decision, DeviceName, Identifier, LegEvent, LegId, Now, Number, Numbering,
+    Outcome, SipUri, SwitchEvent,
 };
+use hallporter::freeswitch::{Headers, Recognise, Seen, read, read_list};
 use hallporter::kamailio::{
     EVENTS_MAX, Reply, answer, read_contacts, read_dialogs, read_done, read_events, read_query,
     read_up_since, rtjson, well_formed_headers,
 };
 
+use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
+use hallporter::notify::LinkKey;
+
 /// What takes an input.
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("query", query),
     ("event", event),
     ("config", config),
     ("rpc", rpc),
     ("identifier", identifier),
+    ("wav", wav),
+    ("film", film),
+    ("link", link),
+    ("esl", esl),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 };
@@ -214,5 +225,122 @@ pub fn identifier(data: &[u8]) {
         DeviceName::parse(text).map(|n| n.to_string()),
     ] {
         assert!(name.is_err() || name == Ok(text.to_owned()));
+    }
+}
+
+/// A sound, in whatever state a kill has left it. What is made of it is a sound again.
+pub fn wav(data: &[u8]) {
+    let size = data.len() as u64;
+    let Some(wav) = read_wav(&mut Cursor::new(data), size).unwrap() else { return };
+    assert!(wav.bytes > 0 && wav.from + wav.bytes <= size);
+    assert_eq!(Kind::of(data), Some(Kind::Wav));
+    let samples =
+        &data[usize::try_from(wav.from).unwrap()..][..usize::try_from(wav.bytes).unwrap()];
+    let repaired = [wav.format.head(wav.bytes), samples.to_vec()].concat();
+    let again = read_wav(&mut Cursor::new(&repaired), repaired.len() as u64).unwrap().unwrap();
+    assert_eq!((again.bytes, again.length_ms()), (wav.bytes, wav.length_ms()));
+    assert_eq!(again.format, wav.format);
+    // What was cut off is shorter, never longer.
+    for cut in [data.len() / 2, data.len() - 1] {
+        let cut = read_wav(&mut Cursor::new(&data[..cut]), cut as u64).unwrap();
+        assert!(cut.is_none_or(|cut| cut.bytes <= wav.bytes.max(size)));
+    }
+}
+
+/// A video, as a switch or a stranger sends it.
+pub fn film(data: &[u8]) {
+    let size = data.len() as u64;
+    let whole = read_matroska(&mut Cursor::new(data), size).unwrap();
+    assert_eq!(whole.length_ms > 0, whole.video || whole.audio);
+    let half = &data[..data.len() / 2];
+    let cut = read_matroska(&mut Cursor::new(half), half.len() as u64).unwrap();
+    assert!(whole.video || !cut.video);
+    assert!(whole.audio || !cut.audio);
+    let _ = read_mp4(&mut Cursor::new(data), size).unwrap();
+    // A size that is not the file's, as when it is written meanwhile.
+    for said in [0, size / 2, size + 1000, u64::MAX] {
+        let _ = read_matroska(&mut Cursor::new(data), said).unwrap();
+        let _ = read_mp4(&mut Cursor::new(data), said).unwrap();
+        let _ = read_wav(&mut Cursor::new(data), said).unwrap();
+    }
+}
+
+/// What stands behind the path of an upload.
+pub fn link(data: &[u8]) {
+    let key = LinkKey::new([7; 32]);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(link) = key.verify(text.trim_end(), 0) {
+        assert_eq!(key.sign(link.message, link.part, link.expires_s), text.trim_end());
+    }
+}
+
+/// Headers of an event, as they stand between frames: `Name: value`, then an empty line and a body.
+struct Event {
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+}
+
+impl Event {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let pairs = head.lines().filter_map(|line| line.split_once(": "));
+        // Line ends come through the percent code of the wire.
+        let value = |value: &str| value.replace("%0A", "\n").replace("%00", "\0");
+        Self {
+            headers: pairs.map(|(name, text)| (name.to_owned(), value(text))).collect(),
+            body: (!body.is_empty()).then(|| body.to_owned()),
+        }
+    }
+}
+
+impl Headers for Event {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    fn body(&self) -> Option<&str> {
+        self.body.as_deref()
+    }
+}
+
+/// Events of a switch, with a line `==` between them; and its list of legs.
+pub fn esl(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for recognise in [Recognise::Marked, Recognise::All] {
+        let mut seen = Seen::new(recognise);
+        for text in text.split("\n==\n") {
+            let Some(told) = read(&Event::parse(text), &mut seen) else { continue };
+            let SwitchEvent::Leg { leg, event } = told else { panic!("no event says {told:?}") };
+            assert_eq!(LegId::parse(leg.as_str()).as_ref(), Some(&leg));
+            check_leg(&leg, &event);
+        }
+    }
+    for seen in read_list(&text).unwrap_or_default() {
+        assert_eq!(LegId::parse(seen.leg.as_str()), Some(seen.leg));
+    }
+}
+
+fn check_leg(leg: &LegId, event: &LegEvent) {
+    let kept = |text: &str| assert!(plain(text) && text.len() <= 512, "{text:?}");
+    match event {
+        LegEvent::Parked(facts) => {
+            for text in [&facts.call_id, &facts.dialled, &facts.from_display] {
+                kept(text);
+            }
+            assert!(facts.cause.is_none_or(|cause| (300..700).contains(&cause)));
+            let via = facts.via.as_deref().unwrap_or("a:1");
+            assert!(!via.contains(|c: char| !c.is_ascii_alphanumeric() && !".-:".contains(c)));
+            let contact = facts.contact.as_ref();
+            assert!(contact.is_none_or(|uri| SipUri::parse(uri.as_str()).is_ok()));
+        }
+        LegEvent::RecordStarted { path } | LegEvent::RecordStopped { path, .. } => kept(path),
+        LegEvent::Key(key) => assert!("0123456789*#ABCD".contains(*key)),
+        LegEvent::Bridged { other } => assert!(other != leg),
+        LegEvent::HungUp { cause } => kept(cause),
+        LegEvent::Done { .. } | LegEvent::Answered | LegEvent::Unbridged | LegEvent::Wish(_) => {}
+        LegEvent::Claimed(_)
+        | LegEvent::Refused { .. }
+        | LegEvent::Video(_)
+        | LegEvent::TextSent(_) => panic!("no event says {event:?}"),
     }
 }

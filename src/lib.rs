@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! main ─► cli ─► http::client ══(network)══► http::admin
-//!          └──► serve ─► kamailio  store  http                  SHELL
+//!          └──► serve ─► kamailio  freeswitch  media  notify  store  http     SHELL
 //! ═══════════════════════════ glass door ═══════════════════════
-//!                       desk                                    CORE
-//!   registry   admission   sessions   routing   cluster
+//!                       desk                                               CORE
+//!   registry   admission   sessions   routing   messages   cluster
 //!                      domain
 //! ```
 
@@ -17,8 +17,12 @@ pub mod cluster;
 pub mod config;
 pub mod desk;
 pub mod domain;
+pub mod freeswitch;
 pub mod http;
 pub mod kamailio;
+pub mod media;
+pub mod messages;
+pub mod notify;
 pub mod registry;
 pub mod routing;
 pub mod serve;

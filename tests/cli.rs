@@ -6,6 +6,8 @@
 mod fake;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/mail.rs"]
+mod mail;
 #[path = "cli/nouns.rs"]
 mod nouns;
 #[path = "cli/trouble.rs"]
@@ -59,7 +61,9 @@ fn init_makes_what_the_daemon_needs_and_never_overwrites() {
     ends(&dir, "init --dir new/here --name berlin-1 --region eu --listen 0.0.0.0:9170", 0);
     let made = dir.join("new/here");
     let mode = |name: &str| made.join(name).metadata().unwrap().permissions().mode() & 0o777;
-    for name in ["route.token", "admin.token", "hallporter-settings.cfg"] {
+    for name in
+        ["route.token", "admin.token", "link.key", "freeswitch.password", "hallporter-settings.cfg"]
+    {
         assert_eq!(mode(name), 0o600, "{name}");
     }
     assert_eq!(mode("data"), 0o700);
@@ -130,7 +134,18 @@ fn check_tells_all_mistakes_with_their_lines() {
 fn man_and_completions_hold_every_command() {
     let dir = directory("man");
     let page = ends(&dir, "man", 0);
-    for command in ["account add", "number set", "device rm", "call release", "route", "why"] {
+    for command in [
+        "account add",
+        "number set",
+        "device rm",
+        "call release",
+        "mailbox set",
+        "message get",
+        "deposit switch",
+        "notice retry",
+        "route",
+        "why",
+    ] {
         assert!(out(&page).contains(&format!(".SS hallporter {command}\n")), "{command}");
     }
     assert!(out(&page).contains(".SH EXIT STATUS"));

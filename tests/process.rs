@@ -17,11 +17,17 @@ mod large;
 mod line;
 #[path = "process/lists.rs"]
 mod lists;
+#[path = "process/manager.rs"]
+mod manager;
 #[path = "process/model.rs"]
 mod model;
 #[path = "process/monitors.rs"]
 mod monitors;
+#[path = "process/proxies.rs"]
+mod proxies;
 #[path = "process/signals.rs"]
 mod signals;
 #[path = "process/start.rs"]
 mod start;
+#[path = "process/uploads.rs"]
+mod uploads;

@@ -21,11 +21,18 @@ const TICKS: f64 = 100.0;
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts it in a group of its own; what it says goes into `log`.
-    pub(crate) fn start(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+    /// Starts it in a group of its own; what it says goes into `log`. Should this program be ended
+    /// from outside (Ctrl-C, kill), the system ends the process (`setpriv` of util-linux).
+    pub(crate) fn start(command: &Command, log: &Path) -> anyhow::Result<Self> {
         let log = std::fs::File::create(log)?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
-        Ok(Self(command.spawn().with_context(|| format!("{command:?}"))?))
+        let mut bound = Command::new("setpriv");
+        bound.args(["--pdeathsig", "TERM", "--"]);
+        bound.arg(command.get_program()).args(command.get_args());
+        if let Some(directory) = command.get_current_dir() {
+            bound.current_dir(directory);
+        }
+        bound.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        Ok(Self(bound.spawn().with_context(|| format!("{command:?}"))?))
     }
 
     /// The first process of the group.
@@ -127,7 +134,7 @@ impl Hallporter {
         let began = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallporter"));
         command.args(["serve", "-c"]).arg(&config);
-        let mut process = Process::start(&mut command, &dir.join("hallporter.log"))?;
+        let mut process = Process::start(&command, &dir.join("hallporter.log"))?;
         wait_for("hallporter's readiness", READY_WITHIN, || {
             if process.is_over()? {
                 bail!("{}", std::fs::read_to_string(dir.join("hallporter.log"))?);

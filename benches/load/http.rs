@@ -82,7 +82,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     let address: SocketAddr = format!("{HOST}:{}", free_port()?).parse()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["constant", &address.to_string()]).arg(file);
-    let constant = Process::start(&mut command, &place.path().join("constant.log"))?;
+    let constant = Process::start(&command, &place.path().join("constant.log"))?;
     wait_for("the constant's readiness", Duration::from_secs(5), || {
         Ok(Client::new(address).is_ok())
     })?;

@@ -41,7 +41,7 @@ impl Nginx {
         let file = place.write("nginx.conf", text)?;
         let mut command = Command::new("nginx");
         command.arg("-p").arg(place.path()).arg("-c").arg(file);
-        let process = Process::start(&mut command, &place.path().join("nginx.out"))?;
+        let process = Process::start(&command, &place.path().join("nginx.out"))?;
         wait_for("nginx", READY_WITHIN, || Ok(Client::new(listen).is_ok()))?;
         Ok(Self { process, listen })
     }
@@ -86,7 +86,7 @@ impl Kamailio {
             "16",
         ]);
         command.arg("-Y").arg(dir);
-        let process = Process::start(&mut command, &dir.join("kamailio.log"))?;
+        let process = Process::start(&command, &dir.join("kamailio.log"))?;
         // The port of the RPC opens last.
         wait_for("Kamailio", READY_WITHIN, || Ok(Client::new(rpc).is_ok()))?;
         Ok(Self { process, sip })

@@ -31,7 +31,7 @@ enum Action {
     },
     /// Show one live call
     Show(Which),
-    /// End a call at the proxy; its slot is free once the proxy says so
+    /// End an answered call at the proxy; its slot is free once the proxy says so
     End(Which),
     /// Free a call's slot by hand, without ending the call
     Release {
@@ -82,9 +82,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             let call = &view.call;
             screen.done(
                 &view,
-                format_args!(
-                    "call {call}: the proxy was told to end it; its slot is free once the proxy has"
-                ),
+                format_args!("call {call}: it was ended at the proxy, and its slot is free"),
             )
         }
         Action::Release { which, reason } => {

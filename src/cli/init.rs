@@ -48,6 +48,7 @@ fn name(text: &str) -> Result<String, String> {
 /// Makes the directory. Either everything is there afterwards, or nothing that was not before.
 pub(super) fn run(args: &Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let (route_token, admin_token) = (random_hex::<32>()?, random_hex::<32>()?);
+    let (link_key, password) = (random_hex::<32>()?, random_hex::<32>()?);
     let settings = KAMAILIO_SETTINGS
         .replace("{{URL}}", &url_of(args.listen))
         .replace("{{ROUTE_TOKEN}}", &route_token);
@@ -60,6 +61,8 @@ pub(super) fn run(args: &Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let files = [
         ("route.token", 0o600, route_token + "\n"),
         ("admin.token", 0o600, admin_token + "\n"),
+        ("link.key", 0o600, link_key + "\n"),
+        ("freeswitch.password", 0o600, password + "\n"),
         ("hallporter-settings.cfg", 0o600, settings),
         ("hallporter.toml", 0o644, first),
     ];
@@ -158,6 +161,8 @@ fn show(dir: &Path, screen: &mut Screen<'_>) -> Result<(), Failure> {
         ("hallporter.toml", "the settings, every key explained"),
         ("route.token", "the proxies' token"),
         ("admin.token", "the operators' token"),
+        ("link.key", "what links for uploads are signed with"),
+        ("freeswitch.password", "a password for FreeSWITCH's Event Socket"),
         ("hallporter-settings.cfg", "for Kamailio: the daemon's address and the proxies' token"),
         ("data", "where the databases will lie"),
     ];

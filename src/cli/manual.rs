@@ -44,6 +44,8 @@ hallporter number add +493012345 \-\-account alice
 hallporter device add alice desk \-\-uri sip:desk@10.0.0.7 \-\-stage 1 \-\-ring 15s
 hallporter route \-\-from +15550100 \-\-to +493012345
 hallporter call list \-\-account alice \-\-json
+hallporter mailbox add alice \-\-account alice
+hallporter message list \-\-mailbox alice \-\-state new
 .fi
 "#;
 

@@ -3,11 +3,15 @@
 mod account;
 mod call;
 mod check;
+mod deposit;
 mod device;
 mod failure;
 mod find;
 mod init;
+mod mailbox;
 mod manual;
+mod message;
+mod notice;
 mod number;
 mod route;
 mod screen;
@@ -63,6 +67,14 @@ enum Command {
     Device(device::Args),
     /// Live calls
     Call(call::Args),
+    /// Mailboxes: where an account's callers leave messages
+    Mailbox(mailbox::Args),
+    /// Messages that were left
+    Message(message::Args),
+    /// Messages that are being left
+    Deposit(deposit::Args),
+    /// What is told to the world outside, and how far it has come
+    Notice(notice::Args),
     /// Ask what a call would come to, without anything being changed
     Route(route::RouteArgs),
     /// Tell afterwards what was decided about a call, and from which figures
@@ -108,6 +120,10 @@ fn run(command: Command, screen: &mut Screen<'_>) -> Result<(), Failure> {
         Command::Number(args) => wait(number::run(args, screen)),
         Command::Device(args) => wait(device::run(args, screen)),
         Command::Call(args) => wait(call::run(args, screen)),
+        Command::Mailbox(args) => wait(mailbox::run(args, screen)),
+        Command::Message(args) => wait(message::run(args, screen)),
+        Command::Deposit(args) => wait(deposit::run(args, screen)),
+        Command::Notice(args) => wait(notice::run(args, screen)),
         Command::Route(args) => wait(route::rehearse(args, screen)),
         Command::Why(args) => wait(route::why(args, screen)),
         Command::Man(args) => manual::man(Cli::command(), &args, screen),

@@ -38,6 +38,11 @@ impl<'a> Screen<'a> {
         Ok(self.out.write_all(bytes)?)
     }
 
+    /// The output, for bytes that come piece by piece.
+    pub(super) fn bytes(&mut self) -> &mut dyn Write {
+        self.out
+    }
+
     /// A value for programs.
     pub(super) fn object(&mut self, value: &impl Serialize) -> Shown {
         let text = serde_json::to_string_pretty(value)
@@ -121,6 +126,16 @@ pub(super) fn moment(at_ms: i64) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// A length as people read it: `0:07`, `2:30`, `1:02:03`.
+pub(super) fn length(length_ms: u64) -> String {
+    let seconds = length_ms.div_ceil(1000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +144,14 @@ mod tests {
     fn a_caller_does_not_write_on_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\r\n\u{202e}c\u{9b}"), "a\\u{1b}[2Jb\\r\\n\\u{202e}c\\u{9b}");
         assert_eq!(clean("Jörg 030…"), "Jörg 030…");
+    }
+
+    #[test]
+    fn lengths_are_short() {
+        for (ms, text) in [(0, "0:00"), (6_100, "0:07"), (150_000, "2:30"), (3_723_000, "1:02:03")]
+        {
+            assert_eq!(length(ms), text);
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::ReadToken;
 use super::file::Typed;
+use super::keys::SECTIONS;
 use super::mistake::{Mistake, Warning};
+use super::token::{Secret, read_failed};
 use super::value::{Value, shorten};
 
 /// A file on its way from typed to checked.
@@ -68,17 +70,64 @@ impl Check<'_> {
         hint: Option<&str>,
     ) {
         let line = self.typed.line(section, at, key);
-        let path = if section == "kamailio.proxy" {
-            format!("{section}[{at}].{key}")
-        } else {
-            format!("{section}.{key}")
-        };
-        self.typed.mistake(line, path, what.to_string(), hint.map(str::to_owned));
+        let hint = hint.map(str::to_owned);
+        self.typed.mistake(line, path(section, at, key), what.to_string(), hint);
     }
 
     pub(super) fn doubt(&mut self, section: &'static str, key: &'static str, what: String) {
-        let line = self.typed.line(section, 0, key);
-        self.typed.warnings.push(Warning { line, key: format!("{section}.{key}"), what });
+        self.doubt_at(section, 0, key, what);
+    }
+
+    /// The same for one of several sections.
+    pub(super) fn doubt_at(
+        &mut self,
+        section: &'static str,
+        at: usize,
+        key: &'static str,
+        what: String,
+    ) {
+        let line = self.typed.line(section, at, key);
+        self.typed.warnings.push(Warning { line, key: path(section, at, key), what });
+    }
+
+    /// What lies in a file that the key names: a token, a key, a password (`called` so in
+    /// sentences), read by `parse`.
+    pub(super) fn secret(
+        &mut self,
+        section: &'static str,
+        at: usize,
+        key: &'static str,
+        called: &str,
+        parse: impl Fn(&str) -> Result<Secret, String>,
+    ) -> Option<Secret> {
+        let Some(Value::Text(file)) = self.typed.value(section, at, key) else { return None };
+        if file.is_empty() {
+            let hint = format!("name the file that holds the {called}");
+            self.wrong(section, at, key, "is empty", Some(&hint));
+            return None;
+        }
+        if !self.typed.whole && self.typed.line(section, at, key).is_none() {
+            return None; // The key may stand in the part that could not be read.
+        }
+        let path = self.base_dir.join(file);
+        let found = match (self.read_token)(&path) {
+            Ok(found) => found,
+            Err(error) => {
+                let (what, hint) = read_failed(&path, called, &error);
+                self.wrong(section, at, key, what, Some(&hint));
+                return None;
+            }
+        };
+        if found.open_to_others {
+            let path = path.display();
+            let what = format!(
+                "other users of this machine may get at {called} file {path}: chmod 600 {path}"
+            );
+            self.doubt_at(section, at, key, what);
+        }
+        let secret = parse(&found.text);
+        let told = |what| format!("{called} file {} {what}", path.display());
+        secret.map_err(|what| self.wrong(section, at, key, told(what), None)).ok()
     }
 
     /// Everything that was noted, by line; what has none stands last.
@@ -89,4 +138,10 @@ impl Check<'_> {
         warnings.sort_by_key(|known| place(known.line));
         (warnings, mistakes)
     }
+}
+
+/// The path of a key, as mistakes show it.
+fn path(section: &str, at: usize, key: &str) -> String {
+    let many = SECTIONS.iter().any(|known| known.name == section && known.many.is_some());
+    if many { format!("{section}[{at}].{key}") } else { format!("{section}.{key}") }
 }

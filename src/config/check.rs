@@ -35,11 +35,22 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
         why_keep: check.count("calls", "why_keep"),
         why_keep_for: check.duration("calls", "why_keep_for"),
     };
+    let switches = check.switches();
+    let messages = check.messages();
     let (warnings, mistakes) = check.finish();
     let config = match (node, http, mistakes.is_empty()) {
-        (Some(node), Some(http), true) => {
-            Some(Config { node, http, log, emergency, numbering, routing, kamailio, calls })
-        }
+        (Some(node), Some(http), true) => Some(Config {
+            node,
+            http,
+            log,
+            emergency,
+            numbering,
+            routing,
+            kamailio,
+            calls,
+            messages,
+            switches,
+        }),
         _ => None,
     };
     Checked { config, mistakes, warnings }
@@ -121,7 +132,7 @@ impl Check<'_> {
 
     fn kamailio(&mut self) -> Kamailio {
         let mut proxies: Vec<Proxy> = Vec::new();
-        for at in 0..self.typed.proxies.len() {
+        for at in 0..self.typed.times("kamailio.proxy") {
             let Some(proxy) = self.proxy(at) else { continue };
             if proxies.iter().any(|other| other.name == proxy.name) {
                 let what = format!("{:?} is another proxy's name already", proxy.name);
@@ -134,7 +145,7 @@ impl Check<'_> {
             }
             proxies.push(proxy);
         }
-        if self.typed.proxies.is_empty() {
+        if self.typed.times("kamailio.proxy") == 0 {
             let what = "there is no [[kamailio.proxy]]: a call whose end is not reported keeps its \
                         slot until calls.max_duration has passed";
             self.doubt("kamailio", "proxy", what.to_owned());

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::access::Check;
 use super::file::Typed;
 use super::mistake::Mistake;
-use super::token::{Secret, read_failed};
+use super::token::Secret;
 use super::value::shorten;
 use super::{Http, ReadToken};
 
@@ -98,35 +98,6 @@ impl Check<'_> {
     }
 
     fn token(&mut self, key: &'static str) -> Option<Secret> {
-        let file = self.text("http", key);
-        if file.is_empty() {
-            self.wrong("http", 0, key, "is empty", Some("name the file that holds the token"));
-            return None;
-        }
-        if !self.typed.whole && self.typed.line("http", 0, key).is_none() {
-            return None; // The key may stand in the part that could not be read.
-        }
-        let path = self.base_dir.join(file);
-        let found = match (self.read_token)(&path) {
-            Ok(found) => found,
-            Err(error) => {
-                let (what, hint) = read_failed(&path, &error);
-                self.wrong("http", 0, key, what, Some(&hint));
-                return None;
-            }
-        };
-        if found.open_to_others {
-            let path = path.display();
-            self.doubt(
-                "http",
-                key,
-                format!(
-                    "other users of this machine may get at token file {path}: chmod 600 {path}"
-                ),
-            );
-        }
-        let secret = Secret::parse(&found.text);
-        let told = |what| format!("token file {} {what}", path.display());
-        secret.map_err(|what| self.wrong("http", 0, key, told(what), None)).ok()
+        self.secret("http", 0, key, "token", Secret::parse)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Key, PROXIES_MAX, Preset, SECTIONS, Section};
+use super::keys::{Key, Preset, SECTIONS, Section};
 use super::mistake::{Lines, Mistake, Warning, nearest};
 use super::value::{Value, called, read_value, shorten};
 
@@ -23,8 +23,8 @@ struct Found {
 /// Everything that was written, and everything that is wrong with it so far.
 pub(super) struct Typed {
     found: BTreeMap<(&'static str, usize, &'static str), Found>,
-    /// The lines of the `[[kamailio.proxy]]` sections.
-    pub(super) proxies: Vec<usize>,
+    /// How often each `[[section]]` was written.
+    many: BTreeMap<&'static str, usize>,
     /// What was wrong so far.
     pub(super) mistakes: Vec<Mistake>,
     /// What was doubtful so far.
@@ -39,7 +39,7 @@ impl Typed {
     pub(super) fn read(text: &str) -> Self {
         let mut typed = Self {
             found: BTreeMap::new(),
-            proxies: Vec::new(),
+            many: BTreeMap::new(),
             mistakes: Vec::new(),
             warnings: Vec::new(),
             whole: true,
@@ -92,6 +92,11 @@ impl Typed {
         self.found.get(&(section, at, key)).map(|found| found.line)
     }
 
+    /// How often a `[[section]]` was written.
+    pub(super) fn times(&self, section: &'static str) -> usize {
+        self.many.get(section).copied().unwrap_or_default()
+    }
+
     /// The value of a key: as written, or its default.
     pub(super) fn value(
         &self,
@@ -125,6 +130,7 @@ impl Walk<'_> {
             let line = self.lines.of(&name.span());
             let known = SECTIONS.iter().find(|section| section.name == name.get_ref().as_ref());
             match (known, value.get_ref()) {
+                (Some(section), value) if section.many.is_some() => self.many(section, line, value),
                 (Some(section), DeValue::Table(table)) => {
                     self.section(section, 0, section.name, table)
                 }
@@ -142,7 +148,9 @@ impl Walk<'_> {
             let typed_name = name.get_ref().as_ref();
             let line = self.lines.of(&name.span());
             let below = format!("{path}.{typed_name}");
-            if let Some(inner) = SECTIONS.iter().find(|inner| inner.many && inner.name == below) {
+            if let Some(inner) =
+                SECTIONS.iter().find(|inner| inner.many.is_some() && inner.name == below)
+            {
                 self.many(inner, line, value.get_ref());
             } else if let Some(key) = section.keys.iter().find(|key| key.name == typed_name) {
                 match read_value(value.get_ref(), key.kind) {
@@ -168,8 +176,8 @@ impl Walk<'_> {
         for (at, element) in elements.iter().enumerate() {
             let path = format!("{}[{at}]", section.name);
             let line = self.lines.of(&element.span());
-            if at == PROXIES_MAX {
-                let what = format!("there are more than {PROXIES_MAX} proxies");
+            if let Some(many) = section.many.as_ref().filter(|many| at == many.max) {
+                let what = format!("there are more than {} {}", many.max, many.called);
                 self.typed.mistake(Some(line), section.name, what, None);
                 return;
             }
@@ -178,8 +186,9 @@ impl Walk<'_> {
                 self.typed.mistake(Some(line), path, what, None);
                 continue;
             };
-            self.typed.proxies.push(line);
-            let index = self.typed.proxies.len() - 1;
+            let times = self.typed.many.entry(section.name).or_default();
+            let index = *times;
+            *times += 1;
             self.section(section, index, &path, table);
             self.required(section, table, &path, line);
         }

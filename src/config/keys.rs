@@ -3,18 +3,28 @@
 //! One table for the checks, the file that `init` writes and `docs/config.md`, so that none of
 //! them can say something else than the others.
 
+mod messages;
+
 use std::time::Duration;
 
 /// One `[section]` of the file.
 pub(super) struct Section {
     /// Its name as it stands between the brackets.
     pub(super) name: &'static str,
-    /// Whether it may be written several times, as `[[section]]`.
-    pub(super) many: bool,
+    /// How often it may be written, as `[[section]]`; `None`: once, as `[section]`.
+    pub(super) many: Option<Many>,
     /// What it is about.
     pub(super) doc: &'static str,
     /// What may stand in it.
     pub(super) keys: &'static [Key],
+}
+
+/// A section that may be written several times.
+pub(super) struct Many {
+    /// How often at most.
+    pub(super) max: usize,
+    /// What several of them are called.
+    pub(super) called: &'static str,
 }
 
 /// One key of a section.
@@ -57,9 +67,6 @@ pub(super) enum Kind {
     List { max: usize },
 }
 
-/// The most `[[kamailio.proxy]]` sections.
-pub(super) const PROXIES_MAX: usize = 64;
-
 const fn key(name: &'static str, kind: Kind, default: Preset, doc: &'static str) -> Key {
     Key { name, kind, default, doc }
 }
@@ -75,14 +82,15 @@ const fn count(min: u64, max: u64) -> Kind {
 const DAY_S: u64 = 86_400;
 
 use self::Preset::{Is, Nothing, Required};
+use self::messages::{FREESWITCH, MESSAGES};
 
 /// Every section, in the order in which people read them.
 pub(super) const SECTIONS: &[Section] =
-    &[NODE, HTTP, LOG, EMERGENCY, NUMBERS, ROUTING, KAMAILIO, PROXY, CALLS];
+    &[NODE, HTTP, LOG, EMERGENCY, NUMBERS, ROUTING, KAMAILIO, PROXY, CALLS, MESSAGES, FREESWITCH];
 
 const NODE: Section = Section {
     name: "node",
-    many: false,
+    many: None,
     doc: "This daemon.",
     keys: &[
         key(
@@ -114,7 +122,7 @@ const NODE: Section = Section {
 
 const HTTP: Section = Section {
     name: "http",
-    many: false,
+    many: None,
     doc: "The door for proxies, operators and the command line.",
     keys: &[
         key(
@@ -146,7 +154,7 @@ const HTTP: Section = Section {
 
 const LOG: Section = Section {
     name: "log",
-    many: false,
+    many: None,
     doc: "The log, on standard error. Callers' numbers appear at \"debug\" and below only.",
     keys: &[
         key(
@@ -166,7 +174,7 @@ const LOG: Section = Section {
 
 const EMERGENCY: Section = Section {
     name: "emergency",
-    many: false,
+    many: None,
     doc: "Calls that nothing refuses.",
     keys: &[
         key(
@@ -186,7 +194,7 @@ const EMERGENCY: Section = Section {
 
 const NUMBERS: Section = Section {
     name: "numbers",
-    many: false,
+    many: None,
     doc: "How telephone numbers are written where the proxies stand, so that 030…, 0049… and +49…\nare one number.",
     keys: &[
         key(
@@ -213,7 +221,7 @@ const NUMBERS: Section = Section {
 
 const ROUTING: Section = Section {
     name: "routing",
-    many: false,
+    many: None,
     doc: "Fork orders.",
     keys: &[
         key(
@@ -239,7 +247,7 @@ const ROUTING: Section = Section {
 
 const KAMAILIO: Section = Section {
     name: "kamailio",
-    many: false,
+    many: None,
     doc: "The proxies.",
     keys: &[
         key(
@@ -259,7 +267,7 @@ const KAMAILIO: Section = Section {
 
 const PROXY: Section = Section {
     name: "kamailio.proxy",
-    many: true,
+    many: Some(Many { max: 64, called: "proxies" }),
     doc: "One section for each proxy. Without any, the end of a call that a proxy did not report is\nseen only when calls.max_duration has passed.",
     keys: &[
         key(
@@ -291,7 +299,7 @@ const PROXY: Section = Section {
 
 const CALLS: Section = Section {
     name: "calls",
-    many: false,
+    many: None,
     doc: "The table of calls.",
     keys: &[
         key(

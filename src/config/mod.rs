@@ -6,10 +6,13 @@
 mod access;
 mod address;
 mod check;
+mod deposit;
 mod door;
 mod duration;
 mod file;
 mod keys;
+mod look;
+mod messages;
 mod mistake;
 mod read;
 mod template;
@@ -27,6 +30,8 @@ use read::read_text;
 
 pub use address::check_url;
 pub use duration::{parse_duration, show_duration};
+pub use look::{find_program, look_around};
+pub use messages::{Links, Messages, Switch, VideoWay, Webhook};
 pub use mistake::{Mistake, Warning};
 pub use template::{First, first_file, reference};
 pub use token::{Secret, TOKEN_CHARACTERS_MAX, TOKEN_CHARACTERS_MIN, TokenFile};
@@ -53,6 +58,10 @@ pub struct Config {
     pub kamailio: Kamailio,
     /// The table of calls.
     pub calls: Calls,
+    /// Taking messages; `None`: none are taken.
+    pub messages: Option<Messages>,
+    /// The switches that take them, in the order of the file; at most 16, names unique.
+    pub switches: Vec<Switch>,
 }
 
 /// `[node]`
@@ -193,13 +202,17 @@ impl Config {
         Self::parse(&text, base_dir(path), &TokenFile::read)
     }
 
-    /// Reads a config file and tells everything about it, also what is doubtful beside mistakes.
+    /// Reads a config file and tells everything about it, also what is doubtful beside mistakes,
+    /// and what is missing on the disk that it speaks of.
     #[must_use]
     pub fn examine(path: &Path) -> Checked {
-        match read_text(path) {
+        let mut checked = match read_text(path) {
             Ok(text) => check::config(&text, base_dir(path), &TokenFile::read),
             Err(mistake) => Checked { config: None, mistakes: vec![mistake], warnings: vec![] },
-        }
+        };
+        let around = checked.config.as_ref().map(look_around).unwrap_or_default();
+        checked.warnings.extend(around);
+        checked
     }
 }
 

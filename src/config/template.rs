@@ -30,8 +30,8 @@ pub fn first_file(first: &First<'_>) -> String {
         let _ = writeln!(text);
         comment(&mut text, section.doc);
         let _ = match section.many {
-            false => writeln!(text, "[{}]", section.name),
-            true => writeln!(text, "#[[{}]]", section.name),
+            None => writeln!(text, "[{}]", section.name),
+            Some(_) => writeln!(text, "#[[{}]]", section.name),
         };
         for key in section.keys {
             let _ = writeln!(text);
@@ -65,7 +65,7 @@ pub fn reference() -> String {
          This page is made from the table in `src/config/keys.rs`; a test compares them.\n",
     );
     for section in SECTIONS {
-        let brackets = if section.many { ("[[", "]]") } else { ("[", "]") };
+        let brackets = if section.many.is_some() { ("[[", "]]") } else { ("[", "]") };
         let _ = write!(
             text,
             "\n## `{}{}{}`\n\n{}\n\n| key | default | meaning |\n|---|---|---|\n",

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod messages;
+
 const BASE: &str = "/etc/hallporter";
 
 /// Token files as they should be: one token each, closed to others.
@@ -38,6 +40,7 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.calls.max_duration, Duration::from_secs(43_200));
     assert_eq!(config.calls.table_max, 2_000_000);
     assert_eq!(config.routing.pstn_gateway, None);
+    assert_eq!((config.messages, config.switches), (None, vec![]));
     let keys: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
     assert_eq!(keys, ["kamailio.proxy"]);
 }
@@ -117,7 +120,7 @@ look_up_aor = true
 ";
     let told = mistakes(text);
     let expected = [
-        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, kamailio, kamailio.proxy, calls",
+        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, kamailio, kamailio.proxy, calls, messages, freeswitch",
         "line 3: htp: there is no such section: did you mean [http]?",
         "line 6: http.lisen: there is no such key: did you mean listen?",
         "line 7: http.colour: there is no such key: [http] has listen, route_token_file, admin_token_file, drain",
@@ -257,6 +260,7 @@ fn the_first_file_has_no_mistakes() {
     let all = all.split("\n# Kept for").next().unwrap();
     let (config, warnings) = parse(all).unwrap();
     assert_eq!((config.kamailio.proxies.len(), warnings), (1, vec![]), "{all}");
+    assert!(config.messages.is_some() && config.switches.len() == 1, "{all}");
 }
 
 #[test]
@@ -275,8 +279,15 @@ fn line() -> impl Strategy<Value = String> {
         ".{0,30}",
         "\\[{1,2}[a-z.]{0,12}\\]{0,2}",
         "[a-z_.]{1,12} ?= ?[\\[\\]{}\"'0-9a-z_.,:#-]{0,20}",
-        prop::sample::select(vec!["[http]", "[[kamailio.proxy]]", "listen = \"::\"", "[kamailio]"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "[http]",
+            "[[kamailio.proxy]]",
+            "[[freeswitch]]",
+            "[messages]",
+            "listen = \"::\"",
+            "[kamailio]"
+        ])
+        .prop_map(str::to_owned),
     ]
 }
 

@@ -41,6 +41,29 @@ impl Secret {
         Ok(Self(token.to_owned()))
     }
 
+    /// Reads a password, which somebody else may have chosen; white space around it is left out.
+    ///
+    /// # Errors
+    /// A clause (to follow the file's name) unless 1 to 512 printable characters without spaces
+    /// are left: it is the rest of a line of the Event Socket.
+    pub fn password(text: &str) -> Result<Self, String> {
+        let password = text.trim();
+        if password.is_empty() {
+            return Err("is empty".to_owned());
+        }
+        if password.len() > TOKEN_CHARACTERS_MAX {
+            return Err(format!("holds more than {TOKEN_CHARACTERS_MAX} characters"));
+        }
+        if !password.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(
+                "must hold one password of printable ASCII characters without spaces, and \
+                        nothing else"
+                    .to_owned(),
+            );
+        }
+        Ok(Self(password.to_owned()))
+    }
+
     /// The token itself, for the one place that puts it into a header or compares it.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -101,28 +124,32 @@ fn is_open_to_others(_: &std::fs::Metadata) -> bool {
 
 /// What an operator has to know of a token file that could not be read.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what else the system says is shown as it is")]
-pub(super) fn read_failed(path: &Path, error: &io::Error) -> (String, String) {
+pub(super) fn read_failed(path: &Path, called: &str, error: &io::Error) -> (String, String) {
     let path = path.display();
     let (what, hint) = match error.kind() {
         io::ErrorKind::NotFound => (
             "does not exist".to_owned(),
-            "`hallporter init` makes a fresh one in a new directory, or write a random token of \
-             16 characters or more into it (mode 0600)"
-                .to_owned(),
+            match called {
+                "password" => "write the Event Socket's password into it (mode 0600)".to_owned(),
+                _ => format!(
+                    "`hallporter init` makes a fresh one in a new directory, or write a random \
+                     {called} of 16 characters or more into it (mode 0600)"
+                ),
+            },
         ),
         io::ErrorKind::PermissionDenied => (
             "may not be read by this user".to_owned(),
             "run hallporter as the user that owns it, or change its owner".to_owned(),
         ),
         io::ErrorKind::IsADirectory => {
-            ("is a directory".to_owned(), "name the file that holds the token".to_owned())
+            ("is a directory".to_owned(), format!("name the file that holds the {called}"))
         }
         io::ErrorKind::InvalidData => {
-            ("is not text".to_owned(), "write the token itself into it".to_owned())
+            ("is not text".to_owned(), format!("write the {called} itself into it"))
         }
         _ => (format!("could not be read ({error})"), "look after the disk".to_owned()),
     };
-    (format!("token file {path} {what}"), hint)
+    (format!("{called} file {path} {what}"), hint)
 }
 
 #[cfg(test)]
@@ -136,6 +163,15 @@ mod tests {
         for bad in ["", "short", "0123456789abcde", "0123456789 abcdef", "0123456789äabcdef", &long]
         {
             assert!(Secret::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_fits_into_a_line() {
+        assert_eq!(Secret::password("ClueCon\n").unwrap().expose(), "ClueCon");
+        let long = "x".repeat(TOKEN_CHARACTERS_MAX + 1);
+        for bad in ["", " \n", "a b", "a\n\nexit", "ä", &long] {
+            assert!(Secret::password(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
-    AccountKey, Cause, Decision, Device, Identifier, Method, Now, Numbering, Outcome, PoolKind,
-    RefusalCodes, Room, RouteQuery, Seat, Seats, Side, Step, Target,
+    AccountKey, Cause, Decision, Device, ForkOrder, Identifier, Method, Now, Numbering, Outcome,
+    PoolKind, RefusalCodes, Room, RouteQuery, Seat, Seats, Side, Step, Target,
 };
 use crate::routing::{List, order};
 
@@ -86,10 +86,48 @@ impl Desk {
                 if held.is_none() && self.table.is_full() && !forced {
                     return Err(refused(Cause::TableFull, Side::To, RefusalCodes::default()));
                 }
-                self.find_seats((caller, callee), held, forced, steps)?
+                match self.find_seats((caller, callee), held, forced, steps) {
+                    Ok(seats) => seats,
+                    Err(refused) => return self.to_mailbox(refused, (caller, callee), steps),
+                }
             }
         };
-        Ok((self.order_for(query, callee, steps)?, seats))
+        match self.order_for(query, callee, steps) {
+            Ok(outcome) => Ok((outcome, seats)),
+            Err(refused) => self.to_mailbox(refused, (caller, callee), steps),
+        }
+    }
+
+    /// A call that nobody can take goes to the called account's mailbox, if it has one; it counts
+    /// for the caller alone then.
+    fn to_mailbox(
+        &self,
+        refused: Outcome,
+        (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+        steps: &mut Vec<Step>,
+    ) -> Result<(Outcome, Seats), Outcome> {
+        let Outcome::Refuse(refusal) = &refused else { return Err(refused) };
+        let of_callee = match refusal.cause {
+            Cause::CapIn | Cause::NoDevice => true,
+            // The caller's provider stands at 403, the called party's at 486.
+            Cause::CapParent => refusal.headers.contains("cause=17;"),
+            Cause::CallIdReuse
+            | Cause::Cancelled
+            | Cause::CapOut
+            | Cause::Disabled
+            | Cause::Loop
+            | Cause::Settling
+            | Cause::TableFull
+            | Cause::Unknown => false,
+        };
+        let stage = of_callee.then(|| self.mailbox_stage(callee, Some(refusal.cause), steps));
+        match stage.flatten() {
+            Some(stage) => {
+                let order = ForkOrder { stages: vec![stage] };
+                Ok((Outcome::Fork(order), self.seats_of(caller, None)))
+            }
+            None => Err(refused),
+        }
     }
 
     /// Asks memory for all that the next steps will read of the two ends, at once instead of one
@@ -229,10 +267,11 @@ impl Desk {
             headers: &headers,
             limits: self.settings.limits,
         };
-        let order = order(&list, |device| self.leads_back(device, callee, &query.trail), steps);
+        let mut order = order(&list, |device| self.leads_back(device, callee, &query.trail), steps);
         if order.stages.is_empty() {
             return Err(refused(Cause::NoDevice, Side::To, RefusalCodes::default()));
         }
+        order.stages.extend(self.mailbox_stage(Some(callee), None, steps));
         Ok(Outcome::Fork(order))
     }
 

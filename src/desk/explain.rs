@@ -1,6 +1,9 @@
 //! A decision in sentences, for somebody who was woken by it.
 
-use crate::domain::{Decision, DeviceSkip, Outcome, PoolKind, Room, Side, Step};
+use crate::domain::{
+    CallbackPolicy, Cause, Decision, DeviceSkip, MailboxName, MessageId, Outcome, PoolKind, Room,
+    Side, Step,
+};
 
 /// The decision, line by line, in the order in which it was made.
 #[must_use]
@@ -23,7 +26,11 @@ pub fn explain(decision: &Decision) -> Vec<String> {
                     .iter()
                     .map(|branch| format!("{} at {}", branch.device, branch.uri))
                     .collect();
-                let after = if position == 0 { "rings" } else { "then rings" };
+                let after = match (position, stage.mailbox) {
+                    (_, true) => "takes a message, within",
+                    (0, false) => "rings",
+                    (_, false) => "then rings",
+                };
                 lines.push(format!("{after} {} s: {}", stage.ring_s, branches.join(", ")));
             }
         }
@@ -77,17 +84,12 @@ fn step(step: &Step) -> String {
             format!("device {device}, stage {stage}: rings")
         }
         Step::Device { device, stage, skip: Some(skip) } => {
-            let why = match skip {
-                DeviceSkip::Disabled => "is disabled",
-                DeviceSkip::Loop => "leads back to an account that this call has passed",
-                DeviceSkip::NotRegistered => "is not registered",
-                DeviceSkip::NoGateway => {
-                    "is a telephone number, and routing.pstn_gateway is not set"
-                }
-                DeviceSkip::StageFull => "is one too many for its stage",
-            };
-            format!("device {device}, stage {stage}: left out, it {why}")
+            format!("device {device}, stage {stage}: left out, it {}", why_not(*skip))
         }
+        Step::Mailbox { mailbox, switch, cause } => {
+            self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str))
+        }
+        Step::CallBack { message, policy } => call_back(*message, *policy),
         Step::OrderFull { branches_max } => {
             format!("the rest of the list is left out: {branches_max} branches are the most")
         }
@@ -99,4 +101,38 @@ fn end_of(side: Side) -> &'static str {
         Side::From => "calling",
         Side::To => "called",
     }
+}
+
+fn why_not(skip: DeviceSkip) -> &'static str {
+    match skip {
+        DeviceSkip::Disabled => "is disabled",
+        DeviceSkip::Loop => "leads back to an account that this call has passed",
+        DeviceSkip::NotRegistered => "is not registered",
+        DeviceSkip::NoGateway => "is a telephone number, and routing.pstn_gateway is not set",
+        DeviceSkip::StageFull => "is one too many for its stage",
+    }
+}
+
+fn mailbox(mailbox: &MailboxName, switch: Option<&str>, cause: Option<&str>) -> String {
+    match (switch, cause) {
+        (None, _) => {
+            format!("mailbox {mailbox}: no switch is configured that could take a message")
+        }
+        (Some(switch), None) => {
+            format!("mailbox {mailbox}, at switch {switch}: takes a message when nobody answers")
+        }
+        (Some(switch), Some(cause)) => {
+            format!("mailbox {mailbox}, at switch {switch}: takes a message at once ({cause})")
+        }
+    }
+}
+
+fn call_back(message: MessageId, policy: CallbackPolicy) -> String {
+    let done = match policy {
+        CallbackPolicy::Pause => "he is asked whether to take this call",
+        CallbackPolicy::Save => "it is ended and kept",
+        CallbackPolicy::Discard => "it is thrown away",
+        CallbackPolicy::Ignore => "it goes on",
+    };
+    format!("the called party leaves a message just now ({message}): {done}")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Cause, Decision, EndCause, Outcome, Step};
+use crate::domain::{Cause, Decision, DiscardReason, EndCause, Outcome, Step};
 
 /// Counters since the start, and how much there is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub struct Figures {
     pub registry: crate::registry::Counts,
     /// Whether every proxy has been asked since the start.
     pub settled: bool,
+    /// Deposits under way.
+    pub deposits: usize,
+    /// Messages that were left.
+    pub messages_left: u64,
+    /// Deposits that left no message, by reason.
+    pub missed: BTreeMap<DiscardReason, u64>,
+    /// Call-backs that met a deposit.
+    pub call_backs: u64,
+    /// Legs that came for a mailbox that is not there or takes nothing.
+    pub strange_legs: u64,
 }
 
 impl Figures {

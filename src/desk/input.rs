@@ -1,6 +1,11 @@
 //! Everything that may happen.
 
-use crate::domain::{CallEvent, CallRef, ProxyId, RouteQuery, SeenDialog};
+use std::sync::Arc;
+
+use crate::domain::{
+    CallEvent, CallRef, DepositCard, Medium, MessageId, ProxyId, RouteQuery, SeenDialog,
+    SpoolEvent, SwitchEvent, SwitchId,
+};
 use crate::registry::Command;
 
 /// Ties an answer to its question. Given by the shell, returned as it was.
@@ -60,6 +65,42 @@ pub enum Input {
         ticket: Ticket,
         /// Which call.
         call: CallRef,
+    },
+    /// A question that will be asked in a moment: does the call meet a deposit that has to be
+    /// managed first? Answered by [`super::Output::CallBack`].
+    CallBack {
+        /// The question.
+        query: Box<RouteQuery>,
+    },
+    /// A switch tells something.
+    Switch {
+        /// Which switch.
+        switch: SwitchId,
+        /// What.
+        event: SwitchEvent,
+    },
+    /// The keeper of the files tells something.
+    Spool(SpoolEvent),
+    /// A deposit lies in the spool, at a start.
+    Resume(Box<DepositCard>),
+    /// A link was made for a deposit.
+    LinkReady {
+        /// Which deposit.
+        message: MessageId,
+        /// What its caller is sent.
+        text: Arc<str>,
+    },
+    /// Somebody wishes the other medium for a deposit. Answered by [`super::Output::Known`].
+    Wish {
+        /// Which deposit.
+        message: MessageId,
+        /// Which medium.
+        medium: Medium,
+    },
+    /// An operator ends a deposit; what was said is kept. Answered by [`super::Output::Known`].
+    EndDeposit {
+        /// Which deposit.
+        message: MessageId,
     },
     /// The time that the desk named has come.
     Wakeup,

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
 mod consider;
+mod deposits;
 mod explain;
 mod figures;
 mod input;
@@ -12,15 +13,16 @@ mod rights;
 mod route;
 mod settings;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
     AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, Now, PoolId, PoolKind, ProxyId,
-    RouteQuery, SipUri, Target,
+    RouteQuery, SipUri, SwitchId, Target,
 };
+use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
 use crate::sessions::{Looks, Page, RowChange, SessionRow, Slot, Table, Tombstones};
 
@@ -28,7 +30,7 @@ pub use explain::explain;
 pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
-pub use settings::Settings;
+pub use settings::{Settings, SwitchPlace};
 
 /// All that a node knows and decides.
 #[derive(Clone, Debug)]
@@ -45,6 +47,10 @@ pub struct Desk {
     pending: BTreeMap<Slot, Vec<Leg>>,
     /// Accounts that made an emergency call, and until when (milliseconds, monotonic).
     grace: BTreeMap<AccountKey, u64>,
+    deposits: Deposits,
+    /// Calls that will meet a deposit, by Call-ID, from their announcement to their question.
+    meetings: BTreeMap<Arc<str>, deposits::Meeting>,
+    switches_up: BTreeSet<SwitchId>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
@@ -90,6 +96,9 @@ impl Desk {
             looks: Looks::new((0..proxies).map(ProxyId)),
             pending: BTreeMap::new(),
             grace: BTreeMap::new(),
+            deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),
+            meetings: BTreeMap::new(),
+            switches_up: BTreeSet::new(),
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),
@@ -127,6 +136,7 @@ impl Desk {
     /// Takes other settings, from the next decision on.
     pub fn reload(&mut self, settings: Settings) {
         let Settings { node, boot, seed, calls_max, proxies, .. } = self.settings;
+        self.deposits.reload(settings.messages.clone());
         self.settings = Settings { node, boot, seed, calls_max, proxies, ..settings };
     }
 
@@ -151,6 +161,27 @@ impl Desk {
                 self.looks.fail(proxy);
             }
             Input::Release { ticket, call } => self.release(ticket, call, now),
+            Input::CallBack { query } => self.call_back(&query, now),
+            Input::Switch { switch, event } => self.switch(switch, &event, now),
+            Input::Spool(event) => {
+                self.deposits.spool(&event, now);
+                self.drain_deposits(now);
+            }
+            Input::Resume(card) => self.resume(*card, now),
+            Input::LinkReady { message, text } => {
+                self.deposits.link_ready(message, &text, now);
+                self.drain_deposits(now);
+            }
+            Input::Wish { message, medium } => {
+                let known = self.deposits.wish(message, medium, now);
+                self.drain_deposits(now);
+                self.outputs.push_back(Output::Known(known));
+            }
+            Input::EndDeposit { message } => {
+                let known = self.deposits.end(message, now);
+                self.drain_deposits(now);
+                self.outputs.push_back(Output::Known(known));
+            }
             Input::Wakeup => self.wake(now),
         }
     }
@@ -167,7 +198,8 @@ impl Desk {
             return Some(0);
         }
         let sweep = (!self.table.is_empty()).then(|| self.looks.sweep_at_ms());
-        sweep.into_iter().chain(self.table.next_expiry_ms()).min()
+        let deposits = self.deposits.wakeup();
+        sweep.into_iter().chain(self.table.next_expiry_ms()).chain(deposits).min()
     }
 
     /// Up to `max` rows to be written down; each is given once.
@@ -202,6 +234,12 @@ impl Desk {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The deposits, to read.
+    #[must_use]
+    pub fn deposits(&self) -> &Deposits {
+        &self.deposits
     }
 
     /// The figures of an account's caps.
@@ -250,6 +288,7 @@ impl Desk {
             rights_out: self.ledger.out_of_capped(),
             registry: self.registry.counts(),
             settled: self.looks.settled(),
+            deposits: self.deposits.len(),
             ..self.figures.clone()
         }
     }

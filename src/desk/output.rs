@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::domain::{CallRef, Decision, EndCause};
+use crate::domain::{
+    CallRef, Decision, DiscardReason, EndCause, MessageId, SpoolCommand, SwitchCommand, SwitchId,
+};
+use crate::messages::Managed;
 use crate::registry;
 
 use super::Ticket;
@@ -35,6 +38,44 @@ pub enum Output {
     },
     /// A call's row went away; for the log, `why` and the figures.
     Ended(Ended),
+    /// Whether a call meets a deposit, and whether that has been managed already.
+    CallBack {
+        /// The deposit, if there is one.
+        message: Option<MessageId>,
+        /// Whether to wait for [`Output::Managed`].
+        managed: Managed,
+    },
+    /// A recording was managed: the call-back may go on.
+    Managed(MessageId),
+    /// Whether there is the deposit that an operator named.
+    Known(bool),
+    /// A switch should do something.
+    Switch(SwitchId, SwitchCommand),
+    /// The keeper of the files should do something.
+    Spool(SpoolCommand),
+    /// A one-time link is wanted.
+    Link {
+        /// For which deposit.
+        message: MessageId,
+        /// Which part is uploaded by it.
+        part: u16,
+        /// Until when it is good, seconds since 1970.
+        expires_s: i64,
+    },
+    /// A deposit has begun.
+    DepositBegan {
+        /// Which.
+        message: MessageId,
+        /// The SIP Call-ID.
+        call_id: Arc<str>,
+    },
+    /// A deposit is over: a message was left, or why not.
+    DepositOver {
+        /// Which.
+        message: MessageId,
+        /// What came of it.
+        outcome: Result<(), DiscardReason>,
+    },
     /// A call that was not known here was found at a proxy and is counted from now on.
     Adopted {
         /// Our number for it.

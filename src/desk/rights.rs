@@ -62,7 +62,9 @@ impl Desk {
             | Change::Identifier(..)
             | Change::IdentifierGone(_)
             | Change::Device(..)
-            | Change::DeviceGone(..) => return,
+            | Change::DeviceGone(..)
+            | Change::Mailbox(..)
+            | Change::MailboxGone(..) => return,
         };
         for (kind, cap) in [
             (PoolKind::Total, caps.max_calls),

@@ -42,7 +42,9 @@ impl Desk {
             Some(None) => return (Arc::new(self.alone(query, Cause::Cancelled, now)), false),
             Some(Some(_)) | None => {}
         }
-        let considered = self.judge(query, None, now);
+        let held = self.meeting_seats(query);
+        let mut considered = self.judge(query, held.as_ref(), now);
+        self.meet(query, &mut considered);
         (self.carry_out(query, considered, now), false)
     }
 

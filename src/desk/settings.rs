@@ -1,6 +1,9 @@
 //! What the desk is told once, at a start or a reload.
 
-use crate::domain::{NodeId, Numbering};
+use std::sync::Arc;
+
+use crate::domain::{NodeId, Numbering, SwitchId};
+use crate::messages;
 use crate::routing::Limits;
 
 /// The desk's settings. All of them may change at a reload but `node`, `boot`, `seed`,
@@ -33,6 +36,22 @@ pub struct Settings {
     pub calls_max: usize,
     /// How many proxies are asked for their lists.
     pub proxies: u8,
+    /// The switches that take messages, in the order of the configuration; without any, calls are
+    /// answered as if there were no mailboxes.
+    pub switches: Vec<SwitchPlace>,
+    /// How messages are taken.
+    pub messages: messages::Settings,
+}
+
+/// Where a switch takes messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchPlace {
+    /// Its number.
+    pub id: SwitchId,
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// `host:port` to which the proxy sends calls for it.
+    pub sip: Arc<str>,
 }
 
 impl Default for Settings {
@@ -51,6 +70,8 @@ impl Default for Settings {
             duration_max_ms: 12 * 60 * 60 * 1000,
             calls_max: 2_000_000,
             proxies: 0,
+            switches: Vec::new(),
+            messages: messages::Settings::default(),
         }
     }
 }

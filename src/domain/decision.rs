@@ -55,6 +55,10 @@ pub struct Stage {
     pub ring_s: u16,
     /// At least one.
     pub branches: Vec<Branch>,
+    /// It takes messages: the proxy tells it by `cause` (RFC 4458) why the call has come, and a
+    /// call that was declined for all branches comes here, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mailbox: bool,
 }
 
 /// One device that rings.
@@ -216,6 +220,22 @@ pub enum Step {
         stage: u8,
         /// Why it does not ring; `None`: it does.
         skip: Option<DeviceSkip>,
+    },
+    /// The called account has a mailbox.
+    Mailbox {
+        /// Which.
+        mailbox: super::MailboxName,
+        /// The switch that would take the message; `None`: none is configured.
+        switch: Option<Arc<str>>,
+        /// Why the call goes there at once, if it does.
+        cause: Option<Cause>,
+    },
+    /// The caller leaves, or is left, a message: it is managed first.
+    CallBack {
+        /// The deposit.
+        message: super::MessageId,
+        /// What is done about it.
+        policy: super::CallbackPolicy,
     },
     /// The rest of the list was not looked at: the order had reached its limit.
     OrderFull {

@@ -9,7 +9,7 @@ pub enum Error {
          starting with a letter or digit"
     )]
     Name {
-        /// "account" or "device".
+        /// "account", "device", "mailbox" or "language".
         what: &'static str,
         /// What was given, shortened.
         text: String,
@@ -49,6 +49,18 @@ pub enum Error {
     Code {
         /// What was given.
         given: u32,
+    },
+    /// A bound of a mailbox that makes no sense.
+    #[error("{what} cannot be {given}: take {min} to {max}")]
+    Bound {
+        /// What was given, with its unit.
+        what: &'static str,
+        /// What was given.
+        given: u64,
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
     },
     /// A time zone that nobody knows.
     #[error("{text:?} is no time zone: write an IANA name such as Europe/Berlin or UTC")]

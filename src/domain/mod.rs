@@ -9,10 +9,15 @@ mod event;
 mod identifier;
 mod index;
 mod ledger;
+mod mailbox;
+mod message;
 mod name;
+mod notice;
 mod pool;
 mod query;
 mod seats;
+mod spool;
+mod switch;
 mod time;
 mod uri;
 mod zone;
@@ -30,10 +35,22 @@ pub use index::Index;
 pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
 };
-pub use name::{AccountName, DeviceName, NAME_BYTES_MAX};
+pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
+pub use message::{
+    Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
+};
+pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX};
+pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};
 pub use seats::{SEATS_MAX, Seat, Seats};
+pub use spool::{
+    CardPart, DepositCard, DiscardReason, FileFacts, Missed, NoRoom, SpoolCommand, SpoolEvent,
+};
+pub use switch::{
+    Keys, LegEvent, LegFacts, LegId, LegSeen, Sound, StepId, SwitchCommand, SwitchEvent, SwitchId,
+    VideoFacts,
+};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
 pub use zone::Zone;

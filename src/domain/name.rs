@@ -69,6 +69,17 @@ name!(
     DeviceName,
     "device"
 );
+name!(
+    /// The name of a mailbox, unique in the installation, case-sensitive. It is the user part of
+    /// the URI under which a switch takes the call (`sip:NAME@switch;cause=486`).
+    MailboxName,
+    "mailbox"
+);
+name!(
+    /// The language of prompts: the name of a directory, such as `en`.
+    Language,
+    "language"
+);
 
 fn is_name(text: &str) -> bool {
     let bytes = text.as_bytes();

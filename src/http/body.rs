@@ -57,7 +57,8 @@ async fn collect(body: &mut Body, bytes_max: usize) -> Result<Option<Bytes>, ()>
     Ok(Some(rest.into()))
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, ()> {
+/// What comes next of a body; `None` at its end.
+pub(super) async fn next(body: &mut Body) -> Result<Option<Bytes>, ()> {
     loop {
         match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
             None => return Ok(None),

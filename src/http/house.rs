@@ -8,17 +8,18 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::{RawPathParams, rejection::RawPathParamsRejection};
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use tokio::sync::Semaphore;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::auth::{Admission, Scope};
 use super::body;
+use super::incoming::Incoming;
 use super::meter::Meter;
 use super::porter::Porter;
 use super::reply::{Problem, Reply};
 use super::table::{Room, Way};
-use super::{Options, admin, health, route};
+use super::{Options, admin, health, route, upload};
 
 /// The label of answers that no way made.
 const NOWHERE: &str = "other";
@@ -31,12 +32,14 @@ pub(super) struct House {
     /// Whether `/metrics` may be read without a token.
     pub(super) metrics_open: bool,
     admin_places: Semaphore,
+    upload_places: Semaphore,
 }
 
 /// A request that was let in.
 pub(super) struct Visit<'a> {
     pub(super) house: &'a House,
     pub(super) uri: &'a Uri,
+    pub(super) headers: &'a HeaderMap,
     pub(super) params: Vec<String>,
     pub(super) body: axum::body::Bytes,
 }
@@ -48,8 +51,10 @@ impl House {
         meter: Arc<Meter>,
         metrics_open: bool,
     ) -> Self {
-        let admin_places = Semaphore::new(options.admin_requests_max.min(Semaphore::MAX_PERMITS));
-        Self { porter, options, meter, metrics_open, admin_places }
+        let places = |max: usize| Semaphore::new(max.min(Semaphore::MAX_PERMITS));
+        let (admin_places, upload_places) =
+            (places(options.admin_requests_max), places(options.uploads_max));
+        Self { porter, options, meter, metrics_open, admin_places, upload_places }
     }
 
     /// Answers a request to one of the `ways` of a path.
@@ -100,18 +105,33 @@ impl House {
                 return self.turn_away(problem, request).await;
             }
         };
-        let _place = match self.place(scope) {
+        let _place = match self.place(way, scope) {
             Ok(place) => place,
             Err(problem) => return self.turn_away(problem, request).await,
         };
         let (head, body) = request.into_parts();
-        let body =
-            match body::read(&head.headers, body, way.body_max, self.options.body_within).await {
-                Ok(body) => body,
-                Err(problem) => return problem.into(),
-            };
-        let visit = Visit { house: self, uri: &head.uri, params, body };
-        match timeout(self.options.answer_within, visit.answer(way.room)).await {
+        let mut visit = Visit {
+            house: self,
+            uri: &head.uri,
+            headers: &head.headers,
+            params,
+            body: axum::body::Bytes::new(),
+        };
+        if way.room == Room::UploadPut {
+            // It takes as long as it takes; only silence ends it.
+            let silent_within = self.options.upload_silent_within;
+            let body = Incoming::new(head.headers.clone(), body, silent_within);
+            return upload::put(&visit, body).await.unwrap_or_else(Into::into);
+        }
+        let (body_within, answer_within) = match way.room == Room::GreetingSet {
+            true => (self.options.greeting_within, self.options.greeting_within),
+            false => (self.options.body_within, self.options.answer_within),
+        };
+        visit.body = match body::read(&head.headers, body, way.body_max, body_within).await {
+            Ok(body) => body,
+            Err(problem) => return problem.into(),
+        };
+        match timeout(answer_within, visit.answer(way.room)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(problem)) => problem.into(),
             Err(_) => {
@@ -126,12 +146,16 @@ impl House {
         if way.room == Room::Metrics && !self.metrics_open { Scope::Route } else { way.scope }
     }
 
-    fn place(&self, scope: Scope) -> Result<Option<tokio::sync::SemaphorePermit<'_>>, Problem> {
-        if scope != Scope::Admin {
+    fn place(&self, way: &Way, scope: Scope) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+        let (places, error) = if way.room == Room::UploadPut {
+            (&self.upload_places, "too many uploads at once")
+        } else if scope == Scope::Admin {
+            (&self.admin_places, "too many admin requests at once")
+        } else {
             return Ok(None);
-        }
-        self.admin_places.try_acquire().map(Some).map_err(|_| {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many admin requests at once")
+        };
+        places.try_acquire().map(Some).map_err(|_| {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, error)
                 .hint("wait for answers before asking more")
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
         })
@@ -156,6 +180,8 @@ impl Visit<'_> {
             Room::Ready => Ok(health::ready(self)),
             Room::Metrics => Ok(health::metrics(self)),
             Room::OpenApi => Ok(health::openapi()),
+            Room::UploadShow => upload::show(self).await,
+            Room::UploadPut => Err(Problem::internal()),
             Room::AccountAdd
             | Room::AccountList
             | Room::AccountRemove
@@ -165,11 +191,29 @@ impl Visit<'_> {
             | Room::CallList
             | Room::CallRelease
             | Room::CallShow
+            | Room::DepositEnd
+            | Room::DepositList
+            | Room::DepositMedium
             | Room::DeviceAdd
             | Room::DeviceList
             | Room::DeviceRemove
             | Room::DeviceSet
             | Room::DeviceShow
+            | Room::GreetingRemove
+            | Room::GreetingSet
+            | Room::MailboxAdd
+            | Room::MailboxList
+            | Room::MailboxRemove
+            | Room::MailboxSet
+            | Room::MailboxShow
+            | Room::MessageFile
+            | Room::MessageList
+            | Room::MessagePart
+            | Room::MessageRemove
+            | Room::MessageSet
+            | Room::MessageShow
+            | Room::NoticeList
+            | Room::NoticeRetry
             | Room::NumberAdd
             | Room::NumberList
             | Room::NumberRemove

@@ -73,7 +73,7 @@ impl Listener for Door {
     }
 }
 
-/// A connection that is closed when nothing was read from it for a while.
+/// A connection that is closed when nothing was read from it, or written to it, for a while.
 pub(super) struct Connection {
     stream: TcpStream,
     idle_within: Duration,
@@ -82,6 +82,16 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Something has moved. Taking the time of every step would cost more than it is worth: the
+    /// timer is only set forward when half of it has passed.
+    fn moved(&mut self) {
+        let deadline = self.idle.deadline();
+        let now = Instant::now();
+        if deadline.saturating_duration_since(now) < self.idle_within / 2 {
+            self.idle.as_mut().reset(now + self.idle_within);
+        }
+    }
+
     fn new(stream: TcpStream, place: OwnedSemaphorePermit, idle_within: Duration) -> Self {
         Self { stream, idle_within, idle: Box::pin(sleep(idle_within)), _place: place }
     }
@@ -96,13 +106,7 @@ impl AsyncRead for Connection {
         let this = &mut *self;
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(read) => {
-                // Taking the time of every read would cost more than it is worth: the timer is
-                // only set forward when half of it has passed.
-                let deadline = this.idle.deadline();
-                let now = Instant::now();
-                if deadline.saturating_duration_since(now) < this.idle_within / 2 {
-                    this.idle.as_mut().reset(now + this.idle_within);
-                }
+                this.moved();
                 Poll::Ready(read)
             }
             Poll::Pending => {
@@ -119,7 +123,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        self.moved();
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -127,7 +133,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
+        self.moved();
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -7,15 +7,19 @@ mod admin;
 mod auth;
 mod body;
 mod client;
+mod file;
 mod health;
 mod house;
+mod incoming;
 mod listen;
+mod mailroom;
 mod meter;
 mod params;
 mod porter;
 mod reply;
 mod route;
 mod table;
+mod upload;
 pub mod wire;
 
 use std::future::Future;
@@ -33,6 +37,8 @@ use meter::Meter;
 
 pub use auth::Tokens;
 pub use client::{Client, ClientError};
+pub use incoming::{Incoming, Stopped};
+pub use mailroom::{FileError, Mailroom, MessageQuery, SoundError, UploadError, UploadPiece};
 pub use porter::{BoxFuture, CallError, CommandError, Porter};
 
 /// The limits of the doors.
@@ -44,8 +50,14 @@ pub struct Options {
     pub connections_max: usize,
     /// The most admin requests at once; one more is answered 429.
     pub admin_requests_max: usize,
+    /// The most uploads at once; one more is answered 429.
+    pub uploads_max: usize,
     /// How long a body may take to come.
     pub body_within: Duration,
+    /// How long a greeting may take to come, and to be kept.
+    pub greeting_within: Duration,
+    /// How long an upload may be silent before it is given up; what came is kept.
+    pub upload_silent_within: Duration,
     /// How long an answer may take; later it is given up with 503.
     pub answer_within: Duration,
     /// How long a connection may be silent before it is closed.
@@ -60,7 +72,10 @@ impl Options {
             tokens,
             connections_max: 1024,
             admin_requests_max: 64,
+            uploads_max: 32,
             body_within: Duration::from_secs(5),
+            greeting_within: Duration::from_secs(90),
+            upload_silent_within: Duration::from_secs(30),
             answer_within: Duration::from_secs(20),
             idle_within: Duration::from_secs(300),
         }

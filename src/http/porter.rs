@@ -8,13 +8,14 @@ use crate::desk::{Desk, Ended};
 use crate::domain::{CallEvent, CallRef, Decision, Now, RouteQuery};
 use crate::registry::{self, Command};
 
+use super::mailroom::Mailroom;
 use super::wire::{Status, WhyEntry};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The process behind the doors.
-pub trait Porter: Send + Sync + 'static {
+pub trait Porter: Mailroom + Send + Sync + 'static {
     /// Decides, admits and remembers. Must answer within the proxy's patience (a third of a
     /// second), whatever is slow behind it.
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;
@@ -77,9 +78,17 @@ pub enum CallError {
     },
     /// No proxy has shown it, so none can be asked to end it.
     #[error(
-        "no proxy has shown call {call} yet, so none can be asked to end it: try again in some seconds, or free its slot with `call release {call} --reason TEXT`"
+        "no proxy has shown call {call} yet, so none can be asked to end it: try again in some seconds (a [[kamailio.proxy]] must be configured), or free its slot with `call release {call} --reason TEXT`"
     )]
     NoProxy {
+        /// Which.
+        call: CallRef,
+    },
+    /// It only rings, and a proxy ends answered calls only.
+    #[error(
+        "call {call} was not answered yet, and a proxy can end answered calls only: try again once it is, or wait until it has rung out (`call release` would free its slot and let it ring)"
+    )]
+    NotAnswered {
         /// Which.
         call: CallRef,
     },

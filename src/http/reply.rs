@@ -16,7 +16,7 @@ const CHALLENGE: &str = "Bearer realm=\"hallporter\", Basic realm=\"hallporter\"
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     content_type: &'static str,
-    extra: Option<(HeaderName, HeaderValue)>,
+    extra: Vec<(HeaderName, HeaderValue)>,
     body: Body,
 }
 
@@ -28,7 +28,7 @@ impl Reply {
 
     /// Bytes of another type.
     pub(super) fn text(content_type: &'static str, body: impl Into<Body>) -> Self {
-        Self { status: StatusCode::OK, content_type, extra: None, body: body.into() }
+        Self { status: StatusCode::OK, content_type, extra: Vec::new(), body: body.into() }
     }
 
     /// A value that is written as JSON.
@@ -47,6 +47,12 @@ impl Reply {
         Self { status, ..self }
     }
 
+    /// The same with a header.
+    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.extra.push((name, value));
+        self
+    }
+
     /// Nothing, and that is good.
     pub(super) fn empty() -> Self {
         Self::text(JSON, Body::empty()).with_status(StatusCode::NO_CONTENT)
@@ -60,7 +66,7 @@ impl Reply {
         if self.status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         }
-        if let Some((name, value)) = self.extra {
+        for (name, value) in self.extra {
             headers.insert(name, value);
         }
         response
@@ -143,7 +149,7 @@ impl From<Problem> for Reply {
         let Inner { status, body, extra } = *problem.0;
         // Strings alone: that can't fail.
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        Self { extra, ..Self::json(body) }.with_status(status)
+        Self { extra: extra.into_iter().collect(), ..Self::json(body) }.with_status(status)
     }
 }
 

@@ -15,14 +15,32 @@ pub(super) enum Room {
     CallList,
     CallRelease,
     CallShow,
+    DepositEnd,
+    DepositList,
+    DepositMedium,
     DeviceAdd,
     DeviceList,
     DeviceRemove,
     DeviceSet,
     DeviceShow,
     Event,
+    GreetingRemove,
+    GreetingSet,
     Health,
+    MailboxAdd,
+    MailboxList,
+    MailboxRemove,
+    MailboxSet,
+    MailboxShow,
+    MessageFile,
+    MessageList,
+    MessagePart,
+    MessageRemove,
+    MessageSet,
+    MessageShow,
     Metrics,
+    NoticeList,
+    NoticeRetry,
     NumberAdd,
     NumberList,
     NumberRemove,
@@ -33,6 +51,8 @@ pub(super) enum Room {
     Rehearse,
     Route,
     Status,
+    UploadPut,
+    UploadShow,
     Why,
 }
 
@@ -42,15 +62,24 @@ pub(super) struct Way {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) scope: Scope,
-    /// The longest body, in bytes.
+    /// The longest body, in bytes. One that comes in pieces has limits of its own.
     pub(super) body_max: usize,
     pub(super) room: Room,
 }
 
 const fn way(method: &'static str, path: &'static str, scope: Scope, room: Room) -> Way {
-    let body_max = if matches!(room, Room::Event) { 256 << 10 } else { 64 << 10 };
+    let body_max = if matches!(room, Room::Event) {
+        256 << 10
+    } else if matches!(room, Room::GreetingSet) {
+        GREETING_BYTES_MAX
+    } else {
+        64 << 10
+    };
     Way { method, path, scope, body_max, room }
 }
+
+/// The longest greeting, in bytes: some three minutes as a CD has them.
+const GREETING_BYTES_MAX: usize = 32 << 20;
 
 const ACCOUNTS: &str = "/v1/accounts";
 const ACCOUNT: &str = "/v1/accounts/{name}";
@@ -58,9 +87,14 @@ const DEVICES: &str = "/v1/accounts/{name}/devices";
 const DEVICE: &str = "/v1/accounts/{name}/devices/{device}";
 const NUMBERS: &str = "/v1/numbers";
 const NUMBER: &str = "/v1/numbers/{identifier}";
+const MAILBOXES: &str = "/v1/mailboxes";
+const MAILBOX: &str = "/v1/mailboxes/{name}";
+const GREETING: &str = "/v1/mailboxes/{name}/greeting";
+const MESSAGE: &str = "/v1/messages/{id}";
+const UPLOAD: &str = "/u/{link}";
 
 /// All of them, those of one path beside each other.
-pub(super) const WAYS: [Way; 28] = [
+pub(super) const WAYS: [Way; 48] = [
     way("POST", "/v1/route", Scope::Route, Room::Route),
     way("POST", "/v1/event", Scope::Route, Room::Event),
     way("GET", ACCOUNTS, Scope::Admin, Room::AccountList),
@@ -82,6 +116,26 @@ pub(super) const WAYS: [Way; 28] = [
     way("GET", "/v1/calls/{call}", Scope::Admin, Room::CallShow),
     way("POST", "/v1/calls/{call}/end", Scope::Admin, Room::CallEnd),
     way("POST", "/v1/calls/{call}/release", Scope::Admin, Room::CallRelease),
+    way("GET", MAILBOXES, Scope::Admin, Room::MailboxList),
+    way("POST", MAILBOXES, Scope::Admin, Room::MailboxAdd),
+    way("GET", MAILBOX, Scope::Admin, Room::MailboxShow),
+    way("PATCH", MAILBOX, Scope::Admin, Room::MailboxSet),
+    way("DELETE", MAILBOX, Scope::Admin, Room::MailboxRemove),
+    way("PUT", GREETING, Scope::Admin, Room::GreetingSet),
+    way("DELETE", GREETING, Scope::Admin, Room::GreetingRemove),
+    way("GET", "/v1/messages", Scope::Admin, Room::MessageList),
+    way("GET", MESSAGE, Scope::Admin, Room::MessageShow),
+    way("PATCH", MESSAGE, Scope::Admin, Room::MessageSet),
+    way("DELETE", MESSAGE, Scope::Admin, Room::MessageRemove),
+    way("GET", "/v1/messages/{id}/file", Scope::Admin, Room::MessageFile),
+    way("GET", "/v1/messages/{id}/parts/{number}", Scope::Admin, Room::MessagePart),
+    way("GET", "/v1/deposits", Scope::Admin, Room::DepositList),
+    way("POST", "/v1/deposits/{id}/medium", Scope::Admin, Room::DepositMedium),
+    way("POST", "/v1/deposits/{id}/end", Scope::Admin, Room::DepositEnd),
+    way("GET", "/v1/notices", Scope::Admin, Room::NoticeList),
+    way("POST", "/v1/notices/{id}/retry", Scope::Admin, Room::NoticeRetry),
+    way("GET", UPLOAD, Scope::Link, Room::UploadShow),
+    way("PUT", UPLOAD, Scope::Link, Room::UploadPut),
     way("POST", "/v1/rehearse", Scope::Admin, Room::Rehearse),
     way("GET", "/v1/why/{call_id}", Scope::Admin, Room::Why),
     way("GET", "/v1/status", Scope::Admin, Room::Status),

@@ -64,6 +64,7 @@ pub(super) fn clean_headers(headers: &str) -> Cow<'_, str> {
 pub(super) struct SendStage<'a> {
     pub(super) ring_s: u16,
     pub(super) branches: Vec<&'a Branch>,
+    pub(super) mailbox: bool,
 }
 
 /// The stages without what can't be sent; `None` if nothing is left.
@@ -75,7 +76,11 @@ pub(super) fn sendable(order: &ForkOrder) -> Option<Vec<SendStage<'_>>> {
 fn send_stage(stage: &Stage) -> Option<SendStage<'_>> {
     let branches: Vec<&Branch> = stage.branches.iter().filter(|branch| can_go(branch)).collect();
     let ring_s = stage.ring_s.max(1);
-    if branches.is_empty() { None } else { Some(SendStage { ring_s, branches }) }
+    if branches.is_empty() {
+        None
+    } else {
+        Some(SendStage { ring_s, branches, mailbox: stage.mailbox })
+    }
 }
 
 fn can_go(branch: &Branch) -> bool {
@@ -106,6 +111,9 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, stages: &[SendStage<'_>]) {
         separate(out, index);
         out.extend_from_slice(b"{\"ring_s\":");
         number(out, stage.ring_s);
+        if stage.mailbox {
+            out.extend_from_slice(b",\"mailbox\":true");
+        }
         out.extend_from_slice(b",\"branches\":[");
         for (index, branch) in stage.branches.iter().enumerate() {
             separate(out, index);

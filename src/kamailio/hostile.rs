@@ -23,9 +23,11 @@ fn branch(uri: &str) -> Branch {
 }
 
 fn order(stages: &[&[&str]]) -> Decision {
-    let stages = stages
-        .iter()
-        .map(|uris| Stage { ring_s: 15, branches: uris.iter().map(|uri| branch(uri)).collect() });
+    let stages = stages.iter().map(|uris| Stage {
+        ring_s: 15,
+        branches: uris.iter().map(|uri| branch(uri)).collect(),
+        mailbox: false,
+    });
     decided(Outcome::Fork(ForkOrder { stages: stages.collect() }))
 }
 
@@ -202,7 +204,7 @@ proptest! {
         stages in prop::collection::vec(prop::collection::vec(arbitrary_branch(), 0..4), 0..4),
         (code, reason, headers) in (any::<u16>(), arbitrary_text(), arbitrary_text()),
     ) {
-        let stages = stages.into_iter().map(|branches| Stage { ring_s: 1, branches }).collect();
+        let stages = stages.into_iter().map(|branches| Stage { ring_s: 1, branches, mailbox: false }).collect();
         let pass = Outcome::Pass { headers: headers.as_str().into() };
         for decision in [
             decided(Outcome::Fork(ForkOrder { stages })), decided(pass),

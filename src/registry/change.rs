@@ -1,6 +1,6 @@
 //! What a command comes to: rows that are set or go away.
 
-use crate::domain::{Account, AccountKey, Device, DeviceName, Identifier};
+use crate::domain::{Account, AccountKey, Device, DeviceName, Identifier, Mailbox, MailboxName};
 
 /// One row of the registry that changes. The store writes exactly these, in this order, in the
 /// transaction that writes the command into the log; a start reads them back.
@@ -11,7 +11,8 @@ pub enum Change {
     KeysGiven(u32),
     /// An account is set.
     Account(AccountKey, Account),
-    /// An account goes away, and its identifiers and devices with it.
+    /// An account goes away, and its identifiers, devices and mailbox with it, and the messages in
+    /// that.
     AccountGone(AccountKey),
     /// An identifier leads to an account.
     Identifier(Identifier, AccountKey),
@@ -21,4 +22,8 @@ pub enum Change {
     Device(AccountKey, Device),
     /// A device goes away.
     DeviceGone(AccountKey, DeviceName),
+    /// An account's mailbox is set; the one that it had, if any, goes away.
+    Mailbox(AccountKey, Mailbox),
+    /// A mailbox goes away, and the messages in it.
+    MailboxGone(AccountKey, MailboxName),
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
-    AccountName, Caps, Device, DeviceName, Identifier, Policy, RefusalCodes, Target, Zone,
+    AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Identifier,
+    Language, Mailbox, MailboxName, Policy, RefusalCodes, Target, Zone,
 };
 
 /// One change of the registry. What the log holds is what was asked, not what came of it: the
@@ -21,8 +22,8 @@ pub enum Command {
         #[serde(flatten)]
         patch: AccountPatch,
     },
-    /// Takes an account away, with its identifiers and devices. Not possible while accounts are
-    /// below it. Calls that are up go on and are counted for nobody.
+    /// Takes an account away, with its identifiers, devices and mailbox. Not possible while
+    /// accounts are below it. Calls that are up go on and are counted for nobody.
     AccountRemove {
         /// Which.
         name: AccountName,
@@ -69,6 +70,26 @@ pub enum Command {
         account: AccountName,
         /// Which.
         name: DeviceName,
+    },
+    /// A new mailbox. An account has one at most, and its name is unique in the installation.
+    MailboxAdd {
+        /// Whose.
+        account: AccountName,
+        /// The mailbox, with every value: what is default may change, what the log says may not.
+        mailbox: Mailbox,
+    },
+    /// Changes to a mailbox.
+    MailboxSet {
+        /// Which.
+        name: MailboxName,
+        /// What changes.
+        #[serde(flatten)]
+        patch: MailboxPatch,
+    },
+    /// Takes a mailbox away, and the messages in it.
+    MailboxRemove {
+        /// Which.
+        name: MailboxName,
     },
 }
 
@@ -154,6 +175,45 @@ pub struct DevicePatch {
     pub enabled: Option<bool>,
 }
 
+/// What of a mailbox changes. A missing key leaves a value as it is; `null` takes the language or
+/// the greeting away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxPatch {
+    /// Another language.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub language: Option<Option<Language>>,
+    /// Another greeting.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub greeting: Option<Option<ContentId>>,
+    /// Enabled or disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether callers may leave video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<bool>,
+    /// What happens on a call-back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackPolicy>,
+    /// Whose call is a call-back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_scope: Option<CallbackScope>,
+    /// Whether what was recorded is kept when a call-back is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_keep: Option<bool>,
+    /// The most messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages_max: Option<u32>,
+    /// The most space, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space_max_mib: Option<u32>,
+    /// The longest message, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_max_s: Option<u16>,
+    /// For how many days messages are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u16>,
+}
+
 /// Tells a key that is `null` from one that is missing.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
@@ -171,12 +231,29 @@ mod tests {
         assert_eq!(read("{}").max_calls, None);
         assert_eq!(read(r#"{"max_calls":null}"#).max_calls, Some(None));
         assert_eq!(read(r#"{"max_calls":3}"#).max_calls, Some(Some(3)));
+        let read = |text: &str| serde_json::from_str::<MailboxPatch>(text).unwrap();
+        assert_eq!((read("{}").language, read("{}").greeting), (None, None));
+        let taken = read(r#"{"language":null,"greeting":null}"#);
+        assert_eq!((taken.language, taken.greeting), (Some(None), Some(None)));
+        let given = format!(r#"{{"greeting":"{}"}}"#, "a5".repeat(32));
+        assert_eq!(read(&given).greeting, Some(Some(ContentId([0xa5; 32]))));
+        assert!(serde_json::from_str::<MailboxPatch>(r#"{"greeting":"../x"}"#).is_err());
     }
 
     #[test]
     fn a_command_survives_the_log() {
-        let text = r#"{"command":"account_set","name":"alice","parent":null,"enabled":false}"#;
-        let command: Command = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&command).unwrap(), text);
+        for text in [
+            r#"{"command":"account_set","name":"alice","parent":null,"enabled":false}"#,
+            r#"{"command":"mailbox_set","name":"alice","language":null,"keep_days":7}"#,
+            r#"{"command":"mailbox_remove","name":"alice"}"#,
+        ] {
+            let command: Command = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&command).unwrap(), text);
+        }
+        let mailbox = Mailbox::new(MailboxName::parse("alice").unwrap());
+        let command =
+            Command::MailboxAdd { account: AccountName::parse("alice").unwrap(), mailbox };
+        let text = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), command);
     }
 }

@@ -1,6 +1,6 @@
 //! Why a change of the registry is refused.
 
-use crate::domain::{self, AccountName, DeviceName, Identifier};
+use crate::domain::{self, AccountName, DeviceName, Identifier, MailboxName};
 
 /// A change that was refused. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,28 @@ pub enum Error {
         name: AccountName,
         /// How many.
         children: usize,
+    },
+    /// The account has a mailbox.
+    #[error(
+        "account {account} has the mailbox {name} already, and an account has one at most: change that one with `mailbox set`"
+    )]
+    HasMailbox {
+        /// Whose.
+        account: AccountName,
+        /// Which.
+        name: MailboxName,
+    },
+    /// The mailbox name is taken.
+    #[error("mailbox {name} exists already: choose another name, or change it with `mailbox set`")]
+    MailboxExists {
+        /// The name.
+        name: MailboxName,
+    },
+    /// There is no such mailbox.
+    #[error("there is no mailbox {name}: see `mailbox list`")]
+    NoMailbox {
+        /// The name.
+        name: MailboxName,
     },
     /// There is no such account.
     #[error("there is no account {name}: see `account list`")]

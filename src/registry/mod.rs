@@ -1,4 +1,4 @@
-//! What operators have laid down: accounts, identifiers, devices.
+//! What operators have laid down: accounts, identifiers, devices, mailboxes.
 //!
 //! Every change is a [`Command`]. [`Registry::plan`] says what it comes to, the store writes
 //! command and outcome down under the next number, and [`Registry::apply`] brings it about. The
@@ -7,15 +7,18 @@
 mod change;
 mod command;
 mod error;
+mod mailbox;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::domain::{Account, AccountKey, AccountName, Device, Identifier, Index, Target};
+use crate::domain::{
+    Account, AccountKey, AccountName, Device, Identifier, Index, Mailbox, MailboxName, Target,
+};
 
 pub use change::Change;
-pub use command::{AccountPatch, AccountSpec, Command, DevicePatch};
+pub use command::{AccountPatch, AccountSpec, Command, DevicePatch, MailboxPatch};
 pub use error::Error;
 
 /// The most accounts; at the limit `account add` is refused.
@@ -38,6 +41,7 @@ pub struct Registry {
     hosts: BTreeMap<Box<str>, usize>,
     /// (parent, child).
     children: BTreeSet<(AccountKey, AccountKey)>,
+    mailboxes: BTreeMap<MailboxName, AccountKey>,
     devices: usize,
     keys_given: u32,
     applied: u64,
@@ -49,6 +53,8 @@ struct Entry {
     identifiers: Vec<Identifier>,
     /// By stage, within a stage in the order in which they were added.
     devices: Vec<Device>,
+    /// Most accounts have none, and carry no more than a pointer for it.
+    mailbox: Option<Box<Mailbox>>,
 }
 
 /// How much there is in a registry.
@@ -60,6 +66,8 @@ pub struct Counts {
     pub identifiers: usize,
     /// Devices.
     pub devices: usize,
+    /// Mailboxes.
+    pub mailboxes: usize,
 }
 
 impl Registry {
@@ -74,6 +82,7 @@ impl Registry {
             identifiers: BTreeMap::new(),
             hosts: BTreeMap::new(),
             children: BTreeSet::new(),
+            mailboxes: BTreeMap::new(),
             devices: 0,
             keys_given: 0,
             applied: 0,
@@ -223,6 +232,7 @@ impl Registry {
             accounts: self.names.len(),
             identifiers: self.identifiers.len(),
             devices: self.devices,
+            mailboxes: self.mailboxes.len(),
         }
     }
 
@@ -252,6 +262,8 @@ impl Registry {
             }
             Change::IdentifierGone(identifier) => self.drop_identifier(&identifier),
             Change::Device(key, device) => self.set_device(key, device),
+            Change::Mailbox(key, mailbox) => self.set_mailbox(key, mailbox),
+            Change::MailboxGone(key, _) => self.drop_mailbox(key),
             Change::DeviceGone(key, name) => {
                 let Some(entry) = self.entry_mut(key) else { return };
                 if let Some(place) = entry.devices.iter().rposition(|kept| kept.name == name) {
@@ -283,13 +295,18 @@ impl Registry {
         match &mut self.entries[index] {
             Some(entry) => entry.account = account,
             empty => {
-                *empty =
-                    Some(Box::new(Entry { account, identifiers: Vec::new(), devices: Vec::new() }));
+                *empty = Some(Box::new(Entry {
+                    account,
+                    identifiers: Vec::new(),
+                    devices: Vec::new(),
+                    mailbox: None,
+                }));
             }
         }
     }
 
     fn drop_account(&mut self, key: AccountKey) {
+        self.drop_mailbox(key);
         let Some(entry) = self.entries.get_mut(key.0 as usize).and_then(Option::take) else {
             return;
         };

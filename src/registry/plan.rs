@@ -32,10 +32,16 @@ impl Registry {
                 self.device_of(key, account, name)?;
                 Ok(vec![Change::DeviceGone(key, name.clone())])
             }
+            Command::MailboxAdd { account, mailbox } => self.mailbox_add(account, mailbox),
+            Command::MailboxSet { name, patch } => self.mailbox_set(name, patch),
+            Command::MailboxRemove { name } => {
+                let (key, _) = self.mailbox_named(name)?;
+                Ok(vec![Change::MailboxGone(key, name.clone())])
+            }
         }
     }
 
-    fn key_of(&self, name: &AccountName) -> Result<AccountKey, Error> {
+    pub(super) fn key_of(&self, name: &AccountName) -> Result<AccountKey, Error> {
         self.find(name.as_str()).ok_or_else(|| Error::NoAccount { name: name.clone() })
     }
 

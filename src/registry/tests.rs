@@ -112,7 +112,7 @@ fn a_removed_account_leaves_nothing_and_its_key_is_not_given_again() {
         r#"{"command":"account_add","name":"alice"}"#,
     ]);
     assert_eq!(registry.find("alice"), Some(AccountKey(1)));
-    assert_eq!(registry.counts(), Counts { accounts: 1, identifiers: 0, devices: 0 });
+    assert_eq!(registry.counts(), Counts { accounts: 1, ..Counts::default() });
 }
 
 #[test]
@@ -143,4 +143,87 @@ fn rows_read_back_give_the_same_registry() {
     let listed: Vec<_> = live.accounts(Some("alice")).map(|(_, account)| &account.name).collect();
     assert_eq!(listed, [&AccountName::parse("bob").unwrap()]);
     assert_eq!(live.children(AccountKey(0), None).collect::<Vec<_>>(), [AccountKey(1)]);
+}
+
+const MAILBOX: &str = r#"{"command":"mailbox_add","account":"alice","mailbox":{"name":"alice","enabled":true,"video":true,"callback":"pause","callback_scope":"callee","callback_keep":true,"messages_max":100,"space_max_mib":500,"length_max_s":180,"keep_days":30}}"#;
+
+#[test]
+fn an_account_has_one_mailbox_which_goes_with_it() {
+    let check = |commands: &[&str], part: &str| {
+        let sentence = run(&mut Registry::new(1), commands);
+        assert!(sentence.contains(part), "{commands:?}: {sentence}");
+    };
+    let second = &MAILBOX.replace(r#""name":"alice","enabled""#, r#""name":"other","enabled""#);
+    let of_bob = &MAILBOX.replace(r#""account":"alice""#, r#""account":"bob""#);
+    check(&[MAILBOX], "there is no account alice");
+    check(&[ALICE, MAILBOX, second], "has the mailbox alice already");
+    check(&[ALICE, BOB, MAILBOX, of_bob], "mailbox alice exists already");
+    check(&[ALICE, &MAILBOX.replace("180", "3")], "length_max_s cannot be 3");
+    check(&[r#"{"command":"mailbox_remove","name":"x"}"#], "there is no mailbox x");
+    check(&[r#"{"command":"mailbox_set","name":"x"}"#], "there is no mailbox x");
+
+    let mut registry = with(&[ALICE, MAILBOX]);
+    let set = r#"{"command":"mailbox_set","name":"alice","language":"de","keep_days":7}"#;
+    assert_eq!(run(&mut registry, &[set]), "");
+    let (key, mailbox) = registry.mailbox("alice").unwrap();
+    assert_eq!(
+        (key, mailbox.limits.keep_days, mailbox.limits.length_max_s),
+        (AccountKey(0), 7, 180)
+    );
+    assert_eq!(mailbox.language.as_ref().unwrap().as_str(), "de");
+    let set = r#"{"command":"mailbox_set","name":"alice","language":null}"#;
+    assert_eq!(run(&mut registry, &[set]), "");
+    assert_eq!(registry.mailbox_of(AccountKey(0)).unwrap().language, None);
+    assert_eq!(registry.counts().mailboxes, 1);
+    assert_eq!(run(&mut registry, &[r#"{"command":"account_remove","name":"alice"}"#]), "");
+    assert!(registry.mailbox("alice").is_none() && registry.mailboxes(None).next().is_none());
+    assert_eq!(registry.counts(), Counts::default());
+}
+
+#[test]
+fn mailboxes_are_listed_by_name_and_their_names_are_free_again() {
+    let of = |account: &str, name: &str| {
+        MAILBOX
+            .replace(r#""account":"alice""#, &format!(r#""account":"{account}""#))
+            .replace(r#""name":"alice""#, &format!(r#""name":"{name}""#))
+    };
+    let carol = r#"{"command":"account_add","name":"carol"}"#;
+    let mut registry =
+        with(&[ALICE, BOB, carol, &of("alice", "z"), &of("bob", "m"), &of("carol", "a")]);
+    let listed = |registry: &Registry, after: Option<&str>| {
+        let names =
+            registry.mailboxes(after).map(|(key, mailbox)| (key.0, mailbox.name.to_string()));
+        names.collect::<Vec<_>>()
+    };
+    let all = [(2, "a".to_owned()), (1, "m".to_owned()), (0, "z".to_owned())];
+    assert_eq!(listed(&registry, None), all);
+    assert_eq!(listed(&registry, Some("a")), all[1..]);
+    assert_eq!(listed(&registry, Some("b")), all[1..]);
+    assert_eq!(listed(&registry, Some("z")), []);
+    let remove = r#"{"command":"mailbox_remove","name":"m"}"#;
+    assert_eq!(
+        run(&mut registry, &[remove, &of("bob", "n"), remove]),
+        "there is no mailbox m: see `mailbox list`"
+    );
+    assert_eq!(registry.mailbox_of(AccountKey(1)).unwrap().name.as_str(), "n");
+    assert_eq!(registry.counts().mailboxes, 3);
+    // A change that is refused changes nothing.
+    let before = registry.mailbox("n").unwrap().1.clone();
+    let set = r#"{"command":"mailbox_set","name":"n","video":false,"keep_days":0}"#;
+    assert!(run(&mut registry, &[set]).contains("keep_days cannot be 0"));
+    assert_eq!(registry.mailbox("n").unwrap().1, &before);
+    let greeting =
+        format!(r#"{{"command":"mailbox_set","name":"n","greeting":"{}"}}"#, "0f".repeat(32));
+    let take = r#"{"command":"mailbox_set","name":"n","greeting":null}"#;
+    assert_eq!(run(&mut registry, &[&greeting]), "");
+    assert!(registry.mailbox("n").unwrap().1.greeting.is_some());
+    assert_eq!(run(&mut registry, &[take]), "");
+    assert_eq!(registry.mailbox("n").unwrap().1, &before);
+}
+
+#[test]
+fn an_account_without_mailbox_carries_a_pointer_for_it() {
+    assert_eq!(size_of::<Option<Box<Mailbox>>>(), size_of::<usize>());
+    let lists = size_of::<Vec<Identifier>>() + size_of::<Vec<Device>>();
+    assert!(size_of::<Entry>() <= size_of::<Account>() + lists + size_of::<usize>());
 }

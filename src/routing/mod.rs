@@ -73,7 +73,7 @@ pub fn order(
                 stage.ring_s = stage.ring_s.max(device.ring_s);
                 stage.branches.append(&mut found);
             }
-            None => stages.push(Stage { ring_s: device.ring_s, branches: found }),
+            None => stages.push(Stage { ring_s: device.ring_s, branches: found, mailbox: false }),
         }
     }
     ForkOrder { stages }

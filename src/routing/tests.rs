@@ -44,6 +44,8 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::Callee { .. }
             | Step::Disabled { .. }
             | Step::Cap { .. }
+            | Step::Mailbox { .. }
+            | Step::CallBack { .. }
             | Step::Device { .. } => None,
         })
         .collect();

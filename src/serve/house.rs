@@ -4,17 +4,19 @@
 //! nothing is awaited under it, and an async lock would only cost more.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::desk::{Desk, Ended, Input, Output, Ticket};
-use crate::domain::{CallRef, Decision, Now};
+use crate::domain::{AccountKey, CallRef, Decision, MessageId, Now};
+use crate::messages::Managed;
 use crate::store::Store;
 
 use super::clock::Clock;
 use super::history::History;
+use super::mail::Mail;
 use super::proxy::Proxy;
 
 /// Everything that is shared.
@@ -33,6 +35,12 @@ pub(crate) struct House {
     draining: AtomicBool,
     pub(crate) config: Mutex<Arc<Config>>,
     pub(crate) boot: u32,
+    /// What there is for messages, if a spool is configured.
+    mail: OnceLock<Mail>,
+    /// Rung when a message was deleted.
+    pub(crate) retention: Notify,
+    /// Itself, for what it starts.
+    me: Weak<Self>,
 }
 
 /// What came out of one input, with the answers taken apart from the rest.
@@ -41,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) decision: Option<Arc<Decision>>,
     pub(crate) applied: Option<Result<(), crate::registry::Error>>,
     pub(crate) released: Option<Option<Ended>>,
+    pub(crate) call_back: Option<(Option<MessageId>, Managed)>,
+    pub(crate) known: Option<bool>,
 }
 
 impl House {
@@ -52,8 +62,8 @@ impl House {
         proxies: Vec<Proxy>,
         config: Arc<Config>,
         boot: u32,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
             desk: Mutex::new(desk),
             clock,
             store,
@@ -65,6 +75,45 @@ impl House {
             draining: AtomicBool::new(false),
             config: Mutex::new(config),
             boot,
+            mail: OnceLock::new(),
+            retention: Notify::new(),
+            me: Weak::clone(me),
+        })
+    }
+
+    /// What there is for messages.
+    pub(crate) fn mail(&self) -> Option<&Mail> {
+        self.mail.get()
+    }
+
+    /// Furnishes the house for messages, once.
+    pub(crate) fn furnish(&self, mail: Mail) {
+        let _ = self.mail.set(mail);
+    }
+
+    /// An account's name, or its number where it is gone.
+    pub(crate) fn account_name(&self, key: AccountKey) -> String {
+        let desk = self.desk();
+        let account = desk.registry().account(key);
+        account.map_or_else(|| key.0.to_string(), |account| account.name.to_string())
+    }
+
+    /// There may be something to tell.
+    pub(crate) fn ring_outbox(&self) {
+        if let Some(mail) = self.mail() {
+            mail.bell.notify_one();
+        }
+    }
+
+    /// Asks the store something, on a thread that may wait. The error is a sentence.
+    pub(crate) async fn in_store<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Store) -> Result<T, crate::store::Error> + Send + 'static,
+    ) -> Result<T, String> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || ask(&store)).await {
+            Ok(asked) => asked.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
@@ -88,6 +137,9 @@ impl House {
 
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        if let Some(mail) = self.mail() {
+            mail.drain();
+        }
     }
 
     /// Gives the desk one input and carries out what comes of it. Every input that asks for an
@@ -142,6 +194,37 @@ impl House {
                 self.history.ended(&ended);
             }
             Output::Adopted { call, call_id } => self.adopted(call, call_id, now),
+            Output::CallBack { message, managed } => outcome.call_back = Some((message, managed)),
+            Output::Known(known) => outcome.known = Some(known),
+            Output::Managed(_)
+            | Output::Switch(..)
+            | Output::Spool(_)
+            | Output::Link { .. }
+            | Output::DepositBegan { .. }
+            | Output::DepositOver { .. } => self.carry_out_mail(output),
+        }
+    }
+
+    fn carry_out_mail(&self, output: Output) {
+        let (Some(mail), Some(me)) = (self.mail(), self.me.upgrade()) else { return };
+        match output {
+            Output::Managed(message) => mail.managed(message),
+            Output::Switch(switch, command) => mail.command(switch, command),
+            Output::Spool(command) => mail.keep(&me, command),
+            Output::Link { message, part, expires_s } => mail.link(&me, message, part, expires_s),
+            Output::DepositBegan { message, call_id } => {
+                tracing::info!(%message, call_id = &*call_id, "a deposit has begun");
+            }
+            Output::DepositOver { message, outcome } => {
+                tracing::info!(%message, ?outcome, "a deposit is over");
+            }
+            Output::Answer { .. }
+            | Output::Applied { .. }
+            | Output::Released { .. }
+            | Output::Ended(_)
+            | Output::CallBack { .. }
+            | Output::Known(_)
+            | Output::Adopted { .. } => {}
         }
     }
 

@@ -9,7 +9,10 @@ use crate::config::{Log, LogFormat};
 /// Sets the log up, on standard error. `RUST_LOG` goes before the configuration, for the one
 /// night when more is wanted. Does nothing the second time.
 pub(crate) fn set_up(config: &Log) {
-    let wanted = format!("{level},hyper=warn,reqwest=warn,rustls=warn", level = config.level);
+    let wanted = format!(
+        "{level},hyper=warn,reqwest=warn,rustls=warn,freeswitch_esl_tokio=error",
+        level = config.level
+    );
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(wanted));
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);

@@ -7,7 +7,7 @@ use crate::desk::Input;
 use crate::kamailio::RpcError;
 
 use super::house::House;
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Waiting, join_all};
 
 /// How many calls of a list go into the desk at once; questions get in between.
 const PORTION: usize = 500;
@@ -21,15 +21,20 @@ pub(crate) async fn run(house: Arc<House>, index: usize) {
     }
 }
 
-/// Looks at every proxy once, with a deadline: before the door opens, so that the first answer
-/// already counts the calls that a kill kept out of the store.
+/// Looks at every proxy once, side by side and with one deadline: before the door opens, so that
+/// the first answer already counts the calls that a kill kept out of the store.
 pub(crate) async fn first(house: &House, within: Duration) {
-    for proxy in &house.proxies {
+    let looks = house.proxies.iter().map(|proxy| first_at(house, proxy, within));
+    join_all(looks.collect()).await;
+}
+
+fn first_at<'a>(house: &'a House, proxy: &'a Proxy, within: Duration) -> Waiting<'a, ()> {
+    Box::pin(async move {
         if tokio::time::timeout(within, look(house, proxy)).await.is_err() {
             house.handle(Input::LookFailed { proxy: proxy.id });
             note_trouble(proxy, "it did not answer in time".to_owned());
         }
-    }
+    })
 }
 
 async fn look(house: &House, proxy: &Proxy) {

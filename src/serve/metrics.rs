@@ -8,6 +8,7 @@ use crate::http::wire::Status;
 use crate::store::Health;
 
 use super::house::House;
+use super::mail::Mail;
 
 /// How old the oldest unwritten row may be before it is a trouble, in milliseconds.
 const STORE_LAG_MS_MAX: u64 = 2_000;
@@ -44,6 +45,9 @@ pub(crate) fn status(house: &House) -> Status {
         devices: figures.registry.devices as u64,
         store_lag_ms: lag_ms(&health, now),
         proxies,
+        switches: house.mail().map(Mail::switch_list).unwrap_or_default(),
+        deposits: house.desk().deposits().len() as u64,
+        outbox: None,
     }
 }
 
@@ -82,7 +86,39 @@ pub(crate) fn text(house: &House) -> String {
     page.counter("hallporter_history_dropped", "Entries for `why` lost to a full queue.", dropped);
     page.gauge("hallporter_draining", "The daemon is stopping.", u8::from(house.draining()));
     proxies(&mut page, house);
+    page.gauge("hallporter_mailboxes", "Mailboxes.", counts.mailboxes);
+    messages(&mut page, &figures, house);
     page.0
+}
+
+/// Messages; without a spool there are none, and nothing is said of them.
+fn messages(page: &mut Page, figures: &Figures, house: &House) {
+    let Some(mail) = house.mail() else { return };
+    page.gauge("hallporter_deposits", "Messages that are being left.", figures.deposits);
+    page.counter("hallporter_messages_left", "Messages that were left.", figures.messages_left);
+    page.head("hallporter_calls_missed", "counter", "Calls that left no message, by reason.");
+    for (reason, count) in &figures.missed {
+        page.labelled("hallporter_calls_missed_total", "reason", &snake(reason), *count);
+    }
+    page.counter("hallporter_call_backs", "Calls back during a message.", figures.call_backs);
+    page.counter("hallporter_legs_strange", "Legs for no mailbox.", figures.strange_legs);
+    let switches = mail.switch_status();
+    page.head("hallporter_switch_connected", "gauge", "A switch is connected.");
+    for switch in &switches {
+        let up = u64::from(switch.connected);
+        page.labelled("hallporter_switch_connected", "switch", &switch.name, up);
+    }
+    for (name, help, figure) in [
+        ("hallporter_switch_events", "Events read from a switch.", 0),
+        ("hallporter_switch_overflows", "Events lost to a full queue, the list read anew.", 1),
+        ("hallporter_switch_refused", "Commands that a switch did not take.", 2),
+    ] {
+        page.head(name, "counter", help);
+        for switch in &switches {
+            let counts = [switch.events, switch.overflows, switch.refused];
+            page.labelled(&format!("{name}_total"), "switch", &switch.name, counts[figure]);
+        }
+    }
 }
 
 fn calls(page: &mut Page, figures: &Figures) {
@@ -136,7 +172,7 @@ fn decisions(page: &mut Page, figures: &Figures) {
 }
 
 /// A unit variant's name as programs write it.
-fn snake(cause: &crate::domain::EndCause) -> String {
+fn snake(cause: &impl serde::Serialize) -> String {
     serde_json::to_value(cause)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

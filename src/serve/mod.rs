@@ -6,6 +6,7 @@ mod history;
 mod house;
 mod log;
 mod look;
+mod mail;
 mod metrics;
 mod porter;
 mod proxy;
@@ -67,6 +68,7 @@ async fn serve(config: Arc<Config>, config_path: PathBuf) -> anyhow::Result<()> 
     // somebody to answer. Until then a proxy is refused at once and asks the second daemon.
     let socket = bind(listen)?;
     let house = open_house(&config).await?;
+    mail::open(&house)?;
     look::first(&house, FIRST_LOOK_WITHIN).await;
     let listener = socket.listen(LISTEN_BACKLOG).with_context(|| in_use(listen))?;
 
@@ -144,7 +146,6 @@ async fn open_house(config: &Arc<Config>) -> anyhow::Result<Arc<House>> {
     let desk = Desk::new(settings(config, boot, seed));
     let history = History::new(Arc::clone(&store)).context("the system gives no thread")?;
     let house = House::new(desk, clock, store, history, proxies, Arc::clone(config), boot);
-    let house = Arc::new(house);
     let filling = Arc::clone(&house);
     tokio::task::spawn_blocking(move || fill(&filling))
         .await
@@ -174,6 +175,7 @@ fn fill(house: &House) -> Result<(), crate::store::Error> {
 
 fn settings(config: &Config, boot: u32, seed: u64) -> Settings {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (messages, switches) = mail::settings(config, boot);
     Settings {
         node: NodeId(1),
         boot,
@@ -191,6 +193,8 @@ fn settings(config: &Config, boot: u32, seed: u64) -> Settings {
         duration_max_ms: ms(config.calls.max_duration),
         calls_max: config.calls.table_max,
         proxies: u8::try_from(config.kamailio.proxies.len()).unwrap_or(u8::MAX),
+        switches,
+        messages,
     }
 }
 
@@ -218,6 +222,10 @@ fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
         ("log", old.log != new.log),
         ("kamailio.proxy", old.kamailio.proxies != new.kamailio.proxies),
         ("calls.table_max", old.calls.table_max != new.calls.table_max),
+        ("messages", old.messages != new.messages),
+        ("freeswitch", old.switches != new.switches),
+        ("calls.why_keep", old.calls.why_keep != new.calls.why_keep),
+        ("calls.why_keep_for", old.calls.why_keep_for != new.calls.why_keep_for),
     ];
     for (key, _) in fixed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!(key, "takes effect only after a restart");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use crate::desk::{Desk, Ended, Input};
-use crate::domain::{CallEvent, CallRef, Decision, EventKind, Now, RouteQuery};
+use crate::domain::{CallEvent, CallRef, CallState, Decision, EventKind, Now, RouteQuery};
 use crate::http::wire::{Status, WhyEntry};
 use crate::http::{BoxFuture, CallError, CommandError, Porter};
 use crate::registry::Command;
@@ -26,6 +26,9 @@ impl Porter for Front {
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>> {
         Box::pin(async move {
             let query = self.with_registrations(query).await;
+            if let Some(mail) = self.0.mail() {
+                mail.meet(&self.0, &query).await;
+            }
             let (call_id, at) = (Arc::clone(&query.call_id), self.0.now());
             let spare = RouteQuery { call_id, ..RouteQuery::default() };
             let outcome = self.0.handle(Input::Route { ticket: House::TICKET, query });
@@ -95,7 +98,7 @@ impl Front {
         }
         let aors = self.0.desk().addresses_to_look_up(&query);
         if !aors.is_empty() {
-            let asked = proxy::look_up(&self.0.proxies, aors, self.0.now());
+            let asked = proxy::look_up(&self.0.proxies, aors, &query.call_id, self.0.now());
             if let Ok(found) = tokio::time::timeout(REGISTRATIONS_WITHIN, asked).await {
                 query.registrations = found;
             }
@@ -171,6 +174,10 @@ async fn release(house: Arc<House>, call: CallRef, reason: String) -> Result<End
 
 async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
     let row = house.desk().call(call, house.now()).ok_or(CallError::NoCall { call })?;
+    // Kamailio would say that all is well, tell that the call failed, and let it ring (measured).
+    if row.state == CallState::Reserved {
+        return Err(CallError::NotAnswered { call });
+    }
     let dialog = row.dialog.ok_or(CallError::NoProxy { call })?;
     let shown = row.proxy.and_then(|id| house.proxies.iter().find(|proxy| proxy.id == id));
     // With one proxy there is no question whose call it is, seen or not.

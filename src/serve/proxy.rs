@@ -87,21 +87,22 @@ impl Proxy {
         self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn find(&self, aor: &SipUri, now: Now) -> Option<Vec<Contact>> {
+    async fn find(&self, aor: &SipUri, call_id: &str, now: Now) -> Option<Vec<Contact>> {
         if let Some((until, contacts)) = self.contacts().get(aor)
             && *until > now.mono_ms
         {
             return Some(contacts.clone());
         }
         let asked = self.rpc.contacts(LOCATION, aor, self.config.use_domain);
+        let proxy = &*self.config.name;
         let found = match tokio::time::timeout(CONTACTS_WITHIN, asked).await {
             Ok(Ok(seen)) => seen.items,
             Ok(Err(error)) => {
-                tracing::warn!(proxy = self.config.name, %error, "a registration can't be looked up");
+                tracing::warn!(call_id, proxy, %error, "a registration can't be looked up");
                 return None;
             }
             Err(_) => {
-                tracing::warn!(proxy = self.config.name, "a registration was not told in time");
+                tracing::warn!(call_id, proxy, "a registration was not told in time");
                 return None;
             }
         };
@@ -115,8 +116,13 @@ impl Proxy {
 }
 
 /// Where addresses of record are registered, at whichever proxy; what nobody could tell in time
-/// is left out.
-pub(crate) async fn look_up(proxies: &[Proxy], aors: Vec<SipUri>, now: Now) -> Registrations {
+/// is left out. They are asked for on behalf of a call.
+pub(crate) async fn look_up(
+    proxies: &[Proxy],
+    aors: Vec<SipUri>,
+    call_id: &str,
+    now: Now,
+) -> Registrations {
     let mut registrations = Registrations::new();
     let asked: Vec<&Proxy> = proxies.iter().filter(|proxy| proxy.config.lookup_aor).collect();
     let mut answers: Vec<Asked<'_>> = Vec::with_capacity(aors.len() * asked.len());
@@ -124,7 +130,7 @@ pub(crate) async fn look_up(proxies: &[Proxy], aors: Vec<SipUri>, now: Now) -> R
         for proxy in &asked {
             let (proxy, aor): (&Proxy, SipUri) = (proxy, aor.clone());
             answers.push(Box::pin(async move {
-                let found = proxy.find(&aor, now).await;
+                let found = proxy.find(&aor, call_id, now).await;
                 (aor, found)
             }));
         }
@@ -138,10 +144,13 @@ pub(crate) async fn look_up(proxies: &[Proxy], aors: Vec<SipUri>, now: Now) -> R
 }
 
 /// A registration that is being asked for.
-type Asked<'a> = Pin<Box<dyn Future<Output = (SipUri, Option<Vec<Contact>>)> + Send + 'a>>;
+type Asked<'a> = Waiting<'a, (SipUri, Option<Vec<Contact>>)>;
+
+/// Something that is waited for.
+pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Waits for all of them, side by side.
-async fn join_all<T>(mut waiting: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+pub(crate) async fn join_all<T>(mut waiting: Vec<Waiting<'_, T>>) -> Vec<T> {
     let mut done = Vec::with_capacity(waiting.len());
     poll_fn(|context| {
         waiting.retain_mut(|future| match future.as_mut().poll(context) {

@@ -151,6 +151,6 @@ fn remedy(path: &Path) -> &'static str {
          again at the proxies"
     } else {
         "stop the daemon and restore it from a copy, with no -wal and -shm beside it; accounts, \
-         numbers and devices are in it"
+         numbers, devices, mailboxes and the list of messages are in it"
     }
 }

@@ -1,11 +1,15 @@
 //! SQLite: what survives.
 //!
-//! `ledger.db` has the registry and its log; a change is on the disk before it is answered
-//! (`synchronous=FULL`). `session.db` has the calls and what was decided about them; it is written
-//! behind the answers (`synchronous=NORMAL`) and never on the way to a decision.
+//! `ledger.db` has the registry and its log, messages (their files lie in the spool), and the outbox
+//! of notices; a change is on the disk before it is answered (`synchronous=FULL`). `session.db` has
+//! the calls and what was decided about them; it is written behind the answers
+//! (`synchronous=NORMAL`) and never on the way to a decision.
 
 mod error;
 mod file;
+mod mailroom;
+mod messages;
+mod outbox;
 mod registry;
 mod sessions;
 mod writer;
@@ -28,11 +32,15 @@ use registry::ReadError;
 use writer::Writer;
 
 pub use error::Error;
+pub use messages::{MailboxUse, MessageFilter};
+pub use outbox::NoticeCounts;
 pub use writer::RowSource;
 
 /// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.
-const LEDGER_FORMATS: Formats =
-    Formats { id: 0x4870_4c65, steps: &[include_str!("schema/ledger_1.sql")] };
+const LEDGER_FORMATS: Formats = Formats {
+    id: 0x4870_4c65,
+    steps: &[include_str!("schema/ledger_1.sql"), include_str!("schema/ledger_2.sql")],
+};
 const SESSION_FORMATS: Formats =
     Formats { id: 0x4870_5365, steps: &[include_str!("schema/session_1.sql")] };
 

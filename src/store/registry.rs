@@ -3,10 +3,12 @@
 use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::domain::{
-    Account, AccountKey, AccountName, Caps, Device, DeviceName, Identifier, Number, Policy,
-    RefusalCodes, SipUri, Target, Zone,
+    Account, AccountKey, AccountName, Caps, Device, DeviceName, Identifier, Mailbox, Number,
+    Policy, RefusalCodes, SipUri, Target, Zone,
 };
 use crate::registry::Change;
+
+use super::messages;
 
 /// How many entries of the log are kept; it is for reading back, the rows are the truth.
 pub(super) const LOG_KEPT: u64 = 100_000;
@@ -47,7 +49,8 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::KeysGiven(given) => set_meta(transaction, "keys_given", u64::from(*given)),
         Change::Account(key, account) => write_account(transaction, *key, account),
         Change::AccountGone(key) => {
-            for table in ["identifier", "device"] {
+            messages::delete_of_account(transaction, *key)?;
+            for table in ["identifier", "device", "mailbox"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key.0])?;
             }
             transaction.execute("DELETE FROM account WHERE key = ?1", [key.0]).map(|_| ())
@@ -70,7 +73,29 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
                 params![key.0, name.as_str()],
             )
             .map(|_| ()),
+        Change::Mailbox(key, mailbox) => write_mailbox(transaction, *key, mailbox),
+        Change::MailboxGone(key, name) => {
+            messages::delete_in_mailbox(transaction, name)?;
+            transaction.execute("DELETE FROM mailbox WHERE account = ?1", [key.0]).map(|_| ())
+        }
     }
+}
+
+fn write_mailbox(
+    transaction: &Transaction<'_>,
+    key: AccountKey,
+    mailbox: &Mailbox,
+) -> rusqlite::Result<()> {
+    let settings = serde_json::to_string(mailbox)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    // Nobody reads what was left for another one who had the name before.
+    messages::delete_of_others(transaction, &mailbox.name, key)?;
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO mailbox (account, name, settings) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![key.0, mailbox.name.as_str(), settings])
+        .map(|_| ())
 }
 
 fn write_account(
@@ -138,8 +163,8 @@ fn write_device(
         .map(|_| ())
 }
 
-/// Reads all rows: how many keys were given, accounts, identifiers, devices. The error is a
-/// sentence about a row that makes no sense, or SQLite's.
+/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes. The error
+/// is a sentence about a row that makes no sense, or SQLite's.
 pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Result<(), ReadError> {
     let given = meta(connection, "keys_given")?;
     take(Change::KeysGiven(u32::try_from(given).unwrap_or(u32::MAX)));
@@ -165,6 +190,14 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
     while let Some(row) = rows.next()? {
         take(Change::Device(AccountKey(row.get(0)?), device(row)?));
     }
+    let mut mailboxes =
+        connection.prepare("SELECT account, settings FROM mailbox ORDER BY account")?;
+    let mut rows = mailboxes.query([])?;
+    while let Some(row) = rows.next()? {
+        let mailbox = serde_json::from_str(&row.get::<_, String>(1)?)
+            .map_err(|error| ReadError::Row(format!("settings of a mailbox: {error}")))?;
+        take(Change::Mailbox(AccountKey(row.get(0)?), mailbox));
+    }
     Ok(())
 }
 
@@ -172,6 +205,25 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
 pub(super) enum ReadError {
     Sqlite(rusqlite::Error),
     Row(String),
+}
+
+impl ReadError {
+    /// What SQLite says of a column is said of the row: it is this one that makes no sense.
+    pub(super) fn of_row(self, what: &str) -> Self {
+        match self {
+            Self::Sqlite(error) => Self::Row(format!("{what}: {error}")),
+            Self::Row(sentence) => Self::Row(format!("{what}: {sentence}")),
+        }
+    }
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(error) => error.fmt(f),
+            Self::Row(sentence) => f.write_str(sentence),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for ReadError {

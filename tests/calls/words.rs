@@ -110,6 +110,14 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         }
         Output::Ended(ended) => Some(self::ended(ended)),
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
+        Output::CallBack { .. }
+        | Output::Managed(_)
+        | Output::Known(_)
+        | Output::Switch(..)
+        | Output::Spool(_)
+        | Output::Link { .. }
+        | Output::DepositBegan { .. }
+        | Output::DepositOver { .. } => Some(format!("{output:?}")),
     }
 }
 

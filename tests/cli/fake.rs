@@ -17,9 +17,11 @@ pub(super) struct Asked {
     pub(super) line: String,
     pub(super) authorization: String,
     pub(super) body: Value,
+    /// The same, as bytes.
+    pub(super) bytes: Vec<u8>,
 }
 
-type Answers = BTreeMap<String, (u16, String)>;
+type Answers = BTreeMap<String, (u16, Vec<u8>)>;
 
 /// A running fake. Stops when it is dropped.
 pub(super) struct Fake {
@@ -33,11 +35,17 @@ impl Fake {
     /// Answers each request line (`GET /v1/accounts?limit=1000`) with a status and a body, and
     /// any other with 404.
     pub(super) fn start(answers: &[(&str, u16, Value)]) -> Self {
+        Self::with_files(answers, &[])
+    }
+
+    /// The same, and some lines are answered with bytes as they are.
+    pub(super) fn with_files(answers: &[(&str, u16, Value)], files: &[(&str, &[u8])]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let answers: Answers = answers
             .iter()
-            .map(|(line, status, body)| ((*line).to_owned(), (*status, body.to_string())))
+            .map(|(line, status, body)| ((*line).to_owned(), (*status, body.to_string().into())))
+            .chain(files.iter().map(|(line, bytes)| ((*line).to_owned(), (200, bytes.to_vec()))))
             .collect();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let stopping = Arc::new(AtomicBool::new(false));
@@ -93,17 +101,19 @@ fn answer(stream: &TcpStream, answers: &Answers, list: &Mutex<Vec<Asked>>) -> st
             _ => {}
         }
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body = serde_json::from_slice(&body).unwrap_or_default();
-    let unknown = (404, format!("{{\"error\":\"the test did not expect {line}\"}}"));
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes)?;
+    let body = serde_json::from_slice(&bytes).unwrap_or_default();
+    let unknown = format!("{{\"error\":\"the test did not expect {line}\"}}").into_bytes();
+    let unknown = (404, unknown);
     let (status, text) = answers.get(&line).unwrap_or(&unknown);
-    list.lock().unwrap().push(Asked { line, authorization, body });
-    let text = if *status == 204 { "" } else { text };
+    list.lock().unwrap().push(Asked { line, authorization, body, bytes });
+    let text = if *status == 204 { &[][..] } else { text };
     let mut stream = stream;
     write!(
         stream,
-        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         text.len()
-    )
+    )?;
+    stream.write_all(text)
 }

@@ -28,13 +28,17 @@ fn call() -> Value {
     })
 }
 
-fn page(items: &[Value]) -> Value {
+pub(super) fn page(items: &[Value]) -> Value {
     json!({"items": items, "next": null})
 }
 
 /// Runs a line against the answers; gives its output and what was asked last, with the body.
 #[track_caller]
-fn ask(name: &str, line: &str, answers: &[(&str, u16, Value)]) -> (String, String, Value) {
+pub(super) fn ask(
+    name: &str,
+    line: &str,
+    answers: &[(&str, u16, Value)],
+) -> (String, String, Value) {
     let dir = directory(name);
     let fake = Fake::start(answers);
     fake.configure(&dir);
@@ -193,7 +197,7 @@ fn calls() {
         ("POST /v1/calls/c1-2f/end", 200, json!({"call": "c1-2f"})),
     ];
     let (text, _, _) = ask("call-end", "call end abc@10.0.0.1", &by_call_id);
-    assert!(text.starts_with("call c1-2f: the proxy was told to end it"), "{text}");
+    assert!(text.starts_with("call c1-2f: it was ended at the proxy"), "{text}");
     let ended =
         json!({"call": "c1-2f", "call_id": "abc", "cause": "released", "at_ms": 1, "up_ms": 2});
     let released = [("POST /v1/calls/c1-2f/release", 200, ended)];

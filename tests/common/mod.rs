@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hallporter::desk::{Desk, Settings};
-use hallporter::domain::{Account, AccountKey, CallRef, Device, Identifier, Now};
+use hallporter::domain::{Account, AccountKey, CallRef, Device, Identifier, Mailbox, Now};
 use hallporter::registry::Change;
 use hallporter::sessions::{RowChange, SessionRow};
 
@@ -15,6 +15,7 @@ pub(crate) struct Shelf {
     accounts: BTreeMap<AccountKey, Account>,
     identifiers: BTreeMap<Identifier, AccountKey>,
     devices: BTreeMap<AccountKey, Vec<Device>>,
+    mailboxes: BTreeMap<AccountKey, Mailbox>,
     calls: BTreeMap<CallRef, SessionRow>,
 }
 
@@ -36,6 +37,7 @@ impl Shelf {
             Change::AccountGone(key) => {
                 self.accounts.remove(&key);
                 self.devices.remove(&key);
+                self.mailboxes.remove(&key);
                 self.identifiers.retain(|_, owner| *owner != key);
             }
             Change::Identifier(identifier, key) => {
@@ -50,6 +52,12 @@ impl Shelf {
                     Some(kept) => *kept = device,
                     None => devices.push(device),
                 }
+            }
+            Change::Mailbox(key, mailbox) => {
+                self.mailboxes.insert(key, mailbox);
+            }
+            Change::MailboxGone(key, _) => {
+                self.mailboxes.remove(&key);
             }
             Change::DeviceGone(key, name) => {
                 self.devices.entry(key).or_default().retain(|device| device.name != name);
@@ -91,6 +99,9 @@ impl Shelf {
             for device in devices {
                 desk.restore_registry(Change::Device(*key, device.clone()));
             }
+        }
+        for (key, mailbox) in &self.mailboxes {
+            desk.restore_registry(Change::Mailbox(*key, mailbox.clone()));
         }
         desk.registry_restored_to(self.applied);
         for row in self.calls.values() {

@@ -6,11 +6,11 @@ use crate::lab::{
 };
 
 const BURSTS: usize = 200;
-const CALLS: usize = 60;
+const CALLS: usize = 200;
 const CAP: usize = 5;
 
 #[test]
-fn of_sixty_simultaneous_calls_exactly_five_are_admitted_two_hundred_times() {
+fn of_two_hundred_simultaneous_calls_exactly_five_are_admitted_two_hundred_times() {
     if !installed() {
         return;
     }

@@ -117,6 +117,29 @@ fn an_operator_ends_a_call_at_both_phones() {
 }
 
 #[test]
+fn a_call_that_only_rings_is_not_said_to_be_ended() {
+    if !installed() {
+        return;
+    }
+    let house = house("end-ringing");
+    house.phone.all_do(Does::Ring);
+    let call = house.line.dial(Dial::to("+49301"));
+    call.rings();
+    house.looks(1);
+    let told = house.daemon.ends(&["call", "end", &call.id], 1);
+    assert!(told.contains("was not answered yet"), "{told}");
+    house.looks(1);
+    assert_eq!((call.code(seconds(0.0)), house.daemon.live("alice")), (0, 1));
+    house.phone.answer(&call.id);
+    call.ends_with(200);
+    let up = (call.id.clone(), "up".to_owned());
+    assert!(eventually(seconds(3.0), || house.daemon.calls().contains(&up)));
+    house.daemon.cli(&format!("call end {}", call.id));
+    assert!(call.hung_up(seconds(3.0)));
+    house.daemon.carries("alice", 0);
+}
+
+#[test]
 fn an_operator_frees_a_slot_and_that_is_written_down() {
     if !installed() {
         return;

@@ -99,10 +99,14 @@ fn a_reload_takes_all_of_a_file_or_nothing() {
     assert_eq!(proxy.route(&question("c@x", "+493012345"))["action"], "pass");
 
     // What needs a restart is said.
-    home.configure("drain = \"0s\"\n[calls]\ntable_max = 1000\n[node]\nname = \"other\"");
+    home.configure(
+        "drain = \"0s\"\n[calls]\ntable_max = 1000\nwhy_keep = 5\n[node]\nname = \"other\"",
+    );
     daemon.signal("HUP");
     daemon.logs("takes effect only after a restart");
-    assert!(daemon.log().contains("calls.table_max"), "{}", daemon.log());
+    daemon.logs("was taken anew");
+    let log = daemon.log();
+    assert!(log.contains("calls.table_max") && log.contains("calls.why_keep"), "{log}");
     assert_eq!(home.admin().get("/v1/status")["node"], "other");
     daemon.stop();
 }

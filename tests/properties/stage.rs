@@ -132,6 +132,7 @@ impl Stage {
         assert_eq!(self.desk.figures().calls, self.model.calls.len());
     }
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "nothing else may come")]
     pub(crate) fn handle(&mut self, input: Input, seen: &[Seen]) {
         self.desk.handle(input, self.now);
         while let Some(output) = self.desk.poll() {
@@ -153,6 +154,7 @@ impl Stage {
                 }
                 Output::Applied { result, .. } => assert_eq!(result, Ok(())),
                 Output::Released { ended: None, .. } | Output::Answer { .. } => {}
+                other => panic!("there are no messages here: {other:?}"),
             }
         }
     }

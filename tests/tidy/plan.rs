@@ -14,6 +14,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("kamailio", CORE),
     ("freeswitch", CORE),
+    ("media", CORE),
     ("store", CORE),
     ("peers", CORE),
     ("notify", CORE),
@@ -45,6 +46,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "kamailio",
             "freeswitch",
+            "media",
             "store",
             "peers",
             "notify",
@@ -92,28 +94,38 @@ pub(crate) const NOT_IN_CORE: &[&str] = &[
 pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "serve"]),
     ("axum", &["http"]),
-    ("base64", &["http", "kamailio"]),
+    ("base64", &["http", "kamailio", "notify"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
+    ("esl", &["freeswitch"]),
     ("getrandom", &["cli", "serve"]),
     ("hashbrown", &["domain", "sessions"]),
+    ("http_body", &["http"]),
+    ("hmac", &["notify"]),
     // The CLI shows times to people.
     ("jiff", &["cli", "domain"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
-    // Two ends of two networks: the proxies' JSON-RPC, and the CLI's own daemon.
-    ("reqwest", &["http/client", "http/tests", "kamailio"]),
+    // Three ends of three networks: the proxies' JSON-RPC, the CLI's own daemon, webhooks.
+    ("reqwest", &["http/client", "http/tests", "kamailio", "notify"]),
     ("rusqlite", &["store"]),
+    // What std does not have: free space, waiting for a process with a deadline, its priority.
+    ("rustix", &["media"]),
     ("sd_notify", &["serve"]),
     ("serde", ANYWHERE),
     ("serde_json", ANYWHERE),
+    // What a file holds, and who signed a link.
+    ("sha2", &["media", "notify"]),
     ("subtle", &["http"]),
     ("thiserror", ANYWHERE),
-    ("tokio", &["cli", "freeswitch", "http", "kamailio", "notify", "peers", "serve", "store"]),
+    (
+        "tokio",
+        &["cli", "freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"],
+    ),
     ("toml", &["config"]),
-    ("tracing", &["freeswitch", "http", "kamailio", "notify", "peers", "serve", "store"]),
+    ("tracing", &["freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"]),
     ("tracing_subscriber", &["serve"]),
 ];
 

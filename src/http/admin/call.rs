@@ -85,7 +85,7 @@ fn call(visit: &Visit<'_>) -> Result<CallRef, Problem> {
 fn problem(error: CallError) -> Problem {
     match error {
         CallError::NoCall { .. } => Problem::missing(error.to_string()),
-        CallError::NoProxy { .. } => {
+        CallError::NoProxy { .. } | CallError::NotAnswered { .. } => {
             Problem::new(axum::http::StatusCode::CONFLICT, error.to_string())
         }
         CallError::NotDurable(sentence) | CallError::Proxy(sentence) => Problem::not_now(sentence),

@@ -2,7 +2,10 @@
 
 mod account;
 mod call;
+mod deposit;
 mod device;
+mod mailbox;
+mod message;
 mod number;
 mod shape;
 
@@ -33,17 +36,35 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::CallList => call::list(visit),
         Room::CallRelease => call::release(visit).await,
         Room::CallShow => call::show(visit),
+        Room::DepositEnd => deposit::end(visit),
+        Room::DepositList => deposit::list(visit),
+        Room::DepositMedium => deposit::medium(visit),
         Room::DeviceAdd => device::add(visit).await,
         Room::DeviceList => device::list(visit),
         Room::DeviceRemove => device::remove(visit).await,
         Room::DeviceSet => device::set(visit).await,
         Room::DeviceShow => device::show(visit),
+        Room::GreetingRemove => mailbox::remove_greeting(visit).await,
+        Room::GreetingSet => mailbox::set_greeting(visit).await,
+        Room::MailboxAdd => mailbox::add(visit).await,
+        Room::MailboxList => mailbox::list(visit),
+        Room::MailboxRemove => mailbox::remove(visit).await,
+        Room::MailboxSet => mailbox::set(visit).await,
+        Room::MailboxShow => mailbox::show(visit),
+        Room::MessageFile => message::whole(visit).await,
+        Room::MessageList => message::list(visit).await,
+        Room::MessagePart => message::part(visit).await,
+        Room::MessageRemove => message::remove(visit).await,
+        Room::MessageSet => message::set(visit).await,
+        Room::MessageShow => message::show(visit).await,
+        Room::NoticeList => deposit::notices(visit).await,
+        Room::NoticeRetry => deposit::retry(visit).await,
         Room::NumberAdd => number::add(visit).await,
         Room::NumberList => number::list(visit),
         Room::NumberRemove => number::remove(visit).await,
         Room::NumberSet => number::set(visit).await,
         Room::NumberShow => number::show(visit),
-        Room::Status => Ok(Reply::value(&visit.house.porter.status())),
+        Room::Status => Ok(status(visit).await),
         Room::Why => call::why(visit).await,
         Room::Event
         | Room::Health
@@ -51,8 +72,18 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         | Room::OpenApi
         | Room::Ready
         | Room::Rehearse
-        | Room::Route => Err(Problem::internal()),
+        | Room::Route
+        | Room::UploadPut
+        | Room::UploadShow => Err(Problem::internal()),
     }
+}
+
+/// How the daemon stands, with what only the disk knows. It is told without that as well.
+async fn status(visit: &Visit<'_>) -> Reply {
+    let porter = &visit.house.porter;
+    let mut status = porter.status();
+    status.outbox = porter.outbox().await.ok();
+    Reply::value(&status)
 }
 
 /// Looks at the desk once.
@@ -84,12 +115,16 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
     use registry::Error as E;
     let status = match error {
         E::NoAccount { name } if Some(name) != named => StatusCode::UNPROCESSABLE_ENTITY,
-        E::NoAccount { .. } | E::NoDevice { .. } | E::NoNumber { .. } => StatusCode::NOT_FOUND,
+        E::NoAccount { .. } | E::NoDevice { .. } | E::NoMailbox { .. } | E::NoNumber { .. } => {
+            StatusCode::NOT_FOUND
+        }
         E::AccountExists { .. }
         | E::AccountsFull { .. }
         | E::DeviceExists { .. }
         | E::DevicesFull { .. }
         | E::HasChildren { .. }
+        | E::HasMailbox { .. }
+        | E::MailboxExists { .. }
         | E::NumberTaken { .. }
         | E::NumbersFull { .. } => StatusCode::CONFLICT,
         E::ParentLoop { .. } | E::ParentTooDeep { .. } | E::Word(_) => {

@@ -1,6 +1,7 @@
 //! The command line's side of the admin API.
 
 mod error;
+mod mail;
 mod transport;
 
 use reqwest::Method;

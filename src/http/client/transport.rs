@@ -1,16 +1,20 @@
 //! One request and its answer.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::super::wire::PageQuery;
 use super::error::{ClientError, chain};
 
 /// How long an answer may take before the daemon counts as not reachable.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long a recording may take altogether.
+const FILE_WITHIN: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The largest answer that is read, in bytes: a page of a thousand items stays far below.
@@ -88,6 +92,50 @@ impl Client {
         self.read(self.request(method, path)?.json(body)).await
     }
 
+    /// The same where the answer has no body.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+    ) -> Answer<()> {
+        self.bytes(self.request(method, path)?.json(body)).await.map(|_| ())
+    }
+
+    /// Sends bytes as they are. That may take as long as a download.
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &[&str], body: Vec<u8>) -> Answer<T> {
+        self.read(self.request(Method::PUT, path)?.body(body).timeout(FILE_WITHIN)).await
+    }
+
+    /// Writes an answer's body to `out` as it comes. Only silence ends it early.
+    pub(super) async fn download(
+        &self,
+        path: &[&str],
+        out: &mut dyn Write,
+    ) -> Answer<io::Result<u64>> {
+        let request = self.request(Method::GET, path)?.timeout(FILE_WITHIN);
+        let silent = || ClientError::Unreachable {
+            url: self.base.to_string(),
+            cause: "the daemon fell silent".to_owned(),
+        };
+        let response = timeout(ANSWER_WITHIN, request.send()).await.map_err(|_| silent())?;
+        let mut response = response.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return self.collect(response).await.map(|_| Ok(0));
+        }
+        let mut bytes = 0;
+        loop {
+            let chunk = timeout(ANSWER_WITHIN, response.chunk()).await.map_err(|_| silent())?;
+            let Some(chunk) = chunk.map_err(|error| self.unreachable(&error))? else {
+                return Ok(out.flush().map(|()| bytes));
+            };
+            if let Err(error) = out.write_all(&chunk) {
+                return Ok(Err(error));
+            }
+            bytes += chunk.len() as u64;
+        }
+    }
+
     pub(super) async fn delete(&self, path: &[&str]) -> Answer<()> {
         self.bytes(self.request(Method::DELETE, path)?).await.map(|_| ())
     }
@@ -106,7 +154,10 @@ impl Client {
     }
 
     async fn bytes(&self, request: reqwest::RequestBuilder) -> Answer<Vec<u8>> {
-        let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.collect(request.send().await.map_err(|error| self.unreachable(&error))?).await
+    }
+
+    async fn collect(&self, mut response: reqwest::Response) -> Answer<Vec<u8>> {
         let status = response.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {

@@ -2,7 +2,11 @@
 
 mod admin;
 mod doors;
+mod mailboxes;
+mod mailroom;
+mod messages;
 mod openapi;
+mod uploads;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::desk::{Desk, Ended, Input, Output, Settings, Ticket};
-use crate::domain::{CallEvent, CallRef, Decision, Now, RouteQuery};
+use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery};
 use crate::registry::Command;
 
 use super::auth::Scope;
@@ -33,6 +37,7 @@ struct Fake {
     full_disk: AtomicBool,
     status: Mutex<Status>,
     events: Mutex<Vec<CallEvent>>,
+    mail: mailroom::Mail,
     /// Held by a test that wants `why` to wait.
     gate: tokio::sync::Mutex<()>,
     /// Rung when somebody asks why.
@@ -158,6 +163,7 @@ async fn house_with(change: impl FnOnce(&mut Options)) -> House {
         full_disk: AtomicBool::new(false),
         status: Mutex::new(Status { ready: true, ..Status::default() }),
         events: Mutex::default(),
+        mail: mailroom::Mail::default(),
         gate: tokio::sync::Mutex::new(()),
         asked: tokio::sync::Notify::new(),
     });

@@ -4,6 +4,8 @@
 mod account;
 mod call;
 mod device;
+mod mailbox;
+mod message;
 mod status;
 
 pub use account::{AccountFilter, AccountView, PoolView, UsageView};
@@ -11,7 +13,12 @@ pub use call::{
     CallFilter, CallView, EndView, EndedView, Rehearsal, ReleaseBody, Why, WhyEntry, WhyKind,
 };
 pub use device::{DeviceEdit, DeviceView, NumberEdit, NumberFilter, NumberView, TargetError};
-pub use status::{ProxyStatus, Status};
+pub use mailbox::{MailboxFilter, MailboxSpec, MailboxView};
+pub use message::{
+    DepositView, MediumBody, MessageEdit, MessageFilter, MessageView, NoticeFilter, NoticeView,
+    OutboxStatus, UploadView,
+};
+pub use status::{ProxyStatus, Status, SwitchStatus};
 
 use serde::{Deserialize, Serialize};
 

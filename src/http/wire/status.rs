@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::OutboxStatus;
+
 /// How the daemon stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -34,6 +36,33 @@ pub struct Status {
     pub store_lag_ms: u64,
     /// The configured proxies.
     pub proxies: Vec<ProxyStatus>,
+    /// The configured switches.
+    #[serde(default)]
+    pub switches: Vec<SwitchStatus>,
+    /// Messages that are being left.
+    #[serde(default)]
+    pub deposits: u64,
+    /// Notices that are not told yet; absent when they can't be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<OutboxStatus>,
+}
+
+/// How one switch stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Whether its Event Socket is connected.
+    pub connected: bool,
+    /// Legs of ours that it has.
+    pub legs: u64,
+    /// How often it was connected since the start.
+    pub connects: u64,
+    /// Commands that could not be sent.
+    pub refused: u64,
+    /// What is wrong, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// How one proxy stands.

@@ -2,12 +2,16 @@
 
 mod calls;
 mod damage;
+mod formats;
+mod lists;
+mod messages;
+mod outbox;
 mod registry;
 mod writer;
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-use crate::domain::{AccountKey, CallState, Seat, Seats};
+use crate::domain::{AccountKey, AccountName, CallState, Seat, Seats};
 
 use super::*;
 
@@ -83,6 +87,11 @@ fn row(number: u32) -> SessionRow {
         dialog: None,
         proxy: None,
     }
+}
+
+/// Stands in the log where what it comes to is made up.
+fn some_command() -> Command {
+    Command::AccountRemove { name: AccountName::parse("x").unwrap() }
 }
 
 fn entry(call_id: &str, call: Option<CallRef>, at_ms: i64) -> HistoryEntry {

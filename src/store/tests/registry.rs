@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::domain::{
-    Account, AccountName, Caps, Device, DeviceName, Identifier, Policy, RefusalCodes, SipUri,
-    Target, Zone,
+    Account, Caps, ContentId, Device, DeviceName, Identifier, Language, Mailbox, MailboxName,
+    Policy, RefusalCodes, SipUri, Target, Zone,
 };
-use crate::registry::{AccountPatch, AccountSpec, DevicePatch, Registry};
+use crate::registry::{AccountPatch, AccountSpec, DevicePatch, MailboxPatch, Registry};
 
 use super::*;
 
@@ -26,10 +26,6 @@ fn restored(store: &Store) -> Registry {
 
 fn name(text: &str) -> AccountName {
     AccountName::parse(text).unwrap()
-}
-
-fn some_command() -> Command {
-    Command::AccountRemove { name: name("x") }
 }
 
 #[test]
@@ -70,6 +66,8 @@ fn every_row_comes_back() {
         Change::Device(AccountKey(3), device("c", Target::Uri(uri("sips:a@[::1]:5061")), 32)),
         Change::Device(AccountKey(3), device("b", Target::Aor(uri("sip:b@h")), 1)),
         Change::Device(AccountKey(9), device("b", Target::Number(number), 2)),
+        Change::Mailbox(AccountKey(3), Mailbox::new(MailboxName::parse("full").unwrap())),
+        Change::Mailbox(AccountKey(9), Mailbox::new(MailboxName::parse("plain").unwrap())),
     ];
     let store = dir.open();
     store.commit(1, NOW_MS, &some_command(), &rows).unwrap();
@@ -84,7 +82,7 @@ fn every_row_comes_back() {
     ];
     store.commit(2, NOW_MS, &some_command(), &gone).unwrap();
     drop(store);
-    let left = [0, 1, 4, 6].map(|place: usize| rows[place].clone());
+    let left = [0, 1, 4, 6, 8].map(|place: usize| rows[place].clone());
     assert_eq!(changes_of(&dir.open()), (left.to_vec(), 2));
 }
 
@@ -98,6 +96,32 @@ fn identifier() -> impl Strategy<Value = Identifier> {
 
 fn device_name() -> impl Strategy<Value = DeviceName> {
     "[p-t]".prop_map(|text| DeviceName::parse(&text).unwrap())
+}
+
+fn mailbox_command() -> impl Strategy<Value = Command> {
+    let mailbox_name = || "[m-o]".prop_map(|text| MailboxName::parse(&text).unwrap());
+    let language = || proptest::option::of(Just(Language::parse("de").unwrap()));
+    let greeting = || proptest::option::of(any::<[u8; 32]>().prop_map(ContentId));
+    let mailbox_add = (account_name(), mailbox_name(), language(), greeting(), any::<bool>())
+        .prop_map(|(account, name, language, greeting, video)| Command::MailboxAdd {
+            account,
+            mailbox: Mailbox { language, greeting, video, ..Mailbox::new(name) },
+        });
+    let mailbox_set = (
+        mailbox_name(),
+        proptest::option::of(language()),
+        proptest::option::of(greeting()),
+        proptest::option::of(0u16..9),
+    )
+        .prop_map(|(name, language, greeting, keep_days)| {
+            let patch = MailboxPatch { language, greeting, keep_days, ..MailboxPatch::default() };
+            Command::MailboxSet { name, patch }
+        });
+    prop_oneof![
+        4 => mailbox_add,
+        4 => mailbox_set,
+        1 => mailbox_name().prop_map(|name| Command::MailboxRemove { name }),
+    ]
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -143,6 +167,7 @@ fn command() -> impl Strategy<Value = Command> {
             Command::DeviceSet { account, name, patch }
         });
     prop_oneof![
+        9 => mailbox_command(),
         4 => add,
         2 => set,
         1 => account_name().prop_map(|name| Command::AccountRemove { name }),
@@ -166,8 +191,10 @@ fn told(registry: &Registry) -> Vec<String> {
         lines.push(format!("{:?}", registry.identifiers(key)));
         lines.push(format!("{:?}", registry.devices(key)));
         lines.push(format!("{:?}", registry.children(key, None).collect::<Vec<_>>()));
+        lines.push(format!("{:?}", registry.mailbox_of(key)));
     }
     lines.extend(registry.numbers(None).map(|(number, key)| format!("{number} {key:?}")));
+    lines.extend(registry.mailboxes(None).map(|found| format!("{found:?}")));
     // Which key the next account gets.
     let add = r#"{"command":"account_add","name":"next"}"#;
     lines.push(format!("{:?}", registry.plan(&serde_json::from_str(add).unwrap())));
@@ -268,6 +295,7 @@ fn a_row_that_makes_no_sense_stops_the_start() {
         ("nowhere", "INSERT INTO identifier VALUES (1, 'nowhere', 0)"),
         ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1)"),
         ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1)"),
+        ("mailbox", "INSERT INTO mailbox VALUES (0, 'm', '{\"name\":\"m\"}')"),
     ] {
         let dir = Dir::new();
         drop(dir.open());

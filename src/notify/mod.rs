@@ -1,0 +1,17 @@
+//! Letting the world know: webhooks out of the outbox, and the links by which a video comes.
+//!
+//! What is told is written down in the same transaction as the message (`store`), and told at
+//! least once: whoever hears it twice knows it by its id. `delay_ms` and `tried` say when to try
+//! again and when to give up, [`Webhook`] does it.
+
+mod backoff;
+mod body;
+mod error;
+mod link;
+mod webhook;
+
+pub use backoff::{ATTEMPTS_MAX, delay_ms, tried};
+pub use body::{call_missed, link_made, message_left};
+pub use error::Error;
+pub use link::{Link, LinkError, LinkKey};
+pub use webhook::{TellError, Webhook};
