@@ -2,7 +2,7 @@
 
 use crate::lab::kamailio::Setup;
 use crate::lab::{
-    Call, Daemon, Dial, Dice, Does, Lab, Line, eventually, installed, seconds, whole_machine,
+    Call, Daemon, Dial, Dice, Does, Lab, Line, Phone, eventually, installed, seconds, whole_machine,
 };
 
 const BURSTS: usize = 200;
@@ -60,17 +60,7 @@ fn of_two_hundred_simultaneous_calls_exactly_five_are_admitted_two_hundred_times
             void += 1;
             assert!(void <= VOID_MAX, "the daemon did not answer in time in {void} bursts");
         }
-        // Over in different ways: given up, busy, answered.
-        for (number, call) in calls.iter().filter(|call| call.code(seconds(0.0)) == 0).enumerate() {
-            match number % 3 {
-                0 => call.cancel(),
-                1 => phone.refuse(&call.id, 486),
-                _ => phone.answer(&call.id),
-            }
-            if call.code(seconds(5.0)) == 200 {
-                call.bye();
-            }
-        }
+        end(&calls, &phone);
         let free = eventually(seconds(5.0), || daemon.live("alice") == 0);
         assert!(free, "{} slots stay taken", daemon.live("alice"));
         phone.forget();
@@ -79,4 +69,18 @@ fn of_two_hundred_simultaneous_calls_exactly_five_are_admitted_two_hundred_times
     let exact = admitted.iter().filter(|found| **found == (CAP, CAP)).count();
     assert_eq!(exact, BURSTS, "{admitted:?}");
     assert_eq!(kamailio.mistakes(), [""; 0]);
+}
+
+/// Calls that ring are over in different ways: given up, busy, answered.
+fn end(calls: &[Call], phone: &Phone) {
+    for (number, call) in calls.iter().filter(|call| call.code(seconds(0.0)) == 0).enumerate() {
+        match number % 3 {
+            0 => call.cancel(),
+            1 => phone.refuse(&call.id, 486),
+            _ => phone.answer(&call.id),
+        }
+        if call.code(seconds(5.0)) == 200 {
+            call.bye();
+        }
+    }
 }
