@@ -101,6 +101,7 @@ fn both_ends_of_one_account_and_all_its_phones_are_one_call() {
     town.phone.all_do(Does::Ring);
     let call = town.line.dial(Dial::to("+49301").by("alice"));
     town.phone.gets("INVITE", &call.id, 6);
+    call.rings_at(6);
     assert_eq!(town.daemon.live("alice"), 1);
     town.phone.answer(&call.id);
     call.ends_with(200);

@@ -65,7 +65,7 @@ fn a_caller_may_give_up_at_any_time() {
 
     let call = house.call();
     house.phone.gets("INVITE", &call.id, 2);
-    call.rings();
+    call.rings_at(2);
     call.cancel();
     call.ends_with(487);
     house.phone.gets("CANCEL", &call.id, 2);
@@ -73,6 +73,7 @@ fn a_caller_may_give_up_at_any_time() {
 
     let call = house.call();
     assert_eq!(house.phone.gets("INVITE", &call.id, 4)[2].message.user(), "c");
+    call.rings_at(4);
     call.cancel();
     call.ends_with(487);
     house.phone.gets("CANCEL", &call.id, 4);

@@ -207,8 +207,18 @@ impl Call {
     /// Waits until it rings somewhere.
     #[track_caller]
     pub(crate) fn rings(&self) {
-        let rung = |leg: &Leg| leg.heard.iter().find(|(_, m)| m.code() == Some(180)).map(|_| ());
-        assert!(self.once(seconds(5.0), rung).is_some(), "it does not ring");
+        self.rings_at(1);
+    }
+
+    /// Waits until so many phones have said that they ring: a branch that has said nothing is not
+    /// cancelled before it does (RFC 3261 §9.1).
+    #[track_caller]
+    pub(crate) fn rings_at(&self, phones: usize) {
+        let rung = |leg: &Leg| {
+            let rings = leg.heard.iter().filter(|(_, m)| m.code() == Some(180)).count();
+            (rings >= phones).then_some(())
+        };
+        assert!(self.once(seconds(5.0), rung).is_some(), "it does not ring at {phones}");
     }
 
     pub(crate) fn cancel(&self) {
