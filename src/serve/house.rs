@@ -147,6 +147,6 @@ impl House {
 
     fn adopted(&self, call: CallRef, call_id: Arc<str>, now: Now) {
         tracing::info!(call_id = &*call_id, %call, "a call that was not known here is counted now");
-        self.history.adopted(call, call_id, now);
+        self.history.adopted(call, &call_id, now);
     }
 }
