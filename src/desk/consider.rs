@@ -36,7 +36,7 @@ impl Desk {
         held: Option<&Seats>,
         now: Now,
     ) -> Considered {
-        let mut steps = Vec::with_capacity(20);
+        let mut steps = Vec::with_capacity(12);
         if let Some(number) = self.emergency(&query.ruri) {
             steps.push(Step::Emergency { number: number.into() });
             let caller = self.caller(query).ok().flatten();

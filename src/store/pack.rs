@@ -36,6 +36,8 @@ pub(super) const END: u8 = 10;
 /// How many strings are remembered; a power of two. One that meets another at its place takes it,
 /// so that who chooses strings badly wins nothing but a longer row.
 const PLACES: usize = 1 << 12;
+/// How many names are remembered; a power of two.
+const NAMES: usize = 1 << 9;
 
 /// Values one after the other.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,8 @@ pub(super) struct Pack {
     strings: Vec<(u32, u32)>,
     /// By the hash of a string: its number and one; 0 for none.
     places: Vec<u32>,
+    /// By the address of a name: its number.
+    names: Vec<(&'static str, u32)>,
 }
 
 impl Pack {
@@ -55,6 +59,7 @@ impl Pack {
         if added.is_err() {
             self.bytes.truncate(before.0);
             self.strings.truncate(before.1);
+            self.names.clear();
         }
         added
     }
@@ -81,6 +86,27 @@ impl Pack {
     }
 
     pub(super) fn string(&mut self, text: &str) {
+        let _ = self.numbered(text);
+    }
+
+    /// A name that stands in the program: recognised by its address, most often.
+    pub(super) fn name(&mut self, name: &'static str) {
+        if self.names.is_empty() {
+            self.names.resize(NAMES, ("", 0));
+        }
+        let address = name.as_ptr() as usize;
+        let place = (address ^ address >> 7 ^ name.len()) % NAMES;
+        let (known, number) = self.names[place];
+        if std::ptr::eq(known, name) && !name.is_empty() {
+            return self.word(number);
+        }
+        if let Some(number) = self.numbered(name) {
+            self.names[place] = (name, number);
+        }
+    }
+
+    /// Adds a string; gives the number by which it may be repeated, if it has one.
+    fn numbered(&mut self, text: &str) -> Option<u32> {
         if self.places.is_empty() {
             self.places.resize(PLACES, 0);
         }
@@ -89,23 +115,28 @@ impl Pack {
             && let Some((from, to)) = self.strings.get(number as usize)
             && self.bytes.get(*from as usize..*to as usize) == Some(text.as_bytes())
         {
-            if number <= WORD_MAX {
-                #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-                self.bytes.push(WORD | number as u8);
-            } else {
-                self.bytes.push(OLD);
-                self.length(number.into());
-            }
-            return;
+            self.word(number);
+            return Some(number);
         }
         self.bytes.push(NEW);
         self.length(text.len() as u64);
-        let from = self.bytes.len();
+        let from = u32::try_from(self.bytes.len()).ok()?;
         self.bytes.extend_from_slice(text.as_bytes());
-        let range = (u32::try_from(from), u32::try_from(self.bytes.len()));
-        let (Ok(from), Ok(to)) = range else { return };
+        let to = u32::try_from(self.bytes.len()).ok()?;
+        let number = u32::try_from(self.strings.len()).ok()?;
         self.strings.push((from, to));
-        self.places[place] = u32::try_from(self.strings.len()).unwrap_or(0);
+        self.places[place] = number + 1;
+        Some(number)
+    }
+
+    fn word(&mut self, number: u32) {
+        if number <= WORD_MAX {
+            #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+            self.bytes.push(WORD | number as u8);
+        } else {
+            self.bytes.push(OLD);
+            self.length(number.into());
+        }
     }
 }
 
@@ -119,10 +150,11 @@ pub(super) fn hash(bytes: &[u8]) -> u32 {
         word.copy_from_slice(eight);
         sum = (sum ^ u64::from_le_bytes(word)).wrapping_mul(ODD).rotate_left(29);
     }
-    let mut word = [0; 8];
-    let rest = eights.remainder();
-    word[..rest.len()].copy_from_slice(rest);
-    sum = (sum ^ u64::from_le_bytes(word)).wrapping_mul(ODD);
+    let mut rest = 0;
+    for byte in eights.remainder() {
+        rest = rest << 8 | u64::from(*byte);
+    }
+    sum = (sum ^ rest).wrapping_mul(ODD);
     u32::try_from(sum >> 32).unwrap_or(0)
 }
 

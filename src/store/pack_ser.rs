@@ -28,9 +28,9 @@ impl<'a> Writing<'a> {
     }
 
     /// `{"variant":` and what begins with `tag`.
-    fn variant(self, variant: &str, tag: u8) -> Parts<'a> {
+    fn variant(self, variant: &'static str, tag: u8) -> Parts<'a> {
         self.0.bytes.push(MAP);
-        self.0.string(variant);
+        self.0.name(variant);
         self.0.bytes.push(tag);
         Parts { pack: self.0, ends: 2 }
     }
@@ -124,7 +124,8 @@ impl<'a> Serializer for Writing<'a> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
-        self.serialize_str(variant)
+        self.0.name(variant);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
@@ -139,7 +140,7 @@ impl<'a> Serializer for Writing<'a> {
         value: &T,
     ) -> Done {
         self.0.bytes.push(MAP);
-        self.0.string(variant);
+        self.0.name(variant);
         value.serialize(Writing(&mut *self.0))?;
         self.0.bytes.push(END);
         Ok(())
@@ -191,8 +192,8 @@ impl Parts<'_> {
         value.serialize(Writing(&mut *self.pack))
     }
 
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Done {
-        self.pack.string(name);
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
+        self.pack.name(name);
         self.add(value)
     }
 

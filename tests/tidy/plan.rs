@@ -101,6 +101,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("hashbrown", &["domain", "sessions"]),
     // The CLI shows times to people.
     ("jiff", &["cli", "domain"]),
+    ("mimalloc", &["main"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
     // Two ends of two networks: the proxies' JSON-RPC, and the CLI's own daemon.
