@@ -98,7 +98,7 @@ impl Desk {
         for key in [caller, callee].into_iter().flatten() {
             std::hint::black_box(self.rights.touch_ahead(key));
             std::hint::black_box(self.table.touch_ahead(key));
-            std::hint::black_box(self.registry.touch_ahead(key));
+            std::hint::black_box(self.registry.touch_ahead(key, Some(key) == callee));
         }
     }
 
@@ -244,12 +244,13 @@ impl Desk {
                 self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
             }
             Target::Uri(uri) => {
-                let number = self.settings.numbering.number_in(uri.as_str());
+                let (user, host) = uri.user_and_host();
+                let number = self.settings.numbering.number_of(user);
                 let number =
                     number.and_then(|found| self.registry.owner(&Identifier::Number(found)));
                 // Nearly all devices stand at addresses where nobody has an identifier.
                 let address = || {
-                    let ours = self.registry.has_host(uri.user_and_host().1);
+                    let ours = self.registry.has_host(host);
                     let address = ours.then(|| Numbering::address_in(uri.as_str())).flatten();
                     address.and_then(|address| self.registry.owner(&address))
                 };

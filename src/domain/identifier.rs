@@ -141,7 +141,16 @@ impl Numbering {
             Some(number) => until(number, |byte| byte == b';'),
             None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
-        self.number(&unescape(user))
+        self.number_of(user)
+    }
+
+    /// The number that the user part of a URI spells.
+    #[must_use]
+    pub fn number_of(&self, user: &str) -> Option<Number> {
+        // Most users of devices are names.
+        let begins = user.bytes().next()?;
+        let may_be = begins == b'+' || begins == b'%' || begins.is_ascii_digit();
+        if may_be { self.number(&unescape(user)) } else { None }
     }
 
     /// The address `user@host` in a URI.

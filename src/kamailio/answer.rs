@@ -239,5 +239,17 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
 
 /// Whether a byte stands for itself in a JSON string here.
 fn is_plain(byte: u8) -> bool {
-    byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f
+    const PLAIN: [bool; 256] = {
+        let mut plain = [true; 256];
+        let mut byte = 0;
+        while byte < b' ' {
+            plain[byte as usize] = false;
+            byte += 1;
+        }
+        plain[b'"' as usize] = false;
+        plain[b'\\' as usize] = false;
+        plain[0x7f] = false;
+        plain
+    };
+    PLAIN[usize::from(byte)]
 }

@@ -92,11 +92,8 @@ fn read(entry: HistoryEntry) -> WhyEntry {
             return WhyEntry { at_ms, kind: WhyKind::Decided, lines, data };
         }
     };
-    let lines = match data["lines"].take() {
-        Value::Array(lines) => lines,
-        _ => Vec::new(),
-    };
-    let lines = lines.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let lines = data["lines"].as_array().into_iter().flatten();
+    let lines = lines.filter_map(Value::as_str).map(str::to_owned).collect();
     WhyEntry { at_ms, kind, lines, data: data["data"].take() }
 }
 

@@ -1,49 +1,50 @@
 //! SQL of the calls.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, Statement, Transaction, params};
 
 use crate::domain::{AccountKey, CallRef, CallState, Seats};
 use crate::sessions::{RowChange, SessionRow};
 
-pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqlite::Result<()> {
-    let row = match change {
-        RowChange::Gone(call) => {
-            return transaction
-                .prepare_cached("DELETE FROM session WHERE call = ?1")?
-                .execute([call.0.cast_signed()])
-                .map(|_| ());
-        }
-        RowChange::Put(row) => row,
-    };
+pub(super) fn write(transaction: &Transaction<'_>, batch: &[RowChange]) -> rusqlite::Result<()> {
+    let mut delete = transaction.prepare_cached("DELETE FROM session WHERE call = ?1")?;
+    let mut put = transaction.prepare_cached(PUT)?;
+    for change in batch {
+        match change {
+            RowChange::Gone(call) => delete.execute([call.0.cast_signed()])?,
+            RowChange::Put(row) => write_row(&mut put, row)?,
+        };
+    }
+    Ok(())
+}
+
+const PUT: &str =
+    "INSERT OR REPLACE INTO session (call, call_id, tag_hash, caller_text, called_text,
+             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id,
+             seats)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+
+fn write_row(put: &mut Statement<'_>, row: &SessionRow) -> rusqlite::Result<usize> {
     let state = match row.state {
         CallState::Reserved => "reserved",
         CallState::Up => "up",
     };
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO session (call, call_id, tag_hash, caller_text, called_text,
-             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id,
-             seats)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        )?
-        .execute(params![
-            row.call.0.cast_signed(),
-            row.call_id,
-            row.from_tag_hash,
-            row.from,
-            row.to,
-            row.caller.map(|key| key.0),
-            row.callee.map(|key| key.0),
-            state,
-            row.emergency,
-            row.started_ms,
-            row.answered_ms,
-            row.expires_ms,
-            row.dialog.map(|(entry, _)| entry),
-            row.dialog.map(|(_, id)| id),
-            row.seats.to_string(),
-        ])
-        .map(|_| ())
+    put.execute(params![
+        row.call.0.cast_signed(),
+        row.call_id,
+        row.from_tag_hash,
+        row.from,
+        row.to,
+        row.caller.map(|key| key.0),
+        row.callee.map(|key| key.0),
+        state,
+        row.emergency,
+        row.started_ms,
+        row.answered_ms,
+        row.expires_ms,
+        row.dialog.map(|(entry, _)| entry),
+        row.dialog.map(|(_, id)| id),
+        row.seats.to_string(),
+    ])
 }
 
 /// The greatest boot number in any call's number that was written down; 0 if there is none.

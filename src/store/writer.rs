@@ -287,9 +287,7 @@ impl Work {
 
     fn write(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
-        for change in &self.batch {
-            sessions::write(&transaction, change)?;
-        }
+        sessions::write(&transaction, &self.batch)?;
         for page in &self.pages {
             history::write(&transaction, page)?;
         }
