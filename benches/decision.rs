@@ -23,6 +23,10 @@ use hallporter::domain::{
 };
 use hallporter::registry::Change;
 
+/// As the daemon has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RESELLERS: u32 = 2_000;
 const ACCOUNTS: u32 = 200_000;
 const CALLS: u32 = 1_000_000;

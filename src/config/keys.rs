@@ -324,7 +324,7 @@ const CALLS: Section = Section {
             "why_keep",
             count(0, 10_000_000),
             Is("200000"),
-            "How many decisions are kept for `hallporter why`; the oldest go first.",
+            "How many decisions and ends are kept for `hallporter why`, and up to 250 more; the oldest go first.",
         ),
         key(
             "why_keep_for",

@@ -36,7 +36,7 @@ impl Desk {
         held: Option<&Seats>,
         now: Now,
     ) -> Considered {
-        let mut steps = Vec::with_capacity(20);
+        let mut steps = Vec::with_capacity(12);
         if let Some(number) = self.emergency(&query.ruri) {
             steps.push(Step::Emergency { number: number.into() });
             let caller = self.caller(query).ok().flatten();
@@ -136,7 +136,7 @@ impl Desk {
         for key in [caller, callee].into_iter().flatten() {
             std::hint::black_box(self.rights.touch_ahead(key));
             std::hint::black_box(self.table.touch_ahead(key));
-            std::hint::black_box(self.registry.touch_ahead(key));
+            std::hint::black_box(self.registry.touch_ahead(key, Some(key) == callee));
         }
     }
 
@@ -283,12 +283,13 @@ impl Desk {
                 self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
             }
             Target::Uri(uri) => {
-                let number = self.settings.numbering.number_in(uri.as_str());
+                let (user, host) = uri.user_and_host();
+                let number = self.settings.numbering.number_of(user);
                 let number =
                     number.and_then(|found| self.registry.owner(&Identifier::Number(found)));
                 // Nearly all devices stand at addresses where nobody has an identifier.
                 let address = || {
-                    let ours = self.registry.has_host(uri.user_and_host().1);
+                    let ours = self.registry.has_host(host);
                     let address = ours.then(|| Numbering::address_in(uri.as_str())).flatten();
                     address.and_then(|address| self.registry.owner(&address))
                 };

@@ -104,7 +104,7 @@ impl Desk {
         }
         let answer = Arc::new(considered.decision);
         if self.table.get(slot).is_some_and(|known| known.state() == CallState::Reserved) {
-            let leg = Leg { passed, answer: Arc::clone(&answer) };
+            let leg = Leg { passed, answer: short(&answer) };
             self.pending.entry(slot).or_default().push(leg);
         }
         (answer, repeated)
@@ -144,7 +144,7 @@ impl Desk {
         };
         let slot = self.table.begin(new, now);
         let decision = Arc::new(decision);
-        let leg = Leg { passed: query.trail.len(), answer: Arc::clone(&decision) };
+        let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
         self.pending.insert(slot, vec![leg]);
         decision
     }
@@ -173,6 +173,21 @@ impl Desk {
             steps: Vec::new(),
         }
     }
+}
+
+/// What is kept of an answer to give it again: all but how it came about, which is most of it and
+/// would stay for as long as the call rings.
+fn short(decision: &Decision) -> Arc<Decision> {
+    let Decision { call, call_id, at_ms, from_uri, ruri, outcome, steps: _ } = decision;
+    Arc::new(Decision {
+        call: *call,
+        call_id: Arc::clone(call_id),
+        at_ms: *at_ms,
+        from_uri: Arc::clone(from_uri),
+        ruri: Arc::clone(ruri),
+        outcome: outcome.clone(),
+        steps: vec![Step::Repeated],
+    })
 }
 
 /// Whether a question is about a known call. Another From tag is another's; and so is a new

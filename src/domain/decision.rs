@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AccountName, CallRef, DeviceName, Identifier, PoolKind};
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
 /// were renamed or removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Our number of the call; `None` for a refusal, a text, a dry run.
     pub call: Option<CallRef>,
@@ -27,7 +27,7 @@ pub struct Decision {
 }
 
 /// What the proxy is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum Outcome {
     /// Ring these devices.
@@ -42,14 +42,14 @@ pub enum Outcome {
 }
 
 /// Which devices ring, in what order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkOrder {
     /// One after the other; the devices of one stage ring together.
     pub stages: Vec<Stage>,
 }
 
 /// Devices that ring together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// How long, in seconds.
     pub ring_s: u16,
@@ -62,7 +62,7 @@ pub struct Stage {
 }
 
 /// One device that rings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Branch {
     /// Its name.
     pub device: DeviceName,
@@ -80,7 +80,7 @@ pub struct Branch {
 }
 
 /// Why a call is refused, and what its caller is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The SIP code.
     pub code: u16,
@@ -93,7 +93,7 @@ pub struct Refusal {
 }
 
 /// Why a call is refused, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Another dialog uses the same Call-ID.
@@ -156,7 +156,7 @@ impl Cause {
 }
 
 /// Which end of a call an account stands at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The caller's account.
@@ -166,7 +166,7 @@ pub enum Side {
 }
 
 /// One thing that was looked at on the way to a decision, with the figures as they were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
     /// An emergency number was dialled; nothing else was looked at before.
@@ -245,7 +245,7 @@ pub enum Step {
 }
 
 /// What a cap said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Room {
     /// There was room.
@@ -259,7 +259,7 @@ pub enum Room {
 }
 
 /// Why a device does not ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceSkip {
     /// It is disabled.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Error;
 use super::error::shorten;
-use super::uri::{parts, strip_scheme};
+use super::uri::{cut, parts, strip_scheme, until};
 
 /// A telephone number in international form (E.164): at most 15 digits, shown with `+`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,10 +138,19 @@ impl Numbering {
     #[must_use]
     pub fn number_in(&self, uri: &str) -> Option<Number> {
         let user = match strip_tel(uri) {
-            Some(number) => number.split(';').next().unwrap_or_default(),
+            Some(number) => until(number, |byte| byte == b';'),
             None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
-        self.number(&unescape(user))
+        self.number_of(user)
+    }
+
+    /// The number that the user part of a URI spells.
+    #[must_use]
+    pub fn number_of(&self, user: &str) -> Option<Number> {
+        // Most users of devices are names.
+        let begins = user.bytes().next()?;
+        let may_be = begins == b'+' || begins == b'%' || begins.is_ascii_digit();
+        if may_be { self.number(&unescape(user)) } else { None }
     }
 
     /// The address `user@host` in a URI.
@@ -187,7 +196,7 @@ impl Numbering {
             return Cow::Borrowed("sos");
         }
         let user = match strip_tel(uri) {
-            Some(number) => number.split(';').next().unwrap_or_default(),
+            Some(number) => until(number, |byte| byte == b';'),
             None => parts(strip_scheme(uri).unwrap_or(uri)).0,
         };
         let digits = |user: &str| {
@@ -195,7 +204,7 @@ impl Numbering {
             plain.strip_prefix('+').unwrap_or(&plain).to_owned()
         };
         match unescape(user) {
-            Cow::Borrowed(user) if !user.contains(SEPARATORS) => {
+            Cow::Borrowed(user) if !has_separator(user) => {
                 Cow::Borrowed(user.strip_prefix('+').unwrap_or(user))
             }
             user @ (Cow::Borrowed(_) | Cow::Owned(_)) => Cow::Owned(digits(&user)),
@@ -205,7 +214,7 @@ impl Numbering {
 
 /// What follows `tel:`, in whatever case (RFC 3986 §3.1).
 fn strip_tel(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once(':')?;
+    let (scheme, rest) = cut(text, b':')?;
     scheme.eq_ignore_ascii_case("tel").then_some(rest)
 }
 
@@ -224,8 +233,12 @@ fn address(user: &str, host: &str) -> Arc<str> {
 /// What people put between digits (RFC 3966 §5.1.1).
 const SEPARATORS: [char; 6] = [' ', '-', '.', '(', ')', '/'];
 
+fn has_separator(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/'))
+}
+
 fn without_separators(text: &str) -> Cow<'_, str> {
-    if text.contains(SEPARATORS) {
+    if has_separator(text) {
         text.chars().filter(|character| !SEPARATORS.contains(character)).collect()
     } else {
         Cow::Borrowed(text)
@@ -236,7 +249,7 @@ fn without_separators(text: &str) -> Cow<'_, str> {
 /// characters are equal). A character that would be read as something else when plain stays
 /// escaped, else the written form of an identifier would not be read back as the same.
 fn unescape(user: &str) -> Cow<'_, str> {
-    if !user.contains('%') {
+    if !user.bytes().any(|byte| byte == b'%') {
         return Cow::Borrowed(user);
     }
     let mut plain = String::with_capacity(user.len());

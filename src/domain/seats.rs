@@ -131,7 +131,10 @@ impl fmt::Display for Seats {
             let space = if place == 0 { "" } else { " " };
             let [incoming, outgoing] = [(seat.incoming, "i"), (seat.outgoing, "o")]
                 .map(|(is, letter)| if is { letter } else { "" });
-            write!(f, "{space}{}{incoming}{outgoing}", seat.account.0)?;
+            f.write_str(space)?;
+            seat.account.0.fmt(f)?;
+            f.write_str(incoming)?;
+            f.write_str(outgoing)?;
         }
         Ok(())
     }

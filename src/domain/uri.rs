@@ -70,21 +70,34 @@ impl<'de> Deserialize<'de> for SipUri {
 
 /// What follows `sip:` or `sips:`, in whatever case.
 pub(super) fn strip_scheme(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once(':')?;
+    let (scheme, rest) = cut(text, b':')?;
     (scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")).then_some(rest)
 }
 
 /// User and host of what follows the scheme. The user may hold `;` (RFC 3261 §25.1), so the `@`
 /// is looked for first; the user's password and parameters and the host's port are cut off.
 pub(super) fn parts(rest: &str) -> (&str, &str) {
-    let (user, host) = rest.split_once('@').unwrap_or(("", rest));
-    let user = user.split([':', ';']).next().unwrap_or_default();
-    let host = host.split([';', '?']).next().unwrap_or_default();
-    let host = match host.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+    let (user, host) = cut(rest, b'@').unwrap_or(("", rest));
+    let user = until(user, |byte| matches!(byte, b':' | b';'));
+    let host = until(host, |byte| matches!(byte, b';' | b'?'));
+    let host = match host.strip_prefix('[').and_then(|inner| cut(inner, b']')) {
         Some((inner, _)) => inner,
-        None => host.split(':').next().unwrap_or_default(),
+        None => until(host, |byte| byte == b':'),
     };
     (user, host)
+}
+
+/// Before and behind the first such ASCII byte. A plain loop: for a dozen bytes, five times for
+/// each call, it is several times faster than `str::split_once`.
+pub(super) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|byte| byte == at)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
+}
+
+/// Before the first such ASCII byte, or all of it.
+pub(super) fn until(text: &str, is: impl Fn(u8) -> bool) -> &str {
+    let end = text.bytes().position(is).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

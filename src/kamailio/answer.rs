@@ -34,17 +34,24 @@ pub fn answer(decision: &Decision) -> Vec<u8> {
 /// Whether `headers` is zero or more lines `Name: value` of printable ASCII, each with its CR LF.
 #[must_use]
 pub fn well_formed_headers(headers: &str) -> bool {
-    headers.is_empty()
-        || (headers.ends_with("\r\n")
-            && headers[..headers.len() - 2].split("\r\n").all(well_formed_line))
+    let mut rest = headers.as_bytes();
+    while !rest.is_empty() {
+        let Some(end) = rest.iter().position(|byte| *byte == b'\r') else { return false };
+        if rest.get(end + 1) != Some(&b'\n') || !well_formed_line(&rest[..end]) {
+            return false;
+        }
+        rest = &rest[end + 2..];
+    }
+    true
 }
 
-fn well_formed_line(line: &str) -> bool {
-    line.split_once(": ").is_some_and(|(name, value)| {
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-    })
+fn well_formed_line(line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return false };
+    let (name, value) = line.split_at(colon);
+    !name.is_empty()
+        && value.starts_with(b": ")
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && value.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The lines that may be sent.
@@ -53,7 +60,7 @@ pub(super) fn clean_headers(headers: &str) -> Cow<'_, str> {
         return Cow::Borrowed(headers);
     }
     let mut clean = String::with_capacity(headers.len());
-    for line in headers.split("\r\n").filter(|line| well_formed_line(line)) {
+    for line in headers.split("\r\n").filter(|line| well_formed_line(line.as_bytes())) {
         clean.push_str(line);
         clean.push_str("\r\n");
     }
@@ -92,10 +99,15 @@ fn can_go(branch: &Branch) -> bool {
 }
 
 fn can_be_uri(uri: &str) -> bool {
-    let scheme = uri.split_once(':').map(|(scheme, _)| scheme).unwrap_or_default();
+    let colon = uri.bytes().position(|byte| byte == b':');
+    let scheme = colon.and_then(|colon| uri.get(..colon)).unwrap_or_default();
     (scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips"))
         && (scheme.len() + 2..=URI_MAX).contains(&uri.len())
-        && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\".contains(&byte))
+        && uri.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !is_delimiter(byte))
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | b'\\')
 }
 
 pub(super) fn nothing_to_ring(out: &mut Vec<u8>) {
@@ -201,9 +213,11 @@ pub(super) fn separate(out: &mut Vec<u8>, index: usize) {
     }
 }
 
-pub(super) fn key(out: &mut Vec<u8>, name: &str) {
-    text(out, name);
-    out.push(b':');
+/// The name of a field: letters and `_`, nothing to escape.
+pub(super) fn key(out: &mut Vec<u8>, name: &'static str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 pub(super) fn number(out: &mut Vec<u8>, number: impl std::fmt::Display) {
@@ -214,14 +228,36 @@ pub(super) fn number(out: &mut Vec<u8>, number: impl std::fmt::Display) {
 /// A JSON string. What comes here is ASCII already; if it were not, it would still be JSON.
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+    let mut rest = text.as_bytes();
+    // Nearly always all of it at once.
+    while let Some(at) = rest.iter().position(|byte| !is_plain(*byte)) {
+        let (plain, odd) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        match odd[0] {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\n' => out.extend_from_slice(b"\\n"),
-            0..b' ' | 0x7f => out.push(b'?'),
-            _ => out.push(byte),
+            _ => out.push(b'?'),
         }
+        rest = &odd[1..];
     }
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Whether a byte stands for itself in a JSON string here.
+fn is_plain(byte: u8) -> bool {
+    const PLAIN: [bool; 256] = {
+        let mut plain = [true; 256];
+        let mut byte = 0;
+        while byte < b' ' {
+            plain[byte as usize] = false;
+            byte += 1;
+        }
+        plain[b'"' as usize] = false;
+        plain[b'\\' as usize] = false;
+        plain[0x7f] = false;
+        plain
+    };
+    PLAIN[usize::from(byte)]
 }

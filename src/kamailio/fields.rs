@@ -94,7 +94,12 @@ impl<'a, const N: usize> Fields<'a, N> {
         let field = self.names[index];
         let bytes = self.bytes(index, bytes_max)?;
         let text = std::str::from_utf8(bytes).map_err(|_| Error::Utf8 { field })?;
-        if text.chars().any(char::is_control) { Err(Error::Control { field }) } else { Ok(text) }
+        let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if !plain && text.chars().any(char::is_control) {
+            Err(Error::Control { field })
+        } else {
+            Ok(text)
+        }
     }
 
     /// As [`Self::plain`], and it must be there.

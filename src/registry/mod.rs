@@ -211,11 +211,12 @@ impl Registry {
     /// Reads an account and the first of its devices, for nothing but to have them read: see
     /// `sessions::Table::touch_ahead`.
     #[must_use]
-    pub fn touch_ahead(&self, key: AccountKey) -> usize {
+    pub fn touch_ahead(&self, key: AccountKey, devices: bool) -> usize {
         const DEVICES: usize = 4;
         let Some(entry) = self.entry(key) else { return 0 };
         let first = |text: &str| usize::from(text.as_bytes().first().copied().unwrap_or_default());
-        let devices = entry.devices.iter().take(DEVICES).map(|device| {
+        let count = if devices { DEVICES } else { 0 };
+        let devices = entry.devices.iter().take(count).map(|device| {
             first(device.name.as_str())
                 ^ match &device.target {
                     Target::Uri(uri) | Target::Aor(uri) => first(uri.as_str()),

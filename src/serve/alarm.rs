@@ -13,7 +13,7 @@ const BETWEEN_PORTIONS: Duration = Duration::from_millis(1);
 /// Runs for ever; ends with the process.
 pub(crate) async fn run(house: Arc<House>) {
     loop {
-        let wakeup = house.desk().wakeup();
+        let wakeup = house.next_wakeup();
         let Some(at_ms) = wakeup else {
             house.alarm.notified().await;
             continue;

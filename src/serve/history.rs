@@ -1,79 +1,54 @@
-//! What is kept for `why`: written down behind the answers, by a thread of its own.
+//! What is kept for `why`: written down behind the answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::desk::{Ended, explain};
 use crate::domain::{CallRef, Decision, EndCause, Now};
 use crate::http::wire::{WhyEntry, WhyKind};
 use crate::store::{HistoryEntry, Store};
 
-/// How many entries may wait to be put into words. Beyond it new ones are dropped and counted: a
-/// call must not wait for its own record.
-const WAITING_MAX: usize = 10_000;
-
-/// How long a stop waits for what is waiting; putting ten thousand into words takes less.
-const SETTLE_WITHIN: Duration = Duration::from_secs(2);
-
 /// The way to the record.
 pub(crate) struct History {
     store: Arc<Store>,
-    waiting: SyncSender<Message>,
-    dropped: AtomicU64,
 }
 
-enum Message {
-    Entry(Entry),
-    /// Everything before it was handed on.
-    Mark(SyncSender<()>),
-}
-
-enum Entry {
-    Decided(Arc<Decision>),
-    Ended(Ended),
-    Released(Ended, String),
-    Adopted(CallRef, Arc<str>, i64),
+/// What is kept of everything but decisions, which are put into words when somebody asks.
+#[derive(Serialize)]
+struct Told<'a, T> {
+    lines: &'a [&'a str],
+    data: T,
 }
 
 impl History {
-    pub(crate) fn new(store: Arc<Store>) -> std::io::Result<Self> {
-        let (waiting, entries) = sync_channel(WAITING_MAX);
-        let writing = Arc::clone(&store);
-        std::thread::Builder::new()
-            .name("history".to_owned())
-            .spawn(move || write(&writing, &entries))?;
-        Ok(Self { store, waiting, dropped: AtomicU64::new(0) })
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store }
     }
 
-    pub(crate) fn decided(&self, decision: &Arc<Decision>) {
-        self.put(Entry::Decided(Arc::clone(decision)));
+    pub(crate) fn decided(&self, decision: &Decision) {
+        let Decision { call_id, call, at_ms, .. } = decision;
+        self.store.remember(call_id, *call, *at_ms, "decided", decision);
     }
 
     pub(crate) fn ended(&self, ended: &Ended) {
-        self.put(Entry::Ended(ended.clone()));
+        self.over(ended, "ended", &sentence(ended));
     }
 
     pub(crate) fn released(&self, ended: &Ended, reason: &str) {
-        self.put(Entry::Released(ended.clone(), reason.to_owned()));
+        self.over(ended, "released", &format!("an operator freed its slot: {reason}"));
     }
 
-    pub(crate) fn adopted(&self, call: CallRef, call_id: Arc<str>, now: Now) {
-        self.put(Entry::Adopted(call, call_id, now.wall_ms));
+    pub(crate) fn adopted(&self, call: CallRef, call_id: &str, now: Now) {
+        let line = "found at a proxy without having been asked about; it is counted from now on";
+        let told = Told { lines: &[line], data: serde_json::json!({ "call": call }) };
+        self.store.remember(call_id, Some(call), now.wall_ms, "adopted", &told);
     }
 
-    /// Waits until what was put so far is the store's; for a stop, not on a runtime's thread.
-    pub(crate) fn settle(&self) {
-        let (done, marked) = sync_channel(1);
-        if self.waiting.send(Message::Mark(done)).is_ok() {
-            let _ = marked.recv_timeout(SETTLE_WITHIN);
-        }
-    }
-
-    /// How many entries were lost to a full queue.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+    fn over(&self, ended: &Ended, kind: &str, line: &str) {
+        let told = Told { lines: &[line], data: ended };
+        self.store.remember(&ended.call_id, Some(ended.call), ended.at_ms, kind, &told);
     }
 
     /// What is known of a call, oldest first.
@@ -82,61 +57,7 @@ impl History {
         let found = tokio::task::spawn_blocking(move || store.why(&key)).await;
         let found = found.map_err(|error| error.to_string())?;
         let entries = found.map_err(|error| error.to_string())?;
-        Ok(entries.iter().map(read).collect())
-    }
-
-    fn put(&self, entry: Entry) {
-        if self.waiting.try_send(Message::Entry(entry)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Ends when the house, and with it the sender, is gone.
-fn write(store: &Store, messages: &Receiver<Message>) {
-    while let Ok(message) = messages.recv() {
-        match message {
-            Message::Entry(entry) => store.remember(entry.into_words()),
-            Message::Mark(done) => drop(done.send(())),
-        }
-    }
-}
-
-impl Entry {
-    fn into_words(self) -> HistoryEntry {
-        match self {
-            Self::Decided(decision) => HistoryEntry {
-                call_id: decision.call_id.to_string(),
-                call: decision.call,
-                at_ms: decision.at_ms,
-                kind: "decided".to_owned(),
-                json: words(&explain(&decision), &*decision),
-            },
-            Self::Ended(ended) => over(&ended, "ended", &[sentence(&ended)]),
-            Self::Released(ended, reason) => {
-                over(&ended, "released", &[format!("an operator freed its slot: {reason}")])
-            }
-            Self::Adopted(call, call_id, at_ms) => HistoryEntry {
-                call_id: call_id.to_string(),
-                call: Some(call),
-                at_ms,
-                kind: "adopted".to_owned(),
-                json: words(
-                    &["found at a proxy without having been asked about; it is counted from now on".to_owned()],
-                    &serde_json::json!({ "call": call }),
-                ),
-            },
-        }
-    }
-}
-
-fn over(ended: &Ended, kind: &str, lines: &[String]) -> HistoryEntry {
-    HistoryEntry {
-        call_id: ended.call_id.to_string(),
-        call: Some(ended.call),
-        at_ms: ended.at_ms,
-        kind: kind.to_owned(),
-        json: words(lines, ended),
+        Ok(entries.into_iter().map(read).collect())
     }
 }
 
@@ -157,18 +78,105 @@ fn sentence(ended: &Ended) -> String {
     format!("over: {why}{code}{up}")
 }
 
-fn words(lines: &[String], data: &impl serde::Serialize) -> String {
-    serde_json::json!({ "lines": lines, "data": data }).to_string()
-}
-
-fn read(entry: &HistoryEntry) -> WhyEntry {
-    let kind = match entry.kind.as_str() {
+fn read(entry: HistoryEntry) -> WhyEntry {
+    let HistoryEntry { at_ms, kind, mut data, .. } = entry;
+    let kind = match kind.as_str() {
         "ended" => WhyKind::Ended,
         "released" => WhyKind::Released,
         "adopted" => WhyKind::Adopted,
-        _ => WhyKind::Decided,
+        _ => {
+            // One that another version has written may have steps that are not known here; they
+            // are in the data all the same.
+            let decision = serde_json::from_value::<Decision>(data.clone());
+            let lines = decision.map_or_else(|_| Vec::new(), |decision| explain(&decision));
+            return WhyEntry { at_ms, kind: WhyKind::Decided, lines, data };
+        }
     };
-    let mut words: serde_json::Value = serde_json::from_str(&entry.json).unwrap_or_default();
-    let lines = serde_json::from_value(words["lines"].take()).unwrap_or_default();
-    WhyEntry { at_ms: entry.at_ms, kind, lines, data: words["data"].take() }
+    let lines = data["lines"].as_array().into_iter().flatten();
+    let lines = lines.filter_map(Value::as_str).map(str::to_owned).collect();
+    WhyEntry { at_ms, kind, lines, data: data["data"].take() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        AccountName, Branch, Cause, DeviceName, DeviceSkip, ForkOrder, Identifier, Outcome,
+        PoolKind, Refusal, Room, Side, Stage, Step,
+    };
+
+    fn steps() -> Vec<Step> {
+        let account = AccountName::parse("alice").unwrap();
+        let device = DeviceName::parse("desk").unwrap();
+        let identifier = Identifier::parse("+493012345").ok();
+        let cap = |room, cap| Step::Cap {
+            account: account.clone(),
+            side: Side::To,
+            kind: PoolKind::In,
+            used: 2,
+            cap,
+            room,
+        };
+        vec![
+            Step::Emergency { number: "112".into() },
+            Step::Repeated,
+            Step::Caller { account: None, authenticated: false },
+            Step::Callee { identifier, account: Some(account.clone()) },
+            Step::Disabled { account: account.clone(), side: Side::From },
+            cap(Room::Yes, None),
+            cap(Room::Frozen, Some(2)),
+            Step::Device { device: device.clone(), stage: 1, skip: None },
+            Step::Device { device, stage: 255, skip: Some(DeviceSkip::NoGateway) },
+            Step::OrderFull { branches_max: 12 },
+        ]
+    }
+
+    fn decision(outcome: Outcome) -> Decision {
+        Decision {
+            call: Some(CallRef::new(1, 2)),
+            call_id: "a@h".into(),
+            at_ms: 1_800_000_000_000,
+            from_uri: "sip:bob@h".into(),
+            ruri: "tel:+493012345".into(),
+            outcome,
+            steps: steps(),
+        }
+    }
+
+    #[test]
+    fn a_decision_says_the_same_when_it_is_read_back() {
+        let branch = Branch {
+            device: DeviceName::parse("desk").unwrap(),
+            uri: "sip:desk@10.0.0.7".into(),
+            dst_uri: None,
+            path: Some("<sip:edge@h;lr>".into()),
+            headers: None,
+        };
+        let refusal = Refusal {
+            code: 486,
+            cause: Cause::CapIn,
+            reason: "Busy".into(),
+            headers: "Reason: Q.850;cause=17\r\n".into(),
+        };
+        let stages = vec![Stage { ring_s: 15, branches: vec![branch], mailbox: false }];
+        for outcome in [
+            Outcome::Fork(ForkOrder { stages }),
+            Outcome::Pass { headers: "".into() },
+            Outcome::Refuse(refusal),
+        ] {
+            let decision = decision(outcome);
+            let data = serde_json::to_value(&decision).unwrap();
+            let entry = HistoryEntry {
+                call_id: "a@h".to_owned(),
+                call: decision.call,
+                at_ms: 7,
+                kind: "decided".to_owned(),
+                data: data.clone(),
+            };
+            let told = read(entry);
+            assert_eq!((told.kind, told.at_ms, &told.data), (WhyKind::Decided, 7, &data));
+            assert_eq!(told.lines, explain(&decision));
+            assert!(told.lines.len() > decision.steps.len());
+        }
+    }
 }

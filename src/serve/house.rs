@@ -30,8 +30,10 @@ pub(crate) struct House {
     pub(crate) registry_turn: tokio::sync::Mutex<()>,
     /// Changes of the registry that were refused because they could not be written down.
     pub(crate) changes_not_written: AtomicU64,
-    /// Rung when the desk may want to be woken earlier than it said.
+    /// Rung when the desk wants to be woken earlier than it said.
     pub(crate) alarm: Notify,
+    /// When the alarm goes off by itself, as it was last told; not at all: `u64::MAX`.
+    alarm_at_ms: AtomicU64,
     draining: AtomicBool,
     pub(crate) config: Mutex<Arc<Config>>,
     pub(crate) boot: u32,
@@ -72,6 +74,7 @@ impl House {
             registry_turn: tokio::sync::Mutex::new(()),
             changes_not_written: AtomicU64::new(0),
             alarm: Notify::new(),
+            alarm_at_ms: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             config: Mutex::new(config),
             boot,
@@ -123,6 +126,15 @@ impl House {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When the desk wants to be woken; it rings if that comes to be earlier.
+    pub(crate) fn next_wakeup(&self) -> Option<u64> {
+        let desk = self.desk();
+        let wakeup = desk.wakeup();
+        // Under the lock, so that no input comes between.
+        self.alarm_at_ms.store(wakeup.unwrap_or(u64::MAX), Ordering::Relaxed);
+        wakeup
+    }
+
     pub(crate) fn now(&self) -> Now {
         self.clock.now()
     }
@@ -149,12 +161,12 @@ impl House {
         let mut outputs = Vec::new();
         let unwritten = {
             let mut desk = self.desk();
-            let before = desk.wakeup();
             desk.handle(input, now);
             while let Some(output) = desk.poll() {
                 outputs.push(output);
             }
-            if desk.wakeup() < before || before.is_none() {
+            let told = self.alarm_at_ms.load(Ordering::Relaxed);
+            if desk.wakeup().is_some_and(|wakeup| wakeup < told) {
                 self.alarm.notify_one();
             }
             desk.unwritten() > 0
@@ -230,6 +242,6 @@ impl House {
 
     fn adopted(&self, call: CallRef, call_id: Arc<str>, now: Now) {
         tracing::info!(call_id = &*call_id, %call, "a call that was not known here is counted now");
-        self.history.adopted(call, call_id, now);
+        self.history.adopted(call, &call_id, now);
     }
 }

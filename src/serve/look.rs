@@ -10,7 +10,7 @@ use super::house::House;
 use super::proxy::{Proxy, Waiting, join_all};
 
 /// How many calls of a list go into the desk at once; questions get in between.
-const PORTION: usize = 500;
+const PORTION: usize = 100;
 
 /// Looks at one proxy for ever; ends with the process.
 pub(crate) async fn run(house: Arc<House>, index: usize) {

@@ -82,7 +82,7 @@ pub(crate) fn text(house: &House) -> String {
         "Changes of the registry refused because they could not be written down.",
         house.changes_not_written.load(std::sync::atomic::Ordering::Relaxed),
     );
-    let dropped = health.history_dropped + house.history.dropped();
+    let dropped = health.history_dropped;
     page.counter("hallporter_history_dropped", "Entries for `why` lost to a full queue.", dropped);
     page.gauge("hallporter_draining", "The daemon is stopping.", u8::from(house.draining()));
     proxies(&mut page, house);

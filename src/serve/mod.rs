@@ -144,7 +144,7 @@ async fn open_house(config: &Arc<Config>) -> anyhow::Result<Arc<House>> {
         .map(|(proxy, id)| Proxy::new(ProxyId(id), proxy.clone()));
     let proxies: Vec<Proxy> = proxies.collect::<Result<_, _>>()?;
     let desk = Desk::new(settings(config, boot, seed));
-    let history = History::new(Arc::clone(&store)).context("the system gives no thread")?;
+    let history = History::new(Arc::clone(&store));
     let house = House::new(desk, clock, store, history, proxies, Arc::clone(config), boot);
     let filling = Arc::clone(&house);
     tokio::task::spawn_blocking(move || fill(&filling))
@@ -250,11 +250,7 @@ async fn close(
         Err(_) => tracing::warn!("connections that would not end were cut"),
     }
     let closing = Arc::clone(house);
-    let write = move || {
-        closing.history.settle();
-        closing.store.flush_and_stop()
-    };
-    let left = tokio::task::spawn_blocking(write)
+    let left = tokio::task::spawn_blocking(move || closing.store.flush_and_stop())
         .await
         .context("writing down the last calls was broken off")?;
     if left > 0 {

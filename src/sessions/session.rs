@@ -126,7 +126,8 @@ impl Session {
     /// The SIP Call-ID.
     #[must_use]
     pub fn call_id(&self) -> &str {
-        self.texts().0
+        let end = self.text.bytes().position(|byte| byte == 0).unwrap_or(self.text.len());
+        self.text.get(..end).unwrap_or_default()
     }
 
     /// Admitted or answered.

@@ -32,9 +32,11 @@ pub(super) fn open(
 ) -> Result<Connection, Error> {
     let wrong = |error: rusqlite::Error| Error::of(path, &error);
     let mut connection = Connection::open(path).map_err(wrong)?;
+    // What is written behind is written often: a page that changes again and again is worth
+    // copying into the file less often than every 4 MB.
     let level = match synchronous {
         Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
+        Synchronous::Normal => "NORMAL; PRAGMA wal_autocheckpoint = 4000",
     };
     connection
         .execute_batch(&format!(

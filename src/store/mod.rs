@@ -7,9 +7,12 @@
 
 mod error;
 mod file;
+mod history;
 mod mailroom;
 mod messages;
 mod outbox;
+mod pack;
+mod pack_ser;
 mod registry;
 mod sessions;
 mod writer;
@@ -41,8 +44,10 @@ const LEDGER_FORMATS: Formats = Formats {
     id: 0x4870_4c65,
     steps: &[include_str!("schema/ledger_1.sql"), include_str!("schema/ledger_2.sql")],
 };
-const SESSION_FORMATS: Formats =
-    Formats { id: 0x4870_5365, steps: &[include_str!("schema/session_1.sql")] };
+const SESSION_FORMATS: Formats = Formats {
+    id: 0x4870_5365,
+    steps: &[include_str!("schema/session_1.sql"), include_str!("schema/session_2.sql")],
+};
 
 /// Tells the wall clock, milliseconds since 1970: the store reads none itself.
 pub type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -68,7 +73,7 @@ pub struct HistoryEntry {
     /// What kind of thing.
     pub kind: String,
     /// The rest.
-    pub json: String,
+    pub data: serde_json::Value,
 }
 
 /// How the writing thread is.
@@ -220,19 +225,27 @@ impl Store {
         self.writer.wake();
     }
 
-    /// Writes down what happened to a call, a little later.
-    pub fn remember(&self, entry: HistoryEntry) {
-        self.writer.remember(entry);
+    /// Writes down what happened to a call, a little later. Cheap: a lock and a few hundred bytes.
+    pub fn remember(
+        &self,
+        call_id: &str,
+        call: Option<CallRef>,
+        at_ms: i64,
+        kind: &str,
+        data: &impl serde::Serialize,
+    ) {
+        self.writer.remember(|waiting| waiting.add(call_id, call, at_ms, kind, data));
     }
 
     /// What is known of a call, by its Call-ID or our number of it, oldest first; at most the
-    /// newest 200 entries.
+    /// newest 200 entries. What waits to be written down is written first, if the disk takes it.
     ///
     /// # Errors
     /// The disk's.
     pub fn why(&self, key: &str) -> Result<Vec<HistoryEntry>, Error> {
+        self.writer.flush();
         let reader = locked(&self.reader);
-        sessions::why(&reader, key).map_err(|error| Error::of(&self.session_path, &error))
+        history::why(&reader, key).map_err(|error| Error::of(&self.session_path, &error))
     }
 
     /// How the writing thread is.

@@ -1,54 +1,50 @@
-//! SQL of the calls and of their history.
+//! SQL of the calls.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, Statement, Transaction, params};
 
 use crate::domain::{AccountKey, CallRef, CallState, Seats};
 use crate::sessions::{RowChange, SessionRow};
 
-use super::HistoryEntry;
+pub(super) fn write(transaction: &Transaction<'_>, batch: &[RowChange]) -> rusqlite::Result<()> {
+    let mut delete = transaction.prepare_cached("DELETE FROM session WHERE call = ?1")?;
+    let mut put = transaction.prepare_cached(PUT)?;
+    for change in batch {
+        match change {
+            RowChange::Gone(call) => delete.execute([call.0.cast_signed()])?,
+            RowChange::Put(row) => write_row(&mut put, row)?,
+        };
+    }
+    Ok(())
+}
 
-/// How many entries `why` gives for one call at most, the newest.
-const WHY_MAX: u32 = 200;
+const PUT: &str =
+    "INSERT OR REPLACE INTO session (call, call_id, tag_hash, caller_text, called_text,
+             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id,
+             seats)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
-pub(super) fn write(transaction: &Transaction<'_>, change: &RowChange) -> rusqlite::Result<()> {
-    let row = match change {
-        RowChange::Gone(call) => {
-            return transaction
-                .prepare_cached("DELETE FROM session WHERE call = ?1")?
-                .execute([call.0.cast_signed()])
-                .map(|_| ());
-        }
-        RowChange::Put(row) => row,
-    };
+fn write_row(put: &mut Statement<'_>, row: &SessionRow) -> rusqlite::Result<usize> {
     let state = match row.state {
         CallState::Reserved => "reserved",
         CallState::Up => "up",
     };
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO session (call, call_id, tag_hash, caller_text, called_text,
-             caller, callee, state, emergency, started_ms, answered_ms, expires_ms, h_entry, h_id,
-             seats)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        )?
-        .execute(params![
-            row.call.0.cast_signed(),
-            row.call_id,
-            row.from_tag_hash,
-            row.from,
-            row.to,
-            row.caller.map(|key| key.0),
-            row.callee.map(|key| key.0),
-            state,
-            row.emergency,
-            row.started_ms,
-            row.answered_ms,
-            row.expires_ms,
-            row.dialog.map(|(entry, _)| entry),
-            row.dialog.map(|(_, id)| id),
-            row.seats.to_string(),
-        ])
-        .map(|_| ())
+    put.execute(params![
+        row.call.0.cast_signed(),
+        row.call_id,
+        row.from_tag_hash,
+        row.from,
+        row.to,
+        row.caller.map(|key| key.0),
+        row.callee.map(|key| key.0),
+        state,
+        row.emergency,
+        row.started_ms,
+        row.answered_ms,
+        row.expires_ms,
+        row.dialog.map(|(entry, _)| entry),
+        row.dialog.map(|(_, id)| id),
+        row.seats.to_string(),
+    ])
 }
 
 /// The greatest boot number in any call's number that was written down; 0 if there is none.
@@ -107,63 +103,4 @@ fn session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
         dialog: dialog.0.zip(dialog.1),
         proxy: None,
     })
-}
-
-pub(super) fn remember(
-    transaction: &Transaction<'_>,
-    entry: &HistoryEntry,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO history (call_id, call, at_ms, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            entry.call_id,
-            entry.call.map(|call| call.0.cast_signed()),
-            entry.at_ms,
-            entry.kind,
-            entry.json,
-        ])
-        .map(|_| ())
-}
-
-/// Forgets what is too much or too old.
-pub(super) fn forget(
-    transaction: &Transaction<'_>,
-    kept: usize,
-    before_ms: i64,
-) -> rusqlite::Result<()> {
-    let kept = i64::try_from(kept).unwrap_or(i64::MAX);
-    transaction.execute(
-        "DELETE FROM history WHERE id <= (SELECT coalesce(max(id), 0) FROM history) - ?1",
-        [kept],
-    )?;
-    // Entries are written in the order of time: the old ones are in front.
-    transaction.execute(
-        "DELETE FROM history WHERE id IN
-         (SELECT id FROM history WHERE at_ms < ?1 ORDER BY id LIMIT 10000)",
-        [before_ms],
-    )?;
-    Ok(())
-}
-
-/// What is known of a call, by its Call-ID or our number of it, oldest first.
-pub(super) fn why(connection: &Connection, key: &str) -> rusqlite::Result<Vec<HistoryEntry>> {
-    let call = CallRef::parse(key).map(|call| call.0.cast_signed());
-    let mut statement = connection.prepare_cached(
-        "SELECT call_id, call, at_ms, kind, json FROM history
-         WHERE call_id = ?1 OR call = ?2 ORDER BY id DESC LIMIT ?3",
-    )?;
-    let rows = statement.query_map(params![key, call, WHY_MAX], |row| {
-        Ok(HistoryEntry {
-            call_id: row.get(0)?,
-            call: row.get::<_, Option<i64>>(1)?.map(|call| CallRef(call.cast_unsigned())),
-            at_ms: row.get(2)?,
-            kind: row.get(3)?,
-            json: row.get(4)?,
-        })
-    })?;
-    let mut entries = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    entries.reverse();
-    Ok(entries)
 }

@@ -3,8 +3,8 @@
 //! The rows that wait are not queued here but stand in the table itself, each at most once. A full
 //! disk therefore costs nothing but the batch in hand, which is tried again until it is written.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,19 +13,22 @@ use rusqlite::Connection;
 
 use crate::sessions::RowChange;
 
-use super::{Error, Health, HistoryEntry, Keep, Wall, sessions};
+use super::history::{self, Page, Waiting};
+use super::{Error, Health, Keep, Wall, locked, sessions};
 
 /// Gives the next rows to be written, at most so many.
 pub type RowSource = Box<dyn FnMut(usize) -> Vec<RowChange> + Send>;
 
 /// How long rows are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(5);
+/// In how many turns of that what happened to calls is gathered, unless a page is full before.
+const GATHER_TURNS: u32 = 10;
 /// The most rows of one transaction, and of one turn at the desk's lock.
-const ROWS_MAX: usize = 1000;
+const ROWS_MAX: usize = 500;
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The most history entries that wait; beyond it the oldest is dropped and counted.
-const HISTORY_MAX: usize = 10_000;
+/// How long somebody who asks why waits for what is waiting.
+const FLUSH_WITHIN: Duration = Duration::from_millis(500);
 /// After how many history entries the old ones are forgotten.
 const FORGET_EVERY: usize = 2_000;
 
@@ -39,29 +42,46 @@ pub(super) struct Writer {
     thread: Mutex<Option<JoinHandle<usize>>>,
 }
 
+#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     bell: Condvar,
+    /// Rung for each call: whether `state.rows` stands already is seen without its lock.
+    rows: AtomicBool,
+    history: Mutex<Waiting>,
+    flushed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    wake: bool,
+    /// There are rows.
+    rows: bool,
+    /// There is history.
+    history: bool,
+    /// There is a whole page of it.
+    page: bool,
     stop: bool,
-    history: VecDeque<HistoryEntry>,
+    /// How often somebody asked for all to be written, and up to which of these it was.
+    flush: u64,
+    flushed: u64,
     health: Health,
+}
+
+impl State {
+    fn in_haste(&self) -> bool {
+        self.stop || self.flush > self.flushed
+    }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        let shared = Shared { state: Mutex::new(State::default()), bell: Condvar::new() };
-        Self { shared: Arc::new(shared), thread: Mutex::new(None) }
+        Self { shared: Arc::default(), thread: Mutex::new(None) }
     }
 
     /// Starts the thread.
@@ -82,7 +102,8 @@ impl Writer {
             wall,
             rows,
             batch: Vec::new(),
-            entries: Vec::new(),
+            pages: Vec::new(),
+            turns: 0,
             remembered: 0,
         };
         let thread = std::thread::Builder::new()
@@ -94,36 +115,54 @@ impl Writer {
                 left
             })
             .map_err(Error::Thread)?;
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *locked(&self.thread) = Some(thread);
         Ok(())
     }
 
     pub(super) fn wake(&self) {
-        let mut state = self.shared.state();
-        if !state.wake {
-            state.wake = true;
+        if !self.shared.rows.swap(true, Ordering::AcqRel) {
+            self.shared.state().rows = true;
             self.shared.bell.notify_one();
         }
     }
 
-    pub(super) fn remember(&self, entry: HistoryEntry) {
-        let mut state = self.shared.state();
-        if state.history.len() >= HISTORY_MAX {
-            state.history.pop_front();
-            state.health.history_dropped += 1;
+    /// Lets `add` add to what waits, and rings for the first entry and for a full page.
+    pub(super) fn remember(&self, add: impl FnOnce(&mut Waiting)) {
+        let (first, page) = {
+            let mut waiting = locked(&self.shared.history);
+            let before = (waiting.len(), waiting.is_due());
+            add(&mut waiting);
+            (before.0 == 0, !before.1 && waiting.is_due())
+        };
+        if first || page {
+            let mut state = self.shared.state();
+            state.history = true;
+            state.page |= page;
+            self.shared.bell.notify_one();
         }
-        state.history.push_back(entry);
-        state.wake = true;
+    }
+
+    /// Waits until all that is waiting now is written, but not for long.
+    pub(super) fn flush(&self) {
+        if locked(&self.thread).is_none() {
+            return;
+        }
+        let mut state = self.shared.state();
+        state.flush += 1;
+        let wanted = state.flush;
         self.shared.bell.notify_one();
+        let waits = |state: &mut State| state.flushed < wanted;
+        drop(self.shared.flushed.wait_timeout_while(state, FLUSH_WITHIN, waits));
     }
 
     pub(super) fn health(&self) -> Health {
-        self.shared.state().health.clone()
+        let history_dropped = locked(&self.shared.history).dropped;
+        Health { history_dropped, ..self.shared.state().health.clone() }
     }
 
     /// Writes what is left and ends the thread; says how many rows could not be written.
     pub(super) fn stop(&self) -> usize {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = locked(&self.thread).take();
         self.shared.state().stop = true;
         self.shared.bell.notify_one();
         thread.and_then(|thread| thread.join().ok()).unwrap_or(0)
@@ -143,6 +182,15 @@ impl Drop for Watch {
     }
 }
 
+/// What to do in one turn.
+struct Turn {
+    /// Whether history is to be written too.
+    history: bool,
+    stop: bool,
+    /// Up to which wish all is written then.
+    flush: u64,
+}
+
 struct Work {
     shared: Arc<Shared>,
     path: PathBuf,
@@ -152,30 +200,30 @@ struct Work {
     rows: RowSource,
     /// What is in hand until it is written.
     batch: Vec<RowChange>,
-    entries: Vec<HistoryEntry>,
+    pages: Vec<Page>,
+    /// How often rows were written since history was.
+    turns: u32,
     remembered: usize,
 }
 
 impl Work {
     fn run(mut self) -> usize {
         loop {
-            let stop = self.wait();
+            let turn = self.wait();
             loop {
                 if self.batch.is_empty() {
                     self.batch = (self.rows)(ROWS_MAX);
                 }
-                if self.entries.is_empty() {
-                    let mut state = self.shared.state();
-                    let count = state.history.len().min(ROWS_MAX);
-                    self.entries.extend(state.history.drain(..count));
+                if self.pages.is_empty() && turn.history {
+                    self.pages = locked(&self.shared.history).take();
                 }
-                if self.batch.is_empty() && self.entries.is_empty() {
-                    break;
+                if self.batch.is_empty() && self.pages.is_empty() {
+                    break self.flushed(turn.flush);
                 }
                 let written = self.write();
                 let failed = written.is_err();
                 self.note(written);
-                if failed && stop {
+                if failed && turn.stop {
                     return self.batch.len() + (self.rows)(usize::MAX).len();
                 }
                 if failed {
@@ -183,26 +231,51 @@ impl Work {
                     break;
                 }
             }
-            if stop {
+            if turn.stop {
                 let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
                 return 0;
             }
         }
     }
 
-    /// Waits for work, then a moment for more of it; says whether to stop.
-    fn wait(&self) -> bool {
+    /// Waits for work, then a moment for more of it; says what to do.
+    fn wait(&mut self) -> Turn {
+        let idle = self.batch.is_empty() && self.pages.is_empty();
+        let nothing =
+            |state: &mut State| idle && !state.rows && !state.history && !state.in_haste();
+        let state = self.shared.state();
+        let state = self.shared.bell.wait_while(state, nothing);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        // Rows are waited for by a start after a kill; what happened to calls, by people.
+        let history_alone =
+            |state: &mut State| idle && !state.rows && !state.page && !state.in_haste();
+        let all = GATHER * GATHER_TURNS;
+        let waited = self.shared.bell.wait_timeout_while(state, all, history_alone);
+        let (state, patience) = waited.unwrap_or_else(PoisonError::into_inner);
+        let in_haste = |state: &mut State| !state.in_haste();
+        let rested = self.shared.bell.wait_timeout_while(state, GATHER, in_haste);
+        let (mut state, _) = rested.unwrap_or_else(PoisonError::into_inner);
+        self.turns += 1;
+        let history = patience.timed_out()
+            || state.page
+            || state.in_haste()
+            || !idle
+            || (state.history && self.turns >= GATHER_TURNS);
+        if history {
+            self.turns = 0;
+            (state.history, state.page) = (false, false);
+        }
+        state.rows = false;
+        self.shared.rows.store(false, Ordering::Release);
+        Turn { history, stop: state.stop, flush: state.flush }
+    }
+
+    fn flushed(&self, up_to: u64) {
         let mut state = self.shared.state();
-        while !state.wake && !state.stop && self.batch.is_empty() && self.entries.is_empty() {
-            state = self.shared.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if state.flushed < up_to {
+            state.flushed = up_to;
+            self.shared.flushed.notify_all();
         }
-        state.wake = false;
-        let stop = state.stop;
-        drop(state);
-        if !stop {
-            self.rest(GATHER);
-        }
-        stop
     }
 
     /// Rests, but not when asked to stop.
@@ -214,26 +287,21 @@ impl Work {
 
     fn write(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
-        for change in &self.batch {
-            sessions::write(&transaction, change)?;
+        sessions::write(&transaction, &self.batch)?;
+        for page in &self.pages {
+            history::write(&transaction, page)?;
         }
-        for entry in &self.entries {
-            sessions::remember(&transaction, entry)?;
-        }
-        let mut remembered = self.remembered + self.entries.len();
+        let mut remembered = self.remembered + history::entries(&self.pages);
         if remembered >= FORGET_EVERY {
             remembered = 0;
             let kept_ms = i64::try_from(self.keep.for_.as_millis()).unwrap_or(i64::MAX);
-            sessions::forget(
-                &transaction,
-                self.keep.entries,
-                (self.wall)().saturating_sub(kept_ms),
-            )?;
+            let before_ms = (self.wall)().saturating_sub(kept_ms);
+            history::forget(&transaction, self.keep.entries, before_ms)?;
         }
         transaction.commit()?;
         self.remembered = remembered;
         self.batch.clear();
-        self.entries.clear();
+        self.pages.clear();
         Ok(())
     }
 

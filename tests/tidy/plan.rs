@@ -106,6 +106,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("hmac", &["notify"]),
     // The CLI shows times to people.
     ("jiff", &["cli", "domain"]),
+    ("mimalloc", &["main"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
     // Three ends of three networks: the proxies' JSON-RPC, the CLI's own daemon, webhooks.

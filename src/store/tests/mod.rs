@@ -103,8 +103,12 @@ fn some_command() -> Command {
 }
 
 fn entry(call_id: &str, call: Option<CallRef>, at_ms: i64) -> HistoryEntry {
-    let json = format!("{{\"at\":{at_ms}}}");
-    HistoryEntry { call_id: call_id.to_owned(), call, at_ms, kind: "decided".to_owned(), json }
+    let data = serde_json::json!({ "at": at_ms });
+    HistoryEntry { call_id: call_id.to_owned(), call, at_ms, kind: "decided".to_owned(), data }
+}
+
+fn remember(store: &Store, entry: &HistoryEntry) {
+    store.remember(&entry.call_id, entry.call, entry.at_ms, &entry.kind, &entry.data);
 }
 
 fn sessions_of(store: &Store) -> Vec<SessionRow> {
