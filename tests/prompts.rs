@@ -4,34 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the deposit machine may want to say.
-const PROMPTS: &[&str] = &[
-    "at_cap",
-    "busy",
-    "callback_offer",
-    "callback_over",
-    "cancelled",
-    "declined",
-    "disk_full",
-    "goodbye",
-    "leave_audio",
-    "mailbox_full",
-    "no_answer",
-    "not_urgent",
-    "nothing_recorded",
-    "offer_video",
-    "review",
-    "saved",
-    "too_short",
-    "unavailable",
-    "unknown",
-    "unreachable",
-    "urgent",
-    "video_failed",
-    "video_hang_up",
-    "video_link",
-    "video_now",
-];
+use hallporter::messages::PROMPTS;
 
 /// A sample that can be heard: 40 dB below the loudest.
 const AUDIBLE: i16 = 328;

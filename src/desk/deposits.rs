@@ -84,7 +84,7 @@ impl Desk {
             }
             self.meetings.insert(Arc::clone(&query.call_id), meeting);
         }
-        self.drain_deposits(now);
+        self.drain_deposits();
         self.outputs.push_back(Output::CallBack { message: Some(meeting.message), managed });
     }
 
@@ -189,7 +189,7 @@ impl Desk {
             SwitchEvent::Leg { .. } => {}
         }
         self.deposits.switch(switch, event, now);
-        self.drain_deposits(now);
+        self.drain_deposits();
     }
 
     fn leg_came(&mut self, switch: SwitchId, leg: &LegId, facts: &LegFacts, now: Now) {
@@ -262,11 +262,11 @@ impl Desk {
         let place = self.settings.switches.iter().find(|place| place.name == card.switch);
         let switch = place.map(|place| place.id);
         self.deposits.resume(card, switch, now);
-        self.drain_deposits(now);
+        self.drain_deposits();
     }
 
     /// Passes on what the deposits ask for.
-    pub(super) fn drain_deposits(&mut self, _now: Now) {
+    pub(super) fn drain_deposits(&mut self) {
         while let Some(output) = self.deposits.poll() {
             self.outputs.push_back(match output {
                 messages::Output::Switch(switch, command) => Output::Switch(switch, command),

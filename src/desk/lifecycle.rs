@@ -130,7 +130,7 @@ impl Desk {
     /// Time has passed: a step of the sweep, and reservations that nothing followed.
     pub(super) fn wake(&mut self, now: Now) {
         self.deposits.wake(now);
-        self.drain_deposits(now);
+        self.drain_deposits();
         let mut found = Vec::new();
         self.looks.step(&mut self.table, now, &mut found);
         for (slot, gone) in found {

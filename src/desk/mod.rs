@@ -165,21 +165,21 @@ impl Desk {
             Input::Switch { switch, event } => self.switch(switch, &event, now),
             Input::Spool(event) => {
                 self.deposits.spool(&event, now);
-                self.drain_deposits(now);
+                self.drain_deposits();
             }
             Input::Resume(card) => self.resume(*card, now),
             Input::LinkReady { message, text } => {
                 self.deposits.link_ready(message, &text, now);
-                self.drain_deposits(now);
+                self.drain_deposits();
             }
             Input::Wish { message, medium } => {
                 let known = self.deposits.wish(message, medium, now);
-                self.drain_deposits(now);
+                self.drain_deposits();
                 self.outputs.push_back(Output::Known(known));
             }
             Input::EndDeposit { message } => {
                 let known = self.deposits.end(message, now);
-                self.drain_deposits(now);
+                self.drain_deposits();
                 self.outputs.push_back(Output::Known(known));
             }
             Input::Wakeup => self.wake(now),
