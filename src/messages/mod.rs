@@ -14,6 +14,7 @@ mod closing;
 mod deposit;
 mod event;
 mod guest;
+mod legs;
 mod prompt;
 mod recording;
 mod recovery;

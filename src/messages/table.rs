@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, CallbackPolicy, Caller, DepositCard, DepositCause, LegEvent, LegFacts, LegId,
-    LegSeen, Mailbox, Medium, MessageId, Now, SpoolCommand, SpoolEvent, SwitchCommand, SwitchEvent,
-    SwitchId,
+    AccountKey, CallbackPolicy, Caller, DepositCard, DepositCause, LegFacts, LegId, Mailbox,
+    Medium, MessageId, Now, SpoolCommand, SpoolEvent, SwitchCommand, SwitchEvent, SwitchId,
 };
 
 use super::deposit::{Deposit, State, Turn};
-use super::event::{Event, guest_event, own_event};
+use super::event::Event;
 use super::settings::{CallBackKind, Steps};
 use super::view::{CallerKey, caller_keys};
 use super::{Managed, Output, Settings, Transition};
@@ -37,14 +36,14 @@ pub struct Arrival {
 /// The deposits that are under way.
 #[derive(Clone, Debug)]
 pub struct Deposits {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) deposits: BTreeMap<MessageId, Deposit>,
     pub(super) legs: BTreeMap<LegId, MessageId>,
     pub(super) callers: BTreeSet<(CallerKey, MessageId)>,
     pub(super) due: BTreeSet<(u64, MessageId)>,
     counter: u32,
     steps: Steps,
-    out: VecDeque<Output>,
+    pub(super) out: VecDeque<Output>,
     /// What was gone through; as many as the picture has at most.
     pub(super) seen: BTreeSet<Transition>,
 }
@@ -162,92 +161,6 @@ impl Deposits {
         }
     }
 
-    fn list(&mut self, switch: SwitchId, restarted: bool, legs: &[LegSeen], now: Now) {
-        let legs: BTreeMap<&LegId, &LegSeen> = legs.iter().map(|seen| (&seen.leg, seen)).collect();
-        for message in self.at_switch(switch) {
-            let Some(deposit) = self.deposits.get_mut(&message) else { continue };
-            deposit.lost |= restarted;
-            let seen = deposit.card.leg.as_ref().and_then(|leg| legs.get(leg).copied());
-            self.turn(message, &Event::Seen(seen), now);
-            self.sweep(message, &legs);
-        }
-    }
-
-    /// Legs that a deposit had and has no more: what is still there is told to go, what is not is
-    /// forgotten.
-    fn sweep(&mut self, message: MessageId, there: &BTreeMap<&LegId, &LegSeen>) {
-        let Some(deposit) = self.deposits.get_mut(&message) else { return };
-        let text = deposit.text_leg();
-        let mut kept = Vec::with_capacity(deposit.legs.len());
-        for leg in std::mem::take(&mut deposit.legs) {
-            let current = deposit.has_leg(&leg) || text.as_ref() == Some(&leg);
-            if !current && there.contains_key(&leg) {
-                let hang_up = SwitchCommand::HangUp { leg: leg.clone(), cause: "NORMAL_CLEARING" };
-                self.out.push_back(Output::Switch(deposit.switch, hang_up));
-            }
-            if current || there.contains_key(&leg) {
-                kept.push(leg);
-            } else {
-                self.legs.remove(&leg);
-            }
-        }
-        deposit.legs = kept;
-    }
-
-    fn leg(&mut self, switch: SwitchId, leg: &LegId, event: &LegEvent, now: Now) {
-        let Some(message) = self.legs.get(leg).copied() else {
-            // A device that we have called, and that answers when its deposit is over: nobody
-            // else would ever end that call.
-            if matches!(event, LegEvent::Parked(_)) && self.is_late(leg) {
-                self.hang_up(switch, leg);
-            }
-            return;
-        };
-        let Some(deposit) = self.deposits.get(&message) else { return };
-        let is_text = matches!(event, LegEvent::TextSent(_))
-            || matches!(event, LegEvent::Refused { command: "send_text" });
-        let guest = deposit.guest.as_ref().and_then(|guest| guest.leg.as_ref()) == Some(leg);
-        let own = deposit.card.leg.as_ref() == Some(leg);
-        let told = if guest {
-            guest_event(event)
-        } else if own || is_text {
-            own_event(event)
-        } else {
-            match event {
-                LegEvent::Parked(_) | LegEvent::Unbridged => self.hang_up(switch, leg),
-                LegEvent::HungUp { .. } => self.forget_leg(message, leg),
-                _ => {}
-            }
-            None
-        };
-        if let Some(told) = told {
-            self.turn(message, &told, now);
-        }
-        // Its guard has fired: hands off.
-        if guest && *event == LegEvent::Claimed(false) {
-            self.forget_leg(message, leg);
-        }
-    }
-
-    fn hang_up(&mut self, switch: SwitchId, leg: &LegId) {
-        let hang_up = SwitchCommand::HangUp { leg: leg.clone(), cause: "NORMAL_CLEARING" };
-        self.out.push_back(Output::Switch(switch, hang_up));
-    }
-
-    /// Whether a leg was called for a deposit of this node that is over.
-    fn is_late(&self, leg: &LegId) -> bool {
-        let name = leg.as_str().strip_prefix("hp-").and_then(|rest| rest.rsplit_once('-'));
-        let message = name.and_then(|(message, _)| MessageId::parse(message));
-        message.is_some_and(|message| message.0 >> 32 <= u64::from(self.settings.boot))
-    }
-
-    fn forget_leg(&mut self, message: MessageId, leg: &LegId) {
-        self.legs.remove(leg);
-        if let Some(deposit) = self.deposits.get_mut(&message) {
-            deposit.legs.retain(|known| known != leg);
-        }
-    }
-
     /// Takes in what the keeper of the files tells.
     pub fn spool(&mut self, event: &SpoolEvent, now: Now) {
         let (message, event) = match event {
@@ -321,7 +234,7 @@ impl Deposits {
         self.out.pop_front()
     }
 
-    fn at_switch(&self, switch: SwitchId) -> Vec<MessageId> {
+    pub(super) fn at_switch(&self, switch: SwitchId) -> Vec<MessageId> {
         let here = self.deposits.values().filter(|deposit| deposit.switch == switch);
         here.map(|deposit| deposit.card.message).collect()
     }
@@ -354,7 +267,7 @@ impl Deposits {
         }
     }
 
-    fn leads_to(&mut self, leg: &LegId, message: MessageId) {
+    pub(super) fn leads_to(&mut self, leg: &LegId, message: MessageId) {
         let Some(deposit) = self.deposits.get_mut(&message) else { return };
         if self.legs.insert(leg.clone(), message).is_none() {
             deposit.legs.push(leg.clone());
@@ -362,7 +275,7 @@ impl Deposits {
     }
 
     /// One step of one deposit, and what is kept beside it.
-    fn turn(&mut self, message: MessageId, event: &Event<'_>, now: Now) {
+    pub(super) fn turn(&mut self, message: MessageId, event: &Event<'_>, now: Now) {
         let Some(deposit) = self.deposits.get_mut(&message) else { return };
         let before = deposit.state.name();
         let mut turn =
