@@ -164,8 +164,9 @@ impl Desk {
             Input::CallBack { query } => self.call_back(&query, now),
             Input::Switch { switch, event } => self.switch(switch, &event, now),
             Input::Spool(event) => {
-                self.deposits.spool(&event, now);
+                let awaited = self.deposits.spool(&event, now);
                 self.drain_deposits();
+                self.outputs.push_back(Output::Known(awaited));
             }
             Input::Resume(card) => self.resume(*card, now),
             Input::LinkReady { message, text } => {

@@ -33,6 +33,11 @@ pub struct DepositCard {
     /// Until when a video may be uploaded by a link, seconds since 1970; `None`: no link was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_until_s: Option<i64>,
+    /// The deposit whose caller was sent the link. What he had said before is a message of its
+    /// own, so that nobody waits for it as long as for the video: this card has the video alone,
+    /// and leaves no trace if it never comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<MessageId>,
     /// What was recorded, in order; a part is written here before its recording begins.
     pub parts: Vec<CardPart>,
 }
@@ -127,10 +132,13 @@ pub enum SpoolCommand {
     /// Deliver what was not dropped: keep the files under their content, write the message and its
     /// notification down in one transaction, then remove the deposit's directory. Doing it twice
     /// is harmless. Answered by [`SpoolEvent::Delivered`] or, when the disk does not allow it,
-    /// [`SpoolEvent::NotDelivered`] (the directory stays, it is tried again later).
+    /// [`SpoolEvent::NotDelivered`] (the directory stays, it is tried again later), or by
+    /// [`SpoolEvent::NothingKept`].
     Deliver(Box<DepositCard>),
     /// Remove the deposit's directory; write down that the call was missed. Not answered.
     Discard(Box<Missed>),
+    /// Remove the deposit's directory; nobody is told. Not answered.
+    Forget(MessageId),
 }
 
 /// What the keeper of the files tells.
@@ -146,6 +154,12 @@ pub enum SpoolEvent {
     Delivered(MessageId),
     /// It could not be written down; it lies in the spool.
     NotDelivered(MessageId),
+    /// Nothing of it could be played: it was discarded as a call that left no message.
+    NothingKept(MessageId),
+    /// A file begins to come in by a deposit's link.
+    UploadBegan(MessageId),
+    /// It comes in no more: it was told as uploaded before, or broke off.
+    UploadEnded(MessageId),
     /// A file was uploaded as the next part of a deposit, checked and in its place.
     Uploaded(MessageId, CardPart, FileFacts),
 }

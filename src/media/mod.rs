@@ -39,8 +39,8 @@ mod tests;
 
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use deposit::Orphan;
 pub use ebml::{Reel, read_matroska};
@@ -63,6 +63,7 @@ pub struct Spool {
     /// Held while a kept file gets its name or loses it, so that none is swept away that somebody
     /// is just about to refer to.
     naming: Mutex<()>,
+    referring: Mutex<()>,
     passed: AtomicU64,
 }
 
@@ -76,9 +77,17 @@ impl Spool {
         // A relative path would mean something else to FreeSWITCH.
         let root = std::path::absolute(root).map_err(wrong)?;
         let place = Place::new(&root);
-        let spool = Self { place, tools, naming: Mutex::default(), passed: AtomicU64::default() };
+        let (naming, referring) = (Mutex::default(), Mutex::default());
+        let spool = Self { place, tools, naming, referring, passed: AtomicU64::default() };
         spool.prepare().map_err(wrong)?;
         Ok(spool)
+    }
+
+    /// To be held by whoever writes down that kept files are referred to, from the last look at
+    /// them on, and by whoever writes down that they are not and then deletes them. Else a file
+    /// could go in the instant in which another message with the same content is written down.
+    pub fn referring(&self) -> MutexGuard<'_, ()> {
+        self.referring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn prepare(&self) -> io::Result<()> {

@@ -117,6 +117,10 @@ impl Deposit {
             self.over(turn, Ok(()));
             return;
         }
+        if self.nothing_kept {
+            self.over(turn, Err(DiscardReason::NothingSaid));
+            return;
+        }
         // What was sent off may be written down this instant.
         if self.sent {
             self.keep(turn);
@@ -149,6 +153,7 @@ impl Deposit {
     pub(super) fn keeping(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
         match event {
             Event::Delivered => self.over(turn, Ok(())),
+            Event::NothingKept => self.over(turn, Err(DiscardReason::NothingSaid)),
             Event::NotDelivered => {
                 // The disk is full or broken. The recording lies in the spool; it is tried again
                 // until it is safe, ever more rarely.

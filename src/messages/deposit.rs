@@ -9,6 +9,7 @@ use crate::domain::{
 };
 
 use super::settings::Steps;
+use super::upload::Upload;
 use super::{Output, Settings};
 
 /// Where a deposit is. Every state has a way out on hang-up, time, loss of the switch and restart
@@ -135,6 +136,10 @@ pub(super) struct Deposit {
     pub(super) sent: bool,
     /// The message is safe.
     pub(super) delivered: bool,
+    /// Nothing of it could be played, which is written down.
+    pub(super) nothing_kept: bool,
+    /// Who waits for the upload, if something was said before.
+    pub(super) upload: Upload,
     /// The last part of the card is not recorded yet: the caller hears the words before it.
     pub(super) planned: bool,
     /// Until when the switch may be recording, milliseconds on the monotonic clock; `None`: it is
@@ -194,6 +199,8 @@ impl Deposit {
             failures: 0,
             sent: false,
             delivered: false,
+            nothing_kept: false,
+            upload: Upload::Here,
             planned: false,
             record_until_ms: None,
             misses: 0,
@@ -345,6 +352,11 @@ impl Deposit {
     /// Writes down that there is no message, and why.
     pub(super) fn give_up(&mut self, turn: &mut Turn<'_>, reason: DiscardReason) {
         let card = &self.card;
+        if card.beside.is_some() {
+            // A video that never came: the caller's message was told by itself.
+            Self::spool(turn, SpoolCommand::Forget(card.message));
+            return self.enter(State::Gone, None, turn);
+        }
         let missed = Missed {
             message: card.message,
             mailbox: card.mailbox.name.clone(),

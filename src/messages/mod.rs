@@ -23,6 +23,7 @@ mod settings;
 mod step;
 mod table;
 mod transitions;
+mod upload;
 mod video;
 mod view;
 

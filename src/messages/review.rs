@@ -99,6 +99,7 @@ impl Deposit {
     pub(super) fn delivering(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
         match event {
             Event::Delivered => self.part_with(turn, &["saved"]),
+            Event::NothingKept => self.part_with(turn, &["nothing_recorded", "goodbye"]),
             // It is not said to be safe, for it is not yet: it lies in the spool, and is tried
             // again when the leg is gone.
             Event::NotDelivered | Event::Timeout => self.part_with(turn, &["goodbye"]),

@@ -40,15 +40,8 @@ impl Deposit {
 
     /// What means the same in every state; says whether that was all.
     fn everywhere(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) -> bool {
+        self.learn(event);
         match event {
-            Event::Checked(part, facts) => {
-                self.checked(*part, *facts);
-                false
-            }
-            Event::Delivered => {
-                self.delivered = true;
-                false
-            }
             Event::HungUp => {
                 self.hung_up(turn);
                 true
@@ -98,6 +91,16 @@ impl Deposit {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// What is true from now on, whatever the state makes of it.
+    fn learn(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Checked(part, facts) => self.checked(*part, *facts),
+            Event::Delivered => self.delivered = true,
+            Event::NothingKept => self.nothing_kept = true,
+            _ => {}
         }
     }
 

@@ -77,8 +77,7 @@ impl Deposits {
         {
             return None;
         }
-        self.counter = self.counter.wrapping_add(1);
-        let message = MessageId::new(self.settings.boot, self.counter);
+        let message = self.next_message();
         let facts = arrival.facts;
         let card = DepositCard {
             message,
@@ -92,6 +91,7 @@ impl Deposits {
             began_ms: now.wall_ms,
             urgent: false,
             link_until_s: None,
+            beside: None,
             parts: Vec::new(),
         };
         let mut deposit = Deposit::new(card.clone(), arrival.switch);
@@ -118,11 +118,7 @@ impl Deposits {
         deposit.calls = deposit.calls_made();
         match until_s {
             _ if leg_known => deposit.await_return(now.mono_ms),
-            Some(until_s) => {
-                let left_s = u64::try_from(until_s - now.wall_s()).unwrap_or(0);
-                deposit.state = State::Uploading;
-                deposit.deadline_ms = Some(now.mono_ms + left_s * 1000);
-            }
+            Some(_) => deposit.enter_uploading(now),
             None => (deposit.state, deposit.deadline_ms) = (State::Returning, Some(now.mono_ms)),
         }
         self.take_in(deposit);
@@ -161,23 +157,43 @@ impl Deposits {
         }
     }
 
-    /// Takes in what the keeper of the files tells.
-    pub fn spool(&mut self, event: &SpoolEvent, now: Now) {
+    pub(super) fn next_message(&mut self) -> MessageId {
+        self.counter = self.counter.wrapping_add(1);
+        MessageId::new(self.settings.boot, self.counter)
+    }
+
+    /// Takes in what the keeper of the files tells. Says of an uploaded file whether it was
+    /// waited for; one that was not is no part of the message.
+    pub fn spool(&mut self, event: &SpoolEvent, now: Now) -> bool {
         let (message, event) = match event {
             SpoolEvent::Opened(message) => (*message, Event::Opened),
             SpoolEvent::NoRoom(message, why) => (*message, Event::NoRoom(*why)),
             SpoolEvent::Checked(message, part, facts) => (*message, Event::Checked(*part, *facts)),
             SpoolEvent::Delivered(message) => (*message, Event::Delivered),
             SpoolEvent::NotDelivered(message) => (*message, Event::NotDelivered),
+            SpoolEvent::NothingKept(message) => (*message, Event::NothingKept),
+            SpoolEvent::UploadBegan(message) => (*message, Event::UploadBegan),
+            SpoolEvent::UploadEnded(message) => (*message, Event::UploadEnded),
             SpoolEvent::Uploaded(message, part, facts) => {
                 (*message, Event::Uploaded(*part, *facts))
             }
         };
+        let awaited = match event {
+            Event::Uploaded(part, _) => self.awaits_upload(message, part.number),
+            _ => true,
+        };
+        let beside = self.deposits.get(&message).and_then(|deposit| deposit.card.beside);
         self.turn(message, &event, now);
+        if let (Event::NoRoom(_), Some(parent)) = (&event, beside) {
+            self.turn(parent, &Event::Refused("link"), now);
+        }
+        awaited
     }
 
     /// A link was made; `text` is what the device is sent.
     pub fn link_ready(&mut self, message: MessageId, text: &str, now: Now) {
+        let beside = self.deposits.get(&message).and_then(|deposit| deposit.card.beside);
+        let message = beside.unwrap_or(message);
         self.turn(message, &Event::LinkReady(text), now);
     }
 
@@ -239,7 +255,7 @@ impl Deposits {
         here.map(|deposit| deposit.card.message).collect()
     }
 
-    fn take_in(&mut self, mut deposit: Deposit) {
+    pub(super) fn take_in(&mut self, mut deposit: Deposit) {
         let message = deposit.card.message;
         deposit.legs.extend(deposit.card.leg.clone());
         deposit.legs.extend(deposit.text_leg());
@@ -294,6 +310,7 @@ impl Deposits {
             self.leads_to(&leg, message);
         }
         self.arm(message, now.mono_ms);
+        self.part_upload(message, now);
     }
 
     fn forget(&mut self, message: MessageId) {

@@ -3,14 +3,16 @@
 //! A line is `what happens -> what is asked for`; `set` lines come before `arrive`. The words are
 //! those of `Player::happen` and `Player::word`.
 
+mod words;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::*;
 use crate::domain::{
-    AccountKey, CallbackPolicy, Caller, CardPart, ContentId, DepositCard, FileFacts, Keys,
-    LegEvent, LegFacts, LegId, LegSeen, Mailbox, MailboxName, Medium, NoRoom, Now, SipUri, Sound,
-    SpoolEvent, StepId, SwitchEvent, VideoFacts,
+    AccountKey, CallbackPolicy, Caller, CardPart, ContentId, DepositCard, FileFacts, LegEvent,
+    LegFacts, LegId, LegSeen, Mailbox, MailboxName, Medium, NoRoom, Now, SipUri, SpoolEvent,
+    StepId, SwitchEvent, VideoFacts,
 };
 
 /// One script being played.
@@ -26,6 +28,8 @@ struct Player {
     /// The leg that the deposit has.
     leg: LegId,
     card: Option<DepositCard>,
+    /// The deposit beside it, for an upload.
+    beside: Option<DepositCard>,
     said: String,
 }
 
@@ -75,6 +79,7 @@ impl Player {
             path: "".into(),
             leg: leg("a"),
             card: None,
+            beside: None,
             said: String::new(),
         }
     }
@@ -94,6 +99,7 @@ impl Player {
             "forget" => self.mailbox.callback_keep = false,
             "max_s" => self.mailbox.limits.length_max_s = value.parse().unwrap(),
             "webhook" => self.settings.webhook = true,
+            "link_s" => self.settings.link_valid_s = value.parse().unwrap(),
             "ways" => self.settings.ways = value.split(',').filter_map(VideoWay::parse).collect(),
             _ => panic!("no setting {name}"),
         }
@@ -171,6 +177,10 @@ impl Player {
             "guest_not_ours" => self.leg_event(&guest, LegEvent::Claimed(false)),
             "guest_gone" => self.leg_event(&guest, LegEvent::HungUp { cause: "X".into() }),
             "link" => self.deposits.link_ready(self.id(), "link", now),
+            "beside" if first == "link" => {
+                self.deposits.link_ready(self.beside.as_ref().unwrap().message, "link", now);
+            }
+            "beside" if first == "restart" => self.restart(self.beside.clone().unwrap(), true, now),
             "sent" => {
                 let text = leg(&format!("hp-{}-text", self.id()));
                 self.leg_event(&text, LegEvent::TextSent(first == "yes"));
@@ -189,23 +199,32 @@ impl Player {
             "api" => drop(self.deposits.wish(self.id(), medium(first), now)),
             "lost" => self.deposits.switch(SwitchId(0), &SwitchEvent::Lost, now),
             "list" => self.list(first, second, now),
-            "restart" => {
-                let settings = Settings { boot: 2, ..self.settings.clone() };
-                self.deposits = Deposits::new(settings);
-                let card = self.card.clone().unwrap();
-                self.deposits.resume(card, (first != "elsewhere").then_some(SwitchId(0)), now);
-                self.deposits.wake(now);
+            "restart" => self.restart(self.card.clone().unwrap(), first != "elsewhere", now),
+            "wait" => {
+                self.now_ms += first.parse::<u64>().unwrap();
+                self.deposits.wake(self.now());
             }
             "time" => {
                 self.now_ms = self.deposits.wakeup().unwrap();
                 self.deposits.wake(self.now());
             }
-            _ => self.files(word, first, second, now),
+            "beside" => {
+                let (word, rest) = (first, second.split_once(','));
+                let (first, second) = rest.unwrap_or((second, ""));
+                self.files(self.beside.as_ref().unwrap().message, word, first, second, now);
+            }
+            _ => self.files(self.id(), word, first, second, now),
         }
     }
 
-    fn files(&mut self, word: &str, first: &str, second: &str, now: Now) {
-        let (id, number) = (self.id(), first.parse().unwrap_or(0));
+    fn restart(&mut self, card: DepositCard, switch: bool, now: Now) {
+        self.deposits = Deposits::new(Settings { boot: 2, ..self.settings.clone() });
+        self.deposits.resume(card, switch.then_some(SwitchId(0)), now);
+        self.deposits.wake(now);
+    }
+
+    fn files(&mut self, id: MessageId, word: &str, first: &str, second: &str, now: Now) {
+        let number = first.parse().unwrap_or(0);
         let event = match word {
             "room" => SpoolEvent::Opened(id),
             "no_room" if first == "disk" => SpoolEvent::NoRoom(id, NoRoom::DiskFull),
@@ -213,13 +232,18 @@ impl Player {
             "checked" => SpoolEvent::Checked(id, number, file(second)),
             "safe" => SpoolEvent::Delivered(id),
             "not_safe" => SpoolEvent::NotDelivered(id),
+            "nothing" => SpoolEvent::NothingKept(id),
+            "begins" => SpoolEvent::UploadBegan(id),
+            "ends" => SpoolEvent::UploadEnded(id),
             "uploaded" => {
                 let part = CardPart { number, medium: Medium::Video, dropped: false };
                 SpoolEvent::Uploaded(id, part, file(second).unwrap())
             }
             _ => panic!("what is {word}?"),
         };
-        self.deposits.spool(&event, now);
+        if !self.deposits.spool(&event, now) {
+            self.said.push_str("not awaited; ");
+        }
     }
 
     fn list(&mut self, application: &str, data: &str, now: Now) {
@@ -239,82 +263,6 @@ impl Player {
             let _ = write!(self.said, "{word}; ");
         }
         std::mem::take(&mut self.said).trim_end_matches("; ").to_owned()
-    }
-
-    fn keep(&mut self, card: &DepositCard) -> String {
-        self.card = Some(card.clone());
-        if let Some(leg) = &card.leg {
-            self.leg = leg.clone();
-        }
-        let mut text = String::new();
-        for part in &card.parts {
-            let medium = if part.medium == Medium::Video { "v" } else { "a" };
-            let dropped = if part.dropped { "-" } else { "" };
-            let _ = write!(text, " {}{medium}{dropped}", part.number);
-        }
-        text + if card.urgent { " urgent" } else { "" }
-    }
-
-    fn word(&mut self, output: &Output) -> String {
-        match output {
-            Output::Spool(SpoolCommand::Open(card)) => format!("open{}", self.keep(card)),
-            Output::Spool(SpoolCommand::Note(card)) => format!("note{}", self.keep(card)),
-            Output::Spool(SpoolCommand::Deliver(card)) => format!("deliver{}", self.keep(card)),
-            Output::Spool(SpoolCommand::Check { part, .. }) => format!("check {}", part.number),
-            Output::Spool(SpoolCommand::Discard(missed)) => format!("missed {:?}", missed.reason),
-            Output::Managed(_) => "managed".to_owned(),
-            Output::Link { part, .. } => format!("link {part}"),
-            Output::Over { outcome: Ok(()), .. } => "over".to_owned(),
-            Output::Over { outcome: Err(reason), .. } => format!("over {reason:?}"),
-            Output::Switch(_, command) => self.command(command),
-        }
-    }
-
-    fn command(&mut self, command: &SwitchCommand) -> String {
-        match command {
-            SwitchCommand::Claim { leg } => format!("claim {leg}"),
-            SwitchCommand::Answer { leg } => format!("answer {leg}"),
-            SwitchCommand::Break { leg } => format!("break {leg}"),
-            SwitchCommand::Overlay { path: Some(_), .. } => "overlay".to_owned(),
-            SwitchCommand::Overlay { path: None, .. } => "hush".to_owned(),
-            SwitchCommand::Bridge { leg, other } => format!("bridge {leg} {other}"),
-            SwitchCommand::HangUp { leg, cause } => format!("hang_up {leg} {cause}"),
-            SwitchCommand::AskVideo { .. } => "ask_video".to_owned(),
-            SwitchCommand::OfferVideo { .. } => "offer_video".to_owned(),
-            SwitchCommand::Call { leg, uri, .. } => format!("call {leg} {}", uri.as_str()),
-            SwitchCommand::SendText { text, .. } => format!("text {text}"),
-            SwitchCommand::Record { step, path, limit_s, keys, .. } => {
-                (self.step, self.path) = (*step, Arc::clone(path));
-                let name = path.rsplit('/').next().unwrap();
-                format!("record {name} {limit_s} {}", keys_word(*keys))
-            }
-            SwitchCommand::Play { step, sounds, keys, .. } => {
-                self.step = *step;
-                let sounds: Vec<String> = sounds.iter().map(sound_word).collect();
-                format!("play {} {}", sounds.join(" "), keys_word(*keys))
-            }
-        }
-    }
-}
-
-fn sound_word(sound: &Sound) -> String {
-    match sound {
-        Sound::File(path) => {
-            let name = path.rsplit('/').next().unwrap();
-            let name = name.strip_suffix(".wav").unwrap_or(name);
-            name.get(..24).unwrap_or(name).to_owned()
-        }
-        Sound::Beep => "beep".to_owned(),
-        Sound::Silence { ms } => ms.to_string(),
-    }
-}
-
-fn keys_word(keys: Keys) -> String {
-    match keys {
-        Keys::None => "(none)".to_owned(),
-        Keys::Any => "(any)".to_owned(),
-        Keys::EndOrSwitch { switch: '#' } => "(#)".to_owned(),
-        Keys::EndOrSwitch { switch } => format!("(# {switch})"),
     }
 }
 

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::{CardPart, FileFacts, Keys, LegFacts, LegId, Medium, SwitchCommand};
+use crate::domain::{Keys, LegFacts, LegId, Medium, SwitchCommand};
 
+use super::VideoWay;
 use super::deposit::{Deposit, SWITCH_MS, State, Turn};
 use super::event::Event;
-use super::{Output, VideoWay};
 
 /// How long to wait between two looks for video packets.
 const PROBE_MS: u64 = 1_200;
@@ -18,8 +18,6 @@ const PROBES_MAX: u8 = 3;
 const OFFER_MS: u64 = 2_000;
 /// How much longer than its ringing a called device may take.
 const CALL_SLACK_MS: u64 = 10_000;
-/// How long sending a text may take; a silent device takes 20 s (measured).
-const TEXT_MS: u64 = 25_000;
 
 impl Deposit {
     pub(super) fn begin_video(&mut self, turn: &mut Turn<'_>) {
@@ -120,7 +118,7 @@ impl Deposit {
         }
     }
 
-    fn hang_up_after_words(&mut self, state: State, turn: &mut Turn<'_>) {
+    pub(super) fn hang_up_after_words(&mut self, state: State, turn: &mut Turn<'_>) {
         self.step = None;
         self.hang_up(turn, "NORMAL_CLEARING");
         self.enter(state, Some(SWITCH_MS), turn);
@@ -184,96 +182,5 @@ impl Deposit {
         } else {
             self.cue(Medium::Audio, "video_failed", turn);
         }
-    }
-
-    fn make_link(&mut self, turn: &mut Turn<'_>) {
-        let part = self.card.parts.last().map_or(1, |part| part.number + 1);
-        let expires_s = turn.now.wall_s() + i64::from(turn.settings.link_valid_s);
-        self.card.link_until_s = Some(expires_s);
-        self.note(turn);
-        self.release_guest(turn, "USER_BUSY");
-        if self.card.leg.is_some() {
-            self.hold(turn, State::Linking, TEXT_MS);
-        } else {
-            self.enter(State::Linking, Some(TEXT_MS), turn);
-        }
-        turn.out.push_back(Output::Link { message: self.card.message, part, expires_s });
-    }
-
-    /// The name under which the outcome of a text is told: the leg may be gone by then.
-    pub(super) fn text_leg(&self) -> Option<LegId> {
-        LegId::parse(&format!("hp-{}-text", self.card.message))
-    }
-
-    pub(super) fn linking(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
-        match event {
-            Event::LinkReady(text) => {
-                if let (Some(leg), Some(uri)) = (self.text_leg(), self.contact.clone()) {
-                    let text: Arc<str> = (*text).into();
-                    self.ask(turn, SwitchCommand::SendText { leg, uri, text });
-                }
-            }
-            Event::TextSent(sent) => self.link_sent(*sent, turn),
-            Event::Refused(_) | Event::Timeout => self.link_sent(false, turn),
-            _ => {}
-        }
-    }
-
-    fn link_sent(&mut self, sent: bool, turn: &mut Turn<'_>) {
-        if !sent && !turn.settings.webhook {
-            self.card.link_until_s = None;
-            self.note(turn);
-            self.next_way(turn);
-        } else if self.card.leg.is_some() {
-            let words = vec![self.prompt(turn.settings, "video_link")];
-            self.play(turn, words, Keys::None, State::LinkTold);
-        } else {
-            self.await_upload(turn);
-        }
-    }
-
-    pub(super) fn link_told(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
-        match event {
-            Event::Done { .. } | Event::Refused("play") => {
-                self.hang_up_after_words(State::LinkTold, turn);
-            }
-            Event::Timeout if self.step.is_some() => {
-                self.hang_up_after_words(State::LinkTold, turn);
-            }
-            Event::Timeout => self.await_upload(turn),
-            _ => {}
-        }
-    }
-
-    pub(super) fn await_upload(&mut self, turn: &mut Turn<'_>) {
-        self.card.leg = None;
-        self.release_guest(turn, "NORMAL_CLEARING");
-        self.note(turn);
-        let until_s = self.card.link_until_s.unwrap_or(0);
-        let left_s = u64::try_from(until_s - turn.now.wall_s()).unwrap_or(0);
-        self.enter(State::Uploading, Some(left_s * 1000), turn);
-    }
-
-    pub(super) fn uploading(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
-        match event {
-            Event::Uploaded(part, facts) => self.uploaded(*part, *facts, turn),
-            Event::Timeout => self.close(turn),
-            _ => {}
-        }
-    }
-
-    fn uploaded(&mut self, part: CardPart, facts: FileFacts, turn: &mut Turn<'_>) {
-        if !self.card.parts.iter().any(|known| known.number == part.number) {
-            self.card.parts.push(part);
-        }
-        self.set_length(part.number, Some(facts.length_ms));
-        self.card.link_until_s = None;
-        self.note(turn);
-        self.close(turn);
-    }
-
-    /// Whether the caller is waited for without a leg.
-    pub(super) fn awaits_upload(&self) -> bool {
-        self.state == State::Uploading
     }
 }

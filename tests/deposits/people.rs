@@ -66,14 +66,28 @@ impl World {
             let facts = hallporter::domain::FileFacts { length_ms, bytes: 1, video: true };
             let event = SpoolEvent::Uploaded(message, part, facts);
             self.say(|| format!("< {event:?}"));
+            self.tell_keeper(SpoolEvent::UploadBegan(message));
+            if self.dice.chance(20) {
+                // It breaks off.
+                self.spool.events.push_back(SpoolEvent::UploadEnded(message));
+                self.spool.files.uploaded_in_part(message, part);
+                return;
+            }
             // Its door answers when the machine has it, so nothing comes between.
-            let now = self.now();
-            self.deposits.spool(&event, now);
-            self.drain();
+            let awaited = self.tell_keeper(event.clone());
+            assert!(awaited, "a video that was waited for is not taken: {message}");
+            self.tell_keeper(SpoolEvent::UploadEnded(message));
             if self.dice.chance(20) {
                 self.spool.events.push_back(event);
             }
         }
+    }
+
+    fn tell_keeper(&mut self, event: SpoolEvent) -> bool {
+        let now = self.now();
+        let awaited = self.deposits.spool(&event, now);
+        self.drain();
+        awaited
     }
 
     /// The daemon is killed, and started again.

@@ -79,6 +79,17 @@ impl Files {
         cards
     }
 
+    /// An upload that broke off is no file of its deposit.
+    pub(crate) fn uploaded_in_part(&mut self, message: MessageId, part: CardPart) {
+        self.files.remove(&path(message, part.number, part.medium));
+    }
+
+    /// How much was recorded or uploaded.
+    fn length_ms(&self, message: MessageId) -> u64 {
+        let own = self.files.iter().filter(|(path, _)| message_in(path) == Some(message));
+        own.filter_map(|(_, file)| file.length_ms).sum()
+    }
+
     fn remove(&mut self, message: MessageId) {
         self.cards.remove(&message);
         self.files.retain(|path, _| message_in(path) != Some(message));
@@ -164,6 +175,7 @@ impl Spool {
             }
             SpoolCommand::Deliver(card) => self.deliver(&card),
             SpoolCommand::Discard(missed) => self.discard(&missed),
+            SpoolCommand::Forget(message) => self.forget(message),
         }
     }
 
@@ -210,6 +222,19 @@ impl Spool {
         self.stored.insert(message, kept);
         self.files.remove(message);
         self.events.push_back(SpoolEvent::Delivered(message));
+    }
+
+    /// A video that never came, of a deposit that was told by itself.
+    fn forget(&mut self, message: MessageId) {
+        let card = self.files.cards.get(&message).cloned();
+        let beside = card.as_ref().is_none_or(|card| card.beside.is_some());
+        self.law(beside, "forgotten without a word", message);
+        if let Some(card) = card {
+            self.watch(&card);
+        }
+        let came = self.files.length_ms(message) >= self.min_ms;
+        self.law(!came, "a video that came is thrown away", message);
+        self.files.remove(message);
     }
 
     fn discard(&mut self, missed: &Missed) {

@@ -43,6 +43,7 @@ fn left_behind(home: &Home, id: MessageId) {
         began_ms: 5,
         urgent: false,
         link_until_s: Some(UNTIL_S),
+        beside: None,
         parts: Vec::new(),
     };
     let dir = home.dir.join(format!("spool/deposits/{id}"));

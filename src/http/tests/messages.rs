@@ -225,6 +225,7 @@ async fn deposits_are_seen_and_steered() {
             began_ms: 5,
             urgent: false,
             link_until_s: None,
+            beside: None,
             parts: vec![
                 CardPart { number: 1, medium: Medium::Video, dropped: true },
                 CardPart { number: 2, medium: Medium::Audio, dropped: false },

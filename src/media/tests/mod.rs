@@ -108,6 +108,7 @@ fn card(parts: &[CardPart]) -> DepositCard {
         began_ms: 1,
         urgent: false,
         link_until_s: None,
+        beside: None,
         parts: parts.to_vec(),
     }
 }

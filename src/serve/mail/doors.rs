@@ -26,6 +26,9 @@ use super::Mail;
 const NO_SPOOL: &str =
     "no messages are taken here: write messages.spool into the config file and start anew";
 
+/// What is said of a link that nobody waits for.
+const CLOSED: &str = "this link was used already, or its message is not open any more: call again";
+
 impl Mailroom for Front {
     fn messages(&self, wanted: MessageQuery) -> BoxFuture<'_, Result<Vec<Message>, String>> {
         let MessageQuery { mailbox, account, state, after, limit } = wanted;
@@ -155,8 +158,7 @@ fn open_link<'a>(house: &'a House, link: &str) -> Result<(&'a Mail, Link), Uploa
     if house.desk().deposits().awaits_upload(link.message, link.part) {
         return Ok((mail, link));
     }
-    let sentence = "this link was used already, or its message is not open any more: call again";
-    Err(UploadError::Gone(sentence.to_owned()))
+    Err(UploadError::Gone(CLOSED.to_owned()))
 }
 
 fn view(mail: &Mail, link: Link, came: Option<(u64, u64)>, complete: bool) -> UploadView {
@@ -180,6 +182,7 @@ async fn take(
     let (spool, limits) = (Arc::clone(&mail.spool), mail.upload_limits());
     let UploadPiece { offset, total, media_type } = piece;
     let place = (link.message, link.part);
+    let coming = Coming::new(house, link.message);
     let mut upload = blocking(move || match offset {
         0 => Upload::begin(&spool, place, (total, &media_type), limits),
         _ => Upload::resume(&spool, place, total, limits),
@@ -196,16 +199,39 @@ async fn take(
         return Ok(view(mail, link, came, false));
     }
     // From here on all of it is done, even when the sender has gone away.
-    let end = tokio::spawn(finish(Arc::clone(house), link.message, upload));
+    let end = tokio::spawn(finish(Arc::clone(house), coming, upload));
     end.await.map_err(|error| UploadError::NotNow(error.to_string()))??;
     Ok(view(mail, link, came, true))
 }
 
-async fn finish(house: Arc<House>, message: MessageId, upload: Upload) -> Result<(), UploadError> {
+async fn finish(house: Arc<House>, coming: Coming, upload: Upload) -> Result<(), UploadError> {
+    let message = coming.message;
     let (part, facts): (CardPart, FileFacts) = blocking(move || upload.finish()).await?;
     tracing::info!(%message, bytes = facts.bytes, length_ms = facts.length_ms, "a video has come");
-    house.handle(Input::Spool(SpoolEvent::Uploaded(message, part, facts)));
+    let taken = house.handle(Input::Spool(SpoolEvent::Uploaded(message, part, facts)));
+    if taken.known == Some(false) {
+        return Err(UploadError::Gone(CLOSED.to_owned()));
+    }
     Ok(())
+}
+
+/// A file that comes in: its deposit waits for it meanwhile, whatever ends its coming.
+struct Coming {
+    house: Arc<House>,
+    message: MessageId,
+}
+
+impl Coming {
+    fn new(house: &Arc<House>, message: MessageId) -> Self {
+        house.handle(Input::Spool(SpoolEvent::UploadBegan(message)));
+        Self { house: Arc::clone(house), message }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.house.handle(Input::Spool(SpoolEvent::UploadEnded(self.message)));
+    }
 }
 
 async fn blocking<T: Send + 'static>(

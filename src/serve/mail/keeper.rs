@@ -62,7 +62,7 @@ impl Keeper {
             SpoolCommand::Open(_) => SpoolEvent::NoRoom(message, NoRoom::Broken),
             SpoolCommand::Deliver(_) => SpoolEvent::NotDelivered(message),
             SpoolCommand::Check { part, .. } => SpoolEvent::Checked(message, part.number, None),
-            SpoolCommand::Note(_) | SpoolCommand::Discard(_) => return,
+            SpoolCommand::Note(_) | SpoolCommand::Discard(_) | SpoolCommand::Forget(_) => return,
         };
         house.handle(Input::Spool(event));
     }
@@ -83,7 +83,7 @@ fn message_of(command: &SpoolCommand) -> MessageId {
         SpoolCommand::Open(card) | SpoolCommand::Note(card) | SpoolCommand::Deliver(card) => {
             card.message
         }
-        SpoolCommand::Check { message, .. } => *message,
+        SpoolCommand::Check { message, .. } | SpoolCommand::Forget(message) => *message,
         SpoolCommand::Discard(missed) => missed.message,
     }
 }
@@ -151,6 +151,10 @@ impl Work {
                 self.discard(house, &missed);
                 None
             }
+            SpoolCommand::Forget(message) => {
+                self.remove(message);
+                None
+            }
         }
     }
 
@@ -178,7 +182,8 @@ impl Work {
 
     fn deliver(&self, house: &Arc<House>, card: &DepositCard) -> SpoolEvent {
         match self.try_deliver(house, card) {
-            Ok(()) => SpoolEvent::Delivered(card.message),
+            Ok(true) => SpoolEvent::Delivered(card.message),
+            Ok(false) => SpoolEvent::NothingKept(card.message),
             Err(error) => {
                 tracing::error!(
                     message = %card.message, %error,
@@ -189,18 +194,26 @@ impl Work {
         }
     }
 
-    fn try_deliver(&self, house: &Arc<House>, card: &DepositCard) -> anyhow::Result<()> {
+    /// Says whether there is a message now.
+    fn try_deliver(&self, house: &Arc<House>, card: &DepositCard) -> anyhow::Result<bool> {
+        // May take minutes; done again under the lock it gives the same, unless a file went.
+        self.spool.keep(card)?;
+        let referring = self.spool.referring();
         let kept = self.spool.keep(card)?;
         if kept.parts.is_empty() {
             tracing::warn!(message = %card.message, "nothing of a deposit can be played");
-            self.discard(house, &missed(card));
-            return Ok(());
+            match card.beside {
+                None => self.discard(house, &missed(card)),
+                Some(_) => self.remove(card.message),
+            }
+            return Ok(false);
         }
         let now_ms = house.now().wall_ms;
         let message = message(card, kept, now_ms);
         let keep_ms = i64::from(card.mailbox.limits.keep_days) * DAY_MS;
         let notices = self.notices(house, &message);
         let new = house.store.leave(&message, now_ms.saturating_add(keep_ms), &notices)?;
+        drop(referring);
         self.spool.remove_deposit(card.message)?;
         if new {
             tracing::info!(
@@ -209,7 +222,7 @@ impl Work {
             );
             house.ring_outbox();
         }
-        Ok(())
+        Ok(true)
     }
 
     fn notices(&self, house: &House, message: &Message) -> Vec<Notice> {
@@ -239,8 +252,12 @@ impl Work {
             }
             house.ring_outbox();
         }
-        if let Err(error) = self.spool.remove_deposit(missed.message) {
-            tracing::error!(message = %missed.message, %error, "a deposit can't be removed");
+        self.remove(missed.message);
+    }
+
+    fn remove(&self, message: MessageId) {
+        if let Err(error) = self.spool.remove_deposit(message) {
+            tracing::error!(%message, %error, "a deposit can't be removed");
         }
     }
 }

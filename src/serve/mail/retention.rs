@@ -39,6 +39,7 @@ fn sweep(store: &Store, spool: &Spool, now_ms: i64) -> Result<usize, Error> {
     loop {
         let expired = store.expired_messages(now_ms, TURN)?;
         for message in &expired {
+            let _referring = spool.referring();
             for content in store.forget_message(*message)? {
                 if let Err(error) = spool.delete(content) {
                     // The sweep below finds it again.
