@@ -186,27 +186,30 @@ fn a_wish_in_the_call_switches() {
     is_film(&house, &parts[1], 2.0);
 }
 
-#[test]
-fn a_link_takes_a_video_once() {
-    if !ready() {
-        return;
-    }
-    let mut house = house("video-link");
+/// A street whose daemon sends links, and who calls there hears that nobody answers.
+fn with_links(name: &str) -> Street {
+    let mut house = house(name);
     house.daemon.terminate();
     house.daemon.set("video", r#"["link"]"#);
     house.daemon.set("link_base", &format!("\"http://{}\"", house.daemon.listen));
     house.starts();
     let street = street(house);
     street.bob.behaves(Manners { takes: Takes::Refuses(486), ..Manners::default() });
-    let house = &street.house;
-    let call = street.call();
-    street.answers(&call);
-    house.hears(&call, "offer_video");
-    call.presses("2");
-    let text = house.phone.text("Your video message: ", seconds(10.0)).expect("no link comes");
-    house.hears(&call, "video_link");
+    street
+}
+
+/// The link that the device was sent; the caller has been told of it, and his call was ended.
+#[track_caller]
+fn link(house: &House, call: &Call) -> String {
+    let text = house.phone.text("Your video message: ", seconds(10.0));
+    let text = text.unwrap_or_else(|| panic!("no link comes:\n{}", house.daemon.log()));
+    house.hears(call, "video_link");
     assert!(call.hung_up(seconds(10.0)));
-    let url = text.split("Your video message: ").nth(1).unwrap().trim().to_owned();
+    text.split("Your video message: ").nth(1).unwrap().trim().to_owned()
+}
+
+/// Uploads a film of 4 s by a link; gives the status of the answer.
+fn puts(house: &House, url: &str) -> String {
     let film = house.lab.dir.join("film.mp4");
     let made = std::process::Command::new("ffmpeg")
         .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=15:duration=4"])
@@ -215,15 +218,55 @@ fn a_link_takes_a_video_once() {
         .arg(&film)
         .status();
     assert!(made.unwrap().success());
-    let put = || {
-        let mut curl = std::process::Command::new("curl");
-        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-T"]).arg(&film);
-        curl.args(["-H", "Content-Type: video/mp4", &url]);
-        String::from_utf8(curl.output().unwrap().stdout).unwrap()
-    };
-    assert!(matches!(&*put(), "200" | "201"), "{}", house.daemon.log());
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-T"]).arg(&film);
+    curl.args(["-H", "Content-Type: video/mp4", url]);
+    String::from_utf8(curl.output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_link_takes_a_video_once() {
+    if !ready() {
+        return;
+    }
+    let street = with_links("video-link");
+    let house = &street.house;
+    let call = street.call();
+    street.answers(&call);
+    house.hears(&call, "offer_video");
+    call.presses("2");
+    let url = link(house, &call);
+    assert!(matches!(&*puts(house, &url), "200" | "201"), "{}", house.daemon.log());
     house.has_messages(1);
     is_film(house, &house.messages()[0].parts[0], 3.0);
-    assert_eq!(put(), "410", "it was used");
+    assert_eq!(puts(house, &url), "410", "it was used");
     assert_eq!(house.messages().len(), 1);
+}
+
+#[test]
+fn what_was_said_before_a_link_is_a_message_at_once() {
+    if !ready() {
+        return;
+    }
+    let mut street = with_links("video-link-after");
+    let house = &street.house;
+    let call = street.call();
+    street.answers(&call);
+    house.hears(&call, "offer_video");
+    call.presses("1");
+    house.says(&call, 1, 700);
+    call.presses("*");
+    let url = link(house, &call);
+    house.has_messages(1);
+    house.is_tone(&house.messages()[0].parts[0], 700, 2.0);
+    // The link outlives the daemon.
+    street.house.daemon.terminate();
+    street.house.starts();
+    let house = &street.house;
+    assert!(matches!(&*puts(house, &url), "200" | "201"), "{}", house.daemon.log());
+    house.has_messages(2);
+    let parts = &house.messages()[1].parts;
+    assert_eq!(parts.len(), 1, "{parts:?}");
+    is_film(house, &parts[0], 3.0);
+    house.is_over(2);
 }

@@ -29,7 +29,7 @@ pub(super) fn make(mail: &Mail, house: &Arc<House>, message: MessageId, part: u1
     let Some((mailbox, account, caller)) = card else { return };
     let house = Arc::clone(house);
     let tells = mail.webhook.is_some();
-    tokio::spawn(async move {
+    mail.tasks.spawn(async move {
         if tells {
             let account = house.account_name(account);
             announce(&house, message, (mailbox, &account), &caller, (&url, expires_s)).await;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast};
 
 use crate::config::{Config, Messages};
@@ -46,6 +47,8 @@ pub(crate) struct Mail {
     /// Rung when there may be something to tell.
     pub(crate) bell: Arc<Notify>,
     managed: broadcast::Sender<MessageId>,
+    /// For what is begun by the threads that keep the files.
+    tasks: Handle,
 }
 
 /// Furnishes the house for messages, if a spool is configured, and takes up what lies in it.
@@ -66,6 +69,7 @@ pub(crate) fn open(house: &Arc<House>) -> anyhow::Result<()> {
     let orphans = keeper::orphans(house, &spool).context("the spool can't be read")?;
     let (managed, _) = broadcast::channel(MANAGED_MAX);
     let mail = Mail {
+        tasks: Handle::current(),
         spool,
         keeper,
         switches: switches::start(house, &config),
