@@ -118,7 +118,7 @@ act_why() {
 
 act_metrics() {
     act="metrics"
-    title "8. What Prometheus would read"
+    title "9. What Prometheus would read"
     curl -fsS "http://$proxy:$http_port/metrics" |
         grep -E '^hallporter_(decisions|calls|calls_ended|emergencies|looks)[_{ ]' | indent
     local looks

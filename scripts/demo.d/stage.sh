@@ -5,6 +5,7 @@ desk1=127.0.14.11     # bob's first phone, which nobody picks up
 desk2=127.0.14.12     # bob's second phone, likewise
 mobile=127.0.14.13    # bob's third phone, which answers
 gateway=127.0.14.14   # the telephone network: answers every call
+switch=127.0.14.15    # FreeSWITCH, where there is one
 callers=127.0.14.20   # where the callers sit
 sip_port=5060
 http_port=8170
@@ -162,6 +163,7 @@ event_route[htable:mod-init] {
     \$sht(hp_password=>carol) = "of-carol";
 }
 END
+    [ -z "$freeswitch" ] || start_switch
     # Kamailio reads its settings where it is started.
     (cd "$work/porter" && start "$work/kamailio.log" kamailio -DD -E -m 64 -M 8 -A WITH_AUTH \
         -f "$repository/kamailio-cfg/kamailio.cfg" && echo "$started" >"$work/kamailio.group")
