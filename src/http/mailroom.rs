@@ -10,7 +10,7 @@ use crate::domain::{
 
 use super::incoming::Incoming;
 use super::porter::BoxFuture;
-use super::wire::{OutboxStatus, UploadView};
+use super::wire::{Held, OutboxStatus, UploadView};
 
 /// Which messages are wanted. What is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub trait Mailroom: Send + Sync + 'static {
         id: MessageId,
         state: MessageState,
     ) -> BoxFuture<'_, Result<Option<Message>, String>>;
+
+    /// What is in a mailbox. The error is a sentence.
+    fn held(&self, mailbox: MailboxName) -> BoxFuture<'_, Result<Held, String>>;
 
     /// Opens a kept file; its length in bytes.
     fn open_file(&self, content: ContentId) -> BoxFuture<'_, Result<(File, u64), FileError>>;

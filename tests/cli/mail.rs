@@ -67,11 +67,15 @@ mailbox  account  language  greeting  video  call-back  messages  longest  kept 
 alice    alice    de        usual     yes    pause           100       3m   30d  yes
 ";
     assert_eq!(text, expected);
-    let shown = [("GET /v1/mailboxes/alice", 200, mailbox("alice"))];
+    let mut held = mailbox("alice");
+    held["held"] = json!({"messages": 3, "bytes": 2_700_000});
+    let shown = [("GET /v1/mailboxes/alice", 200, held.clone())];
     let (text, _, _) = ask("mailbox-show", "mailbox show alice", &shown);
     assert!(text.contains("on a call-back         pause\n"), "{text}");
+    assert!(text.contains("messages               3 of 100\n"), "{text}");
+    assert!(text.contains("space                  2.5 of 500 MiB\n"), "{text}");
     let (text, _, _) = ask("mailbox-show-json", "mailbox show alice --json", &shown);
-    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), mailbox("alice"));
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), held);
     let removed = [("DELETE /v1/mailboxes/alice", 204, json!(null))];
     assert_eq!(ask("mailbox-rm", "mailbox rm alice", &removed).0, "mailbox alice removed\n");
 }

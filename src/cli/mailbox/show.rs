@@ -6,7 +6,7 @@ use crate::cli::failure::Failure;
 use crate::cli::screen::{Screen, or_dash, yes_no};
 use crate::config::show_duration;
 use crate::domain::{CallbackPolicy, CallbackScope};
-use crate::http::wire::MailboxView;
+use crate::http::wire::{Held, MailboxView};
 
 /// Shows a list of mailboxes.
 pub(super) fn list(views: &[MailboxView], screen: &mut Screen<'_>) -> Result<(), Failure> {
@@ -16,7 +16,7 @@ pub(super) fn list(views: &[MailboxView], screen: &mut Screen<'_>) -> Result<(),
     if views.is_empty() {
         return screen.line("no mailboxes");
     }
-    let rows = views.iter().map(|MailboxView { account, mailbox }| {
+    let rows = views.iter().map(|MailboxView { account, mailbox, .. }| {
         vec![
             mailbox.name.to_string(),
             account.to_string(),
@@ -50,7 +50,7 @@ pub(super) fn one(view: &MailboxView, screen: &mut Screen<'_>) -> Result<(), Fai
     if screen.json {
         return screen.object(view);
     }
-    let MailboxView { account, mailbox } = view;
+    let MailboxView { account, mailbox, held } = view;
     let scope = match mailbox.callback_scope {
         CallbackScope::Callee => "the account's own calls",
         CallbackScope::Anyone => "anyone's calls",
@@ -66,11 +66,21 @@ pub(super) fn one(view: &MailboxView, screen: &mut Screen<'_>) -> Result<(), Fai
         ("on a call-back", policy(mailbox.callback).to_owned()),
         ("call-backs are", scope.to_owned()),
         ("what was said is then", kept.to_owned()),
-        ("most messages", mailbox.limits.messages_max.to_string()),
-        ("most space", format!("{} MiB", mailbox.limits.space_max_mib)),
+        ("messages", of(held.map(|held| held.messages.to_string()), mailbox.limits.messages_max)),
+        ("space", of(held.map(mib), mailbox.limits.space_max_mib) + " MiB"),
         ("longest message", longest(mailbox.limits.length_max_s)),
         ("kept for", format!("{}d", mailbox.limits.keep_days)),
     ])
+}
+
+/// How much there is of what there may be.
+fn of(held: Option<String>, most: u32) -> String {
+    held.map_or_else(|| format!("not known, at most {most}"), |held| format!("{held} of {most}"))
+}
+
+fn mib(held: Held) -> String {
+    let tenths = held.bytes.saturating_mul(10) >> 20;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 fn policy(policy: CallbackPolicy) -> &'static str {

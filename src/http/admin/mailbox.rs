@@ -75,8 +75,11 @@ fn page_of_all(desk: &Desk, prefix: &str, after: Option<&str>, limit: usize) -> 
     page
 }
 
-pub(super) fn show(visit: &Visit<'_>) -> Result<Reply, Problem> {
-    again(visit, name(visit)?)
+pub(super) async fn show(visit: &Visit<'_>) -> Result<Reply, Problem> {
+    let mut shown = now(visit, name(visit)?)?;
+    // The settings are known even when the disk does not answer.
+    shown.held = visit.house.porter.held(shown.mailbox.name.clone()).await.ok();
+    Ok(Reply::value(&shown))
 }
 
 pub(super) async fn add(visit: &Visit<'_>) -> Result<Reply, Problem> {
@@ -130,17 +133,21 @@ fn name(visit: &Visit<'_>) -> Result<MailboxName, Problem> {
     MailboxName::parse(visit.param(0)).map_err(|error| Problem::missing(error.to_string()))
 }
 
-/// The mailbox as it is now.
 fn again(visit: &Visit<'_>, name: MailboxName) -> Result<Reply, Problem> {
+    Ok(Reply::value(&now(visit, name)?))
+}
+
+/// The mailbox as it is now.
+fn now(visit: &Visit<'_>, name: MailboxName) -> Result<MailboxView, Problem> {
     let shown = look(visit, |desk, _| {
         let (key, mailbox) = desk.registry().mailbox(name.as_str())?;
         view(desk, key, mailbox)
     })?;
     let missing = || Problem::missing(registry::Error::NoMailbox { name }.to_string());
-    shown.map(|shown| Reply::value(&shown)).ok_or_else(missing)
+    shown.ok_or_else(missing)
 }
 
 fn view(desk: &Desk, key: AccountKey, mailbox: &Mailbox) -> Option<MailboxView> {
     let account = desk.registry().account(key)?.name.clone();
-    Some(MailboxView { account, mailbox: mailbox.clone() })
+    Some(MailboxView { account, mailbox: mailbox.clone(), held: None })
 }

@@ -50,7 +50,7 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::MailboxList => mailbox::list(visit),
         Room::MailboxRemove => mailbox::remove(visit).await,
         Room::MailboxSet => mailbox::set(visit).await,
-        Room::MailboxShow => mailbox::show(visit),
+        Room::MailboxShow => mailbox::show(visit).await,
         Room::MessageFile => message::whole(visit).await,
         Room::MessageList => message::list(visit).await,
         Room::MessagePart => message::part(visit).await,

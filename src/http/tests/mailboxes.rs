@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::domain::{AccountName, MailboxName};
-use crate::http::wire::{MailboxFilter, MailboxSpec, PageQuery};
+use crate::http::wire::{Held, MailboxFilter, MailboxSpec, PageQuery};
 
 use super::*;
 
@@ -55,7 +55,8 @@ async fn a_mailbox_lives() {
     let bobs = client.mailbox_set(&name("b-box"), &patch).await.unwrap().mailbox;
     assert_eq!((bobs.language, bobs.video, bobs.limits.keep_days), (None, true, 7));
     assert_eq!(bobs.limits.length_max_s, 60, "what was not named stays");
-    assert_eq!(client.mailbox(&name("b-box")).await.unwrap().account.as_str(), "bob");
+    let shown = client.mailbox(&name("b-box")).await.unwrap();
+    assert_eq!((shown.account.as_str(), shown.held), ("bob", Some(Held::default())));
     client.mailbox_remove(&name("b-box")).await.unwrap();
     assert_eq!(status(client.mailbox_remove(&name("b-box")).await), 404);
     assert_eq!(status(client.mailbox(&name("b-box")).await), 404);

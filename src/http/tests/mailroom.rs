@@ -8,7 +8,7 @@ use crate::domain::{
     Caller, ContentId, DepositCause, MailboxName, Medium, Message, MessageId, MessageState, Notice,
     NoticeKind, NoticeState, Part, Stored,
 };
-use crate::http::wire::{OutboxStatus, UploadView};
+use crate::http::wire::{Held, OutboxStatus, UploadView};
 
 use super::*;
 
@@ -94,6 +94,17 @@ fn answer<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 }
 
 impl Mailroom for Fake {
+    fn held(&self, mailbox: MailboxName) -> BoxFuture<'_, Result<Held, String>> {
+        let messages = self.mail.messages.lock().unwrap();
+        let own = messages.values().filter(|message| message.mailbox == mailbox);
+        let own = own.filter(|message| message.state != MessageState::Deleted);
+        let held = own.fold(Held::default(), |held, message| Held {
+            messages: held.messages + 1,
+            bytes: held.bytes + message.parts.iter().map(|part| part.file.bytes).sum::<u64>(),
+        });
+        answer(self.mail.sound().map(|()| held))
+    }
+
     fn messages(&self, wanted: MessageQuery) -> BoxFuture<'_, Result<Vec<Message>, String>> {
         let fits = |message: &&Message| {
             wanted.mailbox.as_ref().is_none_or(|name| *name == message.mailbox)

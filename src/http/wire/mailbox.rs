@@ -13,6 +13,19 @@ pub struct MailboxView {
     /// The mailbox.
     #[serde(flatten)]
     pub mailbox: Mailbox,
+    /// What is in it; only where one mailbox is shown, and could be
+    /// counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+}
+
+/// What is in a mailbox, deleted messages aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// How many messages.
+    pub messages: u64,
+    /// Their size.
+    pub bytes: u64,
 }
 
 /// A new mailbox; what is not given is as usual.

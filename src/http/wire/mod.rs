@@ -13,7 +13,7 @@ pub use call::{
     CallFilter, CallView, EndView, EndedView, Rehearsal, ReleaseBody, Why, WhyEntry, WhyKind,
 };
 pub use device::{DeviceEdit, DeviceView, NumberEdit, NumberFilter, NumberView, TargetError};
-pub use mailbox::{MailboxFilter, MailboxSpec, MailboxView};
+pub use mailbox::{Held, MailboxFilter, MailboxSpec, MailboxView};
 pub use message::{
     DepositView, MediumBody, MessageEdit, MessageFilter, MessageView, NoticeFilter, NoticeView,
     OutboxStatus, UploadView,

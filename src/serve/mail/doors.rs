@@ -7,10 +7,10 @@ use tokio::task::spawn_blocking;
 
 use crate::desk::Input;
 use crate::domain::{
-    CardPart, ContentId, FileFacts, Medium, Message, MessageId, MessageState, Notice, NoticeState,
-    SpoolEvent,
+    CardPart, ContentId, FileFacts, MailboxName, Medium, Message, MessageId, MessageState, Notice,
+    NoticeState, SpoolEvent,
 };
-use crate::http::wire::{OutboxStatus, SwitchStatus, UploadView};
+use crate::http::wire::{Held, OutboxStatus, SwitchStatus, UploadView};
 use crate::http::{
     BoxFuture, FileError, Incoming, Mailroom, MessageQuery, SoundError, UploadError, UploadPiece,
 };
@@ -52,6 +52,13 @@ impl Mailroom for Front {
                 self.0.retention.notify_one();
             }
             Ok(set)
+        })
+    }
+
+    fn held(&self, mailbox: MailboxName) -> BoxFuture<'_, Result<Held, String>> {
+        Box::pin(async move {
+            let held = self.0.in_store(move |store| store.mailbox_use(&mailbox)).await?;
+            Ok(Held { messages: held.messages, bytes: held.bytes })
         })
     }
 
