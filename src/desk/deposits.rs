@@ -9,7 +9,7 @@ use crate::domain::{
     Method, Now, Outcome, RouteQuery, Seats, Stage, Step, SwitchEvent, SwitchId, Target,
 };
 use crate::messages::{self, Arrival, Managed};
-use crate::sessions::Slot;
+use crate::sessions::{Session, Slot};
 
 use super::consider::Considered;
 use super::settings::SwitchPlace;
@@ -257,6 +257,30 @@ impl Desk {
         }
     }
 
+    /// A call has ended. If its caller is called back with video, the permit of the deposit serves
+    /// that call, too (it would else be free in between, and the account above its cap then).
+    pub(super) fn keep_or_give_back(&mut self, session: &Session) {
+        let message = self.deposits.called_back(session.caller(), session.call_id());
+        match message.filter(|message| !self.kept.contains_key(message)) {
+            Some(message) => {
+                self.kept.insert(message, session.seats.clone());
+            }
+            None => self.give_back_seats(&session.seats),
+        }
+    }
+
+    /// Gives back what was kept for calls to devices that are over. The machine ends each of them:
+    /// who does not answer is given up after `ring`, and a recording has its limit.
+    fn give_back_kept(&mut self) {
+        let over = |message: &MessageId| !self.deposits.is_called_back(*message);
+        let over: Vec<MessageId> = self.kept.keys().copied().filter(over).collect();
+        for message in over {
+            if let Some(seats) = self.kept.remove(&message) {
+                self.give_back_seats(&seats);
+            }
+        }
+    }
+
     /// A deposit lies in the spool, at a start.
     pub(super) fn resume(&mut self, card: DepositCard, now: Now) {
         let place = self.settings.switches.iter().find(|place| place.name == card.switch);
@@ -284,6 +308,7 @@ impl Desk {
                 }
             });
         }
+        self.give_back_kept();
     }
 }
 

@@ -216,7 +216,7 @@ impl Desk {
     fn end(&mut self, slot: Slot, cause: EndCause, code: Option<u16>, now: Now) -> Option<()> {
         let session = self.table.end(slot)?;
         self.pending.remove(&slot);
-        self.give_back_seats(&session.seats);
+        self.keep_or_give_back(&session);
         self.figures.ended(cause);
         let up_ms = session.answered_ms().map_or(0, |answered| (now.wall_ms - answered).max(0));
         self.outputs.push_back(Output::Ended(Ended {

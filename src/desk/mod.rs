@@ -19,8 +19,8 @@ use std::sync::Arc;
 use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
-    AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, Now, PoolId, PoolKind, ProxyId,
-    RouteQuery, SipUri, SwitchId, Target,
+    AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, MessageId, Now, PoolId, PoolKind,
+    ProxyId, RouteQuery, Seats, SipUri, SwitchId, Target,
 };
 use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
@@ -50,6 +50,8 @@ pub struct Desk {
     deposits: Deposits,
     /// Calls that will meet a deposit, by Call-ID, from their announcement to their question.
     meetings: BTreeMap<Arc<str>, deposits::Meeting>,
+    /// What calls hold that were ended to be called back with video. As many as deposits at most.
+    kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
     counter: u32,
     figures: Figures,
@@ -98,6 +100,7 @@ impl Desk {
             grace: BTreeMap::new(),
             deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),
             meetings: BTreeMap::new(),
+            kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
             counter: 0,
             figures: Figures::default(),

@@ -333,6 +333,8 @@ pub enum SwitchCommand {
         leg: LegId,
         /// Whom.
         uri: SipUri,
+        /// By which way, `host:port`, if not directly.
+        via: Option<Arc<str>>,
         /// What; one line, without `|`.
         text: Arc<str>,
     },

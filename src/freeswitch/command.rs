@@ -169,10 +169,7 @@ pub(super) fn call(
     checked(from_user, b".-_+", "the caller's name")?;
     checked(profile, b".-_", "the profile's name")?;
     checked(fallback, b"._- ", "the fall-back")?;
-    let way = match via {
-        Some(via) => format!(";fs_path=sip:{}", checked(via, b".:-", "the way")?),
-        None => String::new(),
-    };
+    let way = way(*via)?;
     let codecs = if *video { "PCMU,PCMA,VP8,H264" } else { "PCMU,PCMA" };
     Ok(format!(
         "originate {{^^:origination_uuid={leg}:hallporter=call:absolute_codec_string={codecs}:\
@@ -192,9 +189,20 @@ pub(super) struct CallCommand<'a> {
     pub(super) ring_s: u16,
 }
 
-/// A text to a device; its fields are separated by `|`.
-pub(super) fn text(profile: &str, host: &str, uri: &str, text: &str) -> Result<String, Error> {
-    let address = address(uri)?;
+/// The switch's word for where a request really goes: the proxy that the device's call came from.
+fn way(via: Option<&str>) -> Result<String, Error> {
+    let way = via.map(|via| checked(via, b".:-", "the way")).transpose()?;
+    Ok(way.map(|via| format!(";fs_path=sip:{via}")).unwrap_or_default())
+}
+
+/// A text to a device, by the way that its call came; its fields are separated by `|`.
+pub(super) fn text(
+    profile: &str,
+    host: &str,
+    (uri, via): (&str, Option<&str>),
+    text: &str,
+) -> Result<String, Error> {
+    let address = writable(address(uri)?, via)?;
     checked(host, b".:-", "the host")?;
     checked(profile, b".-_", "the profile's name")?;
     let line = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'|');
@@ -202,6 +210,20 @@ pub(super) fn text(profile: &str, host: &str, uri: &str, text: &str) -> Result<S
         return Err(Error::Unsafe { what: "the text" });
     }
     Ok(format!("chat sip|hallporter@{host}|{profile}/sip:{address}|{text}|text/plain"))
+}
+
+/// Where a text goes. `chat` knows no way through a proxy: with `fs_path` the proxy itself becomes
+/// the addressee, and the device is lost (measured). So the text is for the device's name at the
+/// proxy, and the parameter `hp_to`, which the switch puts behind To, says where the device is.
+fn writable(address: &str, via: Option<&str>) -> Result<String, Error> {
+    let Some(via) = via.map(|via| checked(via, b".:-", "the way")).transpose()? else {
+        return Ok(address.to_owned());
+    };
+    let plain = address.split(';').next().unwrap_or(address);
+    Ok(match plain.split_once('@') {
+        Some((user, place)) if place != via => format!("{user}@{via};hp_to={place}"),
+        Some(_) | None => address.to_owned(),
+    })
 }
 
 /// What stands behind `sip:`, as a device wrote it into its Contact. Without `%`: the switch takes

@@ -49,7 +49,7 @@ pub fn read(event: &impl Headers, seen: &mut Seen) -> Option<SwitchEvent> {
             seen.connecting(&leg);
             LegEvent::Bridged { other }
         }
-        "RECV_INFO" | "MESSAGE" => LegEvent::Wish(wish(event.body()?)?),
+        "RECV_INFO" | "RECV_MESSAGE" => LegEvent::Wish(wish(event.body()?)?),
         // A call that failed was told by its job already.
         "CHANNEL_HANGUP_COMPLETE" if mark == Some("call") && !seen.has(&leg) => return None,
         "CHANNEL_HANGUP_COMPLETE" => {

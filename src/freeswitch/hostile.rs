@@ -191,7 +191,7 @@ const KINDS: &[&str] = &[
     "RECORD_STOP",
     "CHANNEL_BRIDGE",
     "RECV_INFO",
-    "MESSAGE",
+    "RECV_MESSAGE",
     "CHANNEL_HANGUP_COMPLETE",
     "OTHER",
 ];

@@ -21,7 +21,7 @@ use super::{Error, Patience, Sink, SwitchConfig, command, refuse};
 /// What is listened to, and nothing else: three quarters of a switch's events are not for us.
 const EVENTS: &str = "CHANNEL_PARK CHANNEL_ANSWER CHANNEL_EXECUTE_COMPLETE \
                       CHANNEL_HANGUP_COMPLETE CHANNEL_BRIDGE DTMF RECORD_START RECORD_STOP \
-                      RECV_INFO MESSAGE";
+                      RECV_INFO RECV_MESSAGE";
 /// How many events may wait to be read. Beyond it they are dropped, and the list is read anew.
 /// Each weighs about 15 kB.
 const EVENTS_MAX: usize = 5_000;

@@ -210,9 +210,9 @@ impl Operator {
                 }
                 Ok(refusal)
             }
-            SwitchCommand::SendText { leg, uri, text } => {
+            SwitchCommand::SendText { leg, uri, via, text } => {
                 let (profile, host) = (&self.config.profile, &self.config.host);
-                let text = command::text(profile, host, uri.as_str(), text)?;
+                let text = command::text(profile, host, (uri.as_str(), via.as_deref()), text)?;
                 self.start_job(&text, Job::Text(leg.clone())).await
             }
         }

@@ -66,7 +66,8 @@ impl Deposit {
             Event::LinkReady(text) => {
                 if let (Some(leg), Some(uri)) = (self.text_leg(), self.contact.clone()) {
                     let text: Arc<str> = (*text).into();
-                    self.ask(turn, SwitchCommand::SendText { leg, uri, text });
+                    let via = self.via.clone();
+                    self.ask(turn, SwitchCommand::SendText { leg, uri, via, text });
                 }
             }
             Event::TextSent(sent) => self.link_sent(*sent, turn),

@@ -155,6 +155,13 @@ impl Deposit {
         leg.as_str().starts_with(&format!("hp-{}-", self.card.message))
     }
 
+    /// Whether the caller is called back with video, or is about to be: one of our legs is his, or
+    /// he hears the words before it.
+    pub(super) fn is_called_back(&self) -> bool {
+        let ours = self.card.leg.as_ref().is_some_and(|leg| self.is_called(leg));
+        self.state == State::Announcing || ours
+    }
+
     pub(super) fn calling(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
         match event {
             Event::CalledLeg(facts) => self.device_answered(facts, turn),

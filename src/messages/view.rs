@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::{AccountKey, DepositCard, LegId, Mailbox, MessageId};
 
 use super::Transition;
+use super::deposit::Deposit;
 use super::table::Deposits;
 
 /// A deposit as an operator sees it.
@@ -65,6 +66,25 @@ impl Deposits {
         let deposit = self.of_leg(leg)?;
         let own = deposit.legs.first() == Some(leg) && deposit.card.leg.as_ref() == Some(leg);
         (own && deposit.calls == 0).then(|| Arc::clone(&deposit.card.call_id))
+    }
+
+    /// The deposit that a call was the beginning of and whose caller is being called back, or is
+    /// about to be. The end of a call may be told before its leg's.
+    #[must_use]
+    pub fn called_back(&self, caller: Option<AccountKey>, call_id: &str) -> Option<MessageId> {
+        let key = CallerKey::Account(caller?);
+        let all = (key.clone(), MessageId(0))..=(key, MessageId(u64::MAX));
+        let mut his = self.callers.range(all).map(|(_, message)| *message);
+        his.find(|message| {
+            let of_call = self.card(*message).is_some_and(|card| &*card.call_id == call_id);
+            of_call && self.is_called_back(*message)
+        })
+    }
+
+    /// Whether the caller of a deposit is called back with video, or is about to be.
+    #[must_use]
+    pub fn is_called_back(&self, message: MessageId) -> bool {
+        self.deposits.get(&message).is_some_and(Deposit::is_called_back)
     }
 
     /// Whether an upload may become the next part of a deposit.

@@ -210,7 +210,8 @@ async fn video_is_asked_for() {
 
 fn text() -> SwitchCommand {
     let uri = SipUri::parse("sip:dev@10.0.0.7:5060").unwrap();
-    SwitchCommand::SendText { leg: leg(X), uri, text: "https://h.example/m/7".into() }
+    let via = Some("10.0.0.1:5070".into());
+    SwitchCommand::SendText { leg: leg(X), uri, via, text: "https://h.example/m/7".into() }
 }
 
 fn call() -> SwitchCommand {
@@ -226,7 +227,8 @@ async fn slow_things_run_in_the_background() {
     side.switch.send(text());
     let heard = heard(&mut fake, 2).await;
     assert!(heard[0].starts_with("bgapi originate {^^:origination_uuid=5f2a-9b:"), "{heard:?}");
-    let message = "sip:dev@10.0.0.7:5060|https://h.example/m/7|text/plain";
+    let to = "sip:dev@10.0.0.1:5070;hp_to=10.0.0.7:5060";
+    let message = format!("{to}|https://h.example/m/7|text/plain");
     assert_eq!(heard[1], format!("bgapi chat sip|hallporter@127.0.0.1|lab/{message}"));
     // The second is done before the first; an unknown job means nothing.
     fake.end_job(7, "-ERR nobody\n");
@@ -293,7 +295,7 @@ fn any_command() -> impl Strategy<Value = SwitchCommand> {
                     let from_user = one[1..].into();
                     SwitchCommand::Call { leg, uri, via: maybe, from_user, video: false, ring_s: 9 }
                 }
-                _ => SwitchCommand::SendText { leg, uri, text: one },
+                _ => SwitchCommand::SendText { leg, uri, via: maybe, text: one },
             }
         },
     )

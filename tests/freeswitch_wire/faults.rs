@@ -145,6 +145,9 @@ async fn events_without_sense_are_counted_and_left() {
     }
     fake.say([event(&[("Event-Name", "RECV_INFO"), ("Unique-ID", "a")], "videos")]);
     fake.say([event(&[("Event-Name", "RECV_INFO"), ("Unique-ID", "a")], " Video\n")]);
+    // Outside a call it belongs to no leg.
+    fake.say([event(&[("Event-Name", "RECV_MESSAGE"), ("to_user", "bob")], "audio")]);
+    fake.say([event(&[("Event-Name", "RECV_MESSAGE"), ("Unique-ID", "a")], "AUDIO")]);
     let failed = [
         ("Event-Name", "CHANNEL_EXECUTE_COMPLETE"),
         ("Unique-ID", "a"),
@@ -153,7 +156,7 @@ async fn events_without_sense_are_counted_and_left() {
     ];
     fake.say([event(&failed, ""), end_mark()]);
     let told = crate::shown::lines(&side.until_end_mark().await);
-    assert_eq!(told, "leg 1: wish Video\nleg 1: done hp-step-1f FAILED\n");
+    assert_eq!(told, "leg 1: wish Video\nleg 1: wish Audio\nleg 1: done hp-step-1f FAILED\n");
     assert!(side.switch.status().ignored >= events.len() as u64, "{:?}", side.switch.status());
     assert_eq!(side.switch.status().connects, 1);
 }

@@ -30,6 +30,7 @@ fn kamailio_takes_every_shipped_variant() {
             let mut setup = Setup::asking(&daemon).with_auth(&["alice"]);
             if second {
                 setup = setup.set("HP_DAEMON_2 http://127.0.0.1:8171");
+                setup = setup.set("HP_SWITCHES \"^127[.]0[.]0[.]1:5080$\"");
             }
             let kamailio = setup.with_only(defines).prepare(&lab);
             let (good, told) = kamailio.check();

@@ -16,6 +16,7 @@ mod callback;
 mod conf;
 mod crowd;
 mod deposit;
+mod doors;
 mod handoff;
 mod hostile;
 mod lab;

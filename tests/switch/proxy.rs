@@ -14,7 +14,16 @@ pub(crate) struct Street {
 }
 
 pub(crate) fn street(house: House) -> Street {
-    let kamailio = Setup::asking(&house.daemon).set("HP_DEAD_PHONE_MS 2000").start(&house.lab);
+    street_with(house, |setup| setup)
+}
+
+/// The same with a Kamailio that is set up further.
+pub(crate) fn street_with(house: House, further: impl FnOnce(Setup) -> Setup) -> Street {
+    let switch = house.switch.sip.to_string().replace('.', "[.]");
+    let setup = Setup::asking(&house.daemon)
+        .set("HP_DEAD_PHONE_MS 2000")
+        .set(&format!("HP_SWITCHES \"^{switch}$\""));
+    let kamailio = further(setup).start(&house.lab);
     let bob = Phone::new(house.lab.ip);
     let daemon = &house.daemon;
     daemon.cli(&format!("device add bob phone --uri sip:bob@{} --ring 2s", bob.at));

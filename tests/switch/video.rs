@@ -7,25 +7,36 @@ use serde_json::Value;
 use crate::lab::house::{House, house};
 use crate::lab::phone::Dialled;
 use crate::lab::{Call, Codec, Manners, Says, Takes, VideoOffered, installed, seconds, wav};
-use crate::proxy::{Street, street};
+use crate::live::kamailio::Setup;
+use crate::proxy::{Street, street, street_with};
 
 /// Whether these tests can run: they look into films with ffprobe.
-fn ready() -> bool {
+pub(crate) fn ready() -> bool {
     installed() && crate::live::installed() && crate::live::program("ffprobe").is_some()
 }
 
 /// A house whose daemon tries these ways.
-fn with_ways(name: &str, ways: &str) -> Street {
+pub(crate) fn with_ways(name: &str, ways: &str) -> Street {
+    with_ways_and(name, ways, |setup| setup)
+}
+
+/// The same behind a Kamailio that is set up further.
+pub(crate) fn with_ways_and(
+    name: &str,
+    ways: &str,
+    further: impl FnOnce(Setup) -> Setup,
+) -> Street {
     let mut house = house(name);
     house.daemon.terminate();
     house.daemon.set("video", ways);
+    house.daemon.set("link_base", &format!("\"http://{}\"", house.daemon.listen));
     house.starts();
-    let street = street(house);
+    let street = street_with(house, further);
     street.bob.behaves(Manners { takes: Takes::Refuses(486), ..Manners::default() });
     street
 }
 
-fn shows(street: &Street, video: VideoOffered) {
+pub(crate) fn shows(street: &Street, video: VideoOffered) {
     street.house.phone.behaves(Manners { video, ..Manners::default() });
 }
 
@@ -36,7 +47,7 @@ fn file(house: &House, part: &Value) -> PathBuf {
 }
 
 #[track_caller]
-fn is_film(house: &House, part: &Value, length_s: f64) {
+pub(crate) fn is_film(house: &House, part: &Value, length_s: f64) {
     assert_eq!(part["medium"], "video", "{part}");
     assert_eq!(part["media_type"], "video/mp4", "{part}");
     wav::has_picture_and_sound(&file(house, part), length_s);
@@ -44,14 +55,14 @@ fn is_film(house: &House, part: &Value, length_s: f64) {
 
 /// Waits for a recording, and speaks into it.
 #[track_caller]
-fn films(house: &House, call: &Call, part: u16) {
+pub(crate) fn films(house: &House, call: &Call, part: u16) {
     house.begins(part);
     call.says(Says::Tone(440));
     call.has_said(seconds(5.0));
 }
 
 #[track_caller]
-fn sends(house: &House, call: &Call) {
+pub(crate) fn sends(house: &House, call: &Call) {
     call.presses("#");
     house.hears(call, "review");
     call.presses("#");
@@ -110,9 +121,10 @@ fn video_is_offered_in_the_call() {
     sends(house, &call);
     house.has_messages(1);
     is_film(house, &house.messages()[0].parts[0], 2.0);
-    // Declined, refused: sound can still be left. (A device that says nothing to the offer loses the
-    // call: Kamailio makes 408 of it, which ends the dialog, RFC 5057 §5.1.)
-    for (count, video) in (2..).zip([VideoOffered::Declines, VideoOffered::Refuses]) {
+    // Declined, refused, not answered at all: sound can still be left. (Without HP_SWITCHES a
+    // device that says nothing loses the call: Kamailio's 408 ends the dialog, RFC 5057 §5.1.)
+    let failing = [VideoOffered::Declines, VideoOffered::Refuses, VideoOffered::Ignores];
+    for (count, video) in (2..).zip(failing) {
         shows(&street, video);
         house.daemon.carries("alice", 0);
         let call = street.call();
@@ -179,11 +191,14 @@ fn a_wish_in_the_call_switches() {
     house.says(&call, 1, 700);
     assert_eq!(call.asks("INFO", "text/plain", "video"), 200);
     films(&house, &call, 2);
+    assert_eq!(call.asks("MESSAGE", "text/plain", "audio"), 202);
+    house.says(&call, 3, 700);
     call.bye();
     house.has_messages(1);
     let parts = &house.messages()[0].parts;
     house.is_tone(&parts[0], 700, 2.0);
     is_film(&house, &parts[1], 2.0);
+    house.is_tone(&parts[2], 700, 2.0);
 }
 
 /// A street whose daemon sends links, and who calls there hears that nobody answers.
