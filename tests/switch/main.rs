@@ -17,11 +17,14 @@ mod conf;
 mod crowd;
 mod deposit;
 mod handoff;
+mod greeting;
 mod hostile;
+mod kills;
 mod lab;
 #[path = "../live/lab/mod.rs"]
 mod live;
 mod media;
 mod proxy;
 mod room;
+mod silence;
 mod video;
