@@ -5,7 +5,7 @@
 
 use crate::domain::{DiscardReason, Keys, LegId, Medium, Sound, SwitchCommand};
 
-use super::deposit::{CHOICE_MS, After, Deposit, Guest, State, Turn};
+use super::deposit::{After, CHOICE_MS, Deposit, Guest, State, Turn};
 use super::event::Event;
 use super::settings::CallBackKind;
 

@@ -15,7 +15,10 @@ fn a_mailbox_greets_in_its_own_words_until_they_are_taken_back() {
     let call = house.speaks();
     house.hears(&call, "cancelled");
     house.hears(&call, "leave_audio");
-    assert!(!call.hears(&wav::prompt("en/unknown"), seconds(0.0)), "the usual words are heard, too");
+    assert!(
+        !call.hears(&wav::prompt("en/unknown"), seconds(0.0)),
+        "the usual words are heard, too"
+    );
     house.says(&call, 1, 700);
     call.bye();
     house.has_messages(1);

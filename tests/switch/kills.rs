@@ -97,13 +97,19 @@ impl Street {
             let Ok(entries) = std::fs::read_dir(&dir) else { continue };
             let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
             let files: Vec<u64> = names
-                .filter_map(|name| name.strip_suffix(".wav").or(name.strip_suffix(".mkv"))?.parse().ok())
+                .filter_map(|name| {
+                    name.strip_suffix(".wav").or(name.strip_suffix(".mkv"))?.parse().ok()
+                })
                 .collect();
             // Read behind the files.
             let Ok(text) = std::fs::read(dir.join("card.json")) else { continue };
             let Ok(card) = serde_json::from_slice::<Value>(&text) else { continue };
-            let parts: Vec<u64> =
-                card["parts"].as_array().unwrap().iter().filter_map(|p| p["number"].as_u64()).collect();
+            let parts: Vec<u64> = card["parts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|p| p["number"].as_u64())
+                .collect();
             for number in files {
                 assert!(parts.contains(&number), "{number} is in no card: {card}");
             }
@@ -124,7 +130,8 @@ impl Street {
         match victim {
             Victim::Daemon => self.house.starts(),
             Victim::Switch => {
-                let connects = |house: &House| house.daemon.log().matches("the switch is there").count();
+                let connects =
+                    |house: &House| house.daemon.log().matches("the switch is there").count();
                 let before = connects(&self.house);
                 self.house.switch.run();
                 let up = eventually(seconds(30.0), || connects(&self.house) > before);

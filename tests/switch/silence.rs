@@ -32,7 +32,8 @@ fn a_daemon_that_dies_around_the_hand_off_leaves_nobody_in_silence() {
         // The instants of the claim and the answer are the first 100 ms; two in three die there.
         let below = if dice.roll(3) == 0 { 4_000 } else { 160 };
         let kill_after = Duration::from_millis(dice.roll(below));
-        let comes_after = Duration::from_millis(if dice.roll(4) == 0 { dice.roll(16_000) } else { 0 });
+        let comes_after =
+            Duration::from_millis(if dice.roll(4) == 0 { dice.roll(16_000) } else { 0 });
         let call = if comes_after.is_zero() {
             let call = house.phone.call("bob", house.switch.sip);
             eventually(kill_after, || false);
@@ -48,7 +49,8 @@ fn a_daemon_that_dies_around_the_hand_off_leaves_nobody_in_silence() {
         let first = call.first_sound(SILENCE_MAX + seconds(6.0));
         let silence = first.map(|first| first.saturating_duration_since(call.began()));
         states.push(format!("round {round}: dead after {kill_after:?}, comes {comes_after:?} later ({answered}): {silence:?}"));
-        let silence = silence.unwrap_or_else(|| panic!("silence: {states:#?}\n{}", house.switch.log()));
+        let silence =
+            silence.unwrap_or_else(|| panic!("silence: {states:#?}\n{}", house.switch.log()));
         assert!(silence <= SILENCE_MAX, "{states:#?}");
         is_told(&house, &call, &states);
         house.starts();

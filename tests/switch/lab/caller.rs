@@ -147,8 +147,7 @@ struct Work {
 impl Work {
     fn run(&self, call: &Call) {
         let end = Instant::now() + self.plan.patience;
-        let over =
-            || Instant::now() >= end || get(&self.stop) || call.hung_up(Duration::ZERO);
+        let over = || Instant::now() >= end || get(&self.stop) || call.hung_up(Duration::ZERO);
         eventually(seconds(60.0), || over() || call.code(Duration::ZERO) != 0);
         call.says(Says::Tone(700));
         if call.code(Duration::ZERO) == 200 {

@@ -86,11 +86,8 @@ impl Shared {
             let notice: Value = serde_json::from_str(body).unwrap();
             let count = |deaf: u32| deaf.checked_sub(1);
             let deaf = self.deaf.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok();
-            let (list, line) = if deaf {
-                (&self.refused, "503 Not Now")
-            } else {
-                (&self.heard, "200 OK")
-            };
+            let (list, line) =
+                if deaf { (&self.refused, "503 Not Now") } else { (&self.heard, "200 OK") };
             list.lock().unwrap().push(notice);
             let answer = format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n");
             if stream.write_all(answer.as_bytes()).is_err() {
