@@ -21,7 +21,7 @@ const MIN: Duration = Duration::from_secs(1);
 /// before a kill may not have been ended.
 const SLACK: Duration = Duration::from_millis(800);
 /// A switch writes sound in blocks of so much (64 KiB); what is behind the last one dies with it.
-const BLOCK_MS: u128 = 4_096;
+const BLOCK: Duration = Duration::from_millis(4_096);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
@@ -49,16 +49,29 @@ fn street(name: &str) -> Street {
 }
 
 impl Street {
-    fn round(&mut self, dice: &mut Dice) {
-        let victim = if dice.roll(2) == 0 { Victim::Daemon } else { Victim::Switch };
-        let plans: Vec<Plan> = (0..CALLERS).map(|_| Plan::roll(dice)).collect();
-        let kill_after = Duration::from_millis(2_000 + dice.roll(14_000));
+    /// One kill. Where it is `anchored`, somebody has spoken for some seconds by then, however slow
+    /// the machine is; otherwise it comes at any instant from the first call on.
+    fn round(&mut self, dice: &mut Dice, victim: Victim, anchored: bool) {
+        let mut plans: Vec<Plan> = (0..CALLERS).map(|_| Plan::roll(dice)).collect();
+        if anchored {
+            plans[0] = Plan::talks_on();
+        }
+        let kill_after = Duration::from_millis(dice.roll(if anchored { 3_000 } else { 14_000 }));
         let away = Duration::from_millis(dice.roll(3_000));
         let deaf = u32::try_from(dice.roll(3)).unwrap();
-        println!("{victim:?} dies after {kill_after:?}, for {away:?}; {deaf} notices are refused");
+        println!(
+            "{victim:?} dies after {kill_after:?}{}, for {away:?}; {deaf} notices are refused",
+            if anchored { " of a message" } else { "" }
+        );
         self.ear.refuses(deaf);
         let mut callers: Vec<Caller> =
             plans.iter().map(|plan| Caller::sets_out(&self.house, *plan)).collect();
+        if anchored {
+            let begun = || callers[0].facts().begun.is_some();
+            assert!(eventually(seconds(40.0), begun), "nothing is recorded");
+            // One block is on the disk.
+            eventually(BLOCK + SLACK * 2, || false);
+        }
         let end = Instant::now() + kill_after;
         // A part stands in the card before it is recorded: from then on nothing loses it.
         eventually(kill_after, || {
@@ -225,8 +238,8 @@ fn owes(caller: &Caller, victim: Victim, killed: Instant) -> Option<Duration> {
         Victim::Switch if caller.plan.video => return None,
         Victim::Switch => {
             let said = killed.saturating_duration_since(begun).saturating_sub(SLACK);
-            let blocks = said.as_millis() / BLOCK_MS * BLOCK_MS;
-            Duration::from_millis(u64::try_from(blocks).unwrap())
+            let blocks = said.as_millis() / BLOCK.as_millis();
+            BLOCK * u32::try_from(blocks).unwrap()
         }
     };
     let sure = said.saturating_sub(SLACK);
@@ -245,12 +258,15 @@ fn whatever_is_killed_no_message_is_lost_and_none_comes_twice() {
     let mut street = street("kills");
     for round in 0..rounds.unwrap_or(6) {
         println!("round {round}");
-        street.round(&mut dice);
+        let victim = if round % 2 == 0 { Victim::Daemon } else { Victim::Switch };
+        street.round(&mut dice, victim, round % 4 < 2);
     }
+    let owed = street.owed.values().flatten().count();
+    assert!(owed > 0, "nobody has left anything: nothing was proved");
     println!(
         "{} calls, {} of them owed a message, {} messages, {} notices refused first",
         street.calls.len(),
-        street.owed.values().flatten().count(),
+        owed,
         street.messages().len(),
         street.ear.refused()
     );

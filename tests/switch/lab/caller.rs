@@ -38,6 +38,17 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Comes at once, and speaks until he is told to stop.
+    pub(crate) fn talks_on() -> Self {
+        Self {
+            comes_after: Duration::ZERO,
+            speaks: Duration::ZERO,
+            ends: Ends::TalksOn,
+            video: false,
+            patience: seconds(60.0),
+        }
+    }
+
     pub(crate) fn roll(dice: &mut Dice) -> Self {
         let ms = |dice: &mut Dice, below| Duration::from_millis(dice.roll(below));
         let ends = [Ends::HangsUp, Ends::Reviews, Ends::Sends, Ends::TalksOn, Ends::TalksOn];
