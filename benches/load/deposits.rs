@@ -77,6 +77,9 @@ fn ours(plan: &Plan, program: &Path, place: &Path) -> anyhow::Result<()> {
     wait_for("the switch", Duration::from_secs(20), || {
         Ok(daemon.metric("hallporter_switch_connected{switch=\"fs1\"}")? > 0.0)
     })?;
+    // What is taken once, for threads and connections, is not a deposit's.
+    let mut few = switch::callers(place, ("bob", fs.sip), (20, RATE, WORDS))?;
+    wait_for("the end of the first callers", WORDS * 6, || few.is_over())?;
     settle(&daemon.process)?;
     let (idle_mib, began, before_s) =
         (daemon.process.memory_mib("VmRSS")?, Instant::now(), daemon.process.cpu_s()?);
@@ -154,6 +157,9 @@ fn show_reactions(listen: SocketAddr) -> anyhow::Result<()> {
         within(0.99),
         goal / all * 100.0
     );
+    let each: Vec<String> =
+        buckets.iter().map(|(bound, count)| format!("{count:.0} within {bound}")).collect();
+    println!("  {}", each.join(", "));
     Ok(())
 }
 
