@@ -117,16 +117,21 @@ impl Hallporter {
 
     /// Starts it; `proxy_rpc` is the Kamailio that it looks at, if there is one.
     pub(crate) fn start(dir: &Path, proxy_rpc: Option<&str>) -> anyhow::Result<Self> {
-        let listen = format!("{HOST}:{}", free_port()?);
-        let mut settings = format!(
-            "[http]\nlisten = {listen:?}\n[numbers]\ncountry = \"49\"\n[routing]\nbranches_max = 28\n"
-        );
+        let mut settings = String::from("[routing]\nbranches_max = 28\n");
         if let Some(rpc) = proxy_rpc {
             let _ = write!(
                 settings,
                 "[[kamailio.proxy]]\nname = \"k1\"\nrpc = {rpc:?}\nlookup_aor = false\n"
             );
         }
+        Self::start_with(dir, &settings)
+    }
+
+    /// The same with these settings.
+    pub(crate) fn start_with(dir: &Path, settings: &str) -> anyhow::Result<Self> {
+        let listen = format!("{HOST}:{}", free_port()?);
+        let settings =
+            format!("[http]\nlisten = {listen:?}\n[numbers]\ncountry = \"49\"\n{settings}");
         let config = dir.join("load.toml");
         std::fs::write(&config, settings)?;
         let route_token = std::fs::read_to_string(dir.join("route.token"))?.trim().to_owned();

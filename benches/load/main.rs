@@ -9,6 +9,7 @@
 mod constant;
 mod daemon;
 mod dataset;
+mod deposits;
 mod figures;
 mod generator;
 mod http;
@@ -17,6 +18,7 @@ mod phones;
 mod place;
 mod rig;
 mod start;
+mod switch;
 
 use std::time::Duration;
 
@@ -28,15 +30,18 @@ fn main() -> anyhow::Result<()> {
     match what.as_str() {
         "http" => http::run(&http::Plan::read(words)?),
         "kamailio" => kamailio::run(&kamailio::Plan::read(words)?),
+        "deposits" => deposits::run(&deposits::Plan::read(words)?),
         "start" => start::starts(read(&mut words, 5)?),
         "memory" => start::memory(),
         // The other side of `http`: this program again, as the server of one constant.
         "constant" => constant::serve(words),
         "" => {
-            println!("load: name one of http, kamailio, start, memory (see scripts/load)");
+            println!(
+                "load: name one of deposits, http, kamailio, start, memory (see scripts/load)"
+            );
             Ok(())
         }
-        other => bail!("there is no {other:?}: take http, kamailio, start or memory"),
+        other => bail!("there is no {other:?}: take deposits, http, kamailio, start or memory"),
     }
 }
 

@@ -10,13 +10,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::domain::{SwitchCommand, SwitchEvent};
+use crate::domain::SwitchEvent;
 
 use super::event::{Headers, read};
 use super::operator::Operator;
 use super::seen::{Recognise, Seen};
 use super::status::Shared;
-use super::{Error, Patience, Sink, SwitchConfig, command, refuse};
+use super::{Asked, Error, Patience, Sink, SwitchConfig, command, refuse};
 
 /// What is listened to, and nothing else: three quarters of a switch's events are not for us.
 const EVENTS: &str = "CHANNEL_PARK CHANNEL_ANSWER CHANNEL_EXECUTE_COMPLETE \
@@ -60,7 +60,7 @@ impl Link {
     }
 
     /// For ever; ends with the process.
-    pub(super) async fn run(self, mut waiting: mpsc::Receiver<SwitchCommand>) {
+    pub(super) async fn run(self, mut waiting: mpsc::Receiver<Asked>) {
         let mut tries = 0;
         let mut refusals = 0;
         loop {
@@ -101,7 +101,7 @@ impl Link {
 
     /// Waits until the next try. What is asked for meanwhile is refused: later it would be too
     /// late. Says whether anybody may still ask.
-    async fn wait(&self, wait: Duration, waiting: &mut mpsc::Receiver<SwitchCommand>) -> bool {
+    async fn wait(&self, wait: Duration, waiting: &mut mpsc::Receiver<Asked>) -> bool {
         let end = sleep(wait);
         tokio::pin!(end);
         loop {
@@ -109,7 +109,7 @@ impl Link {
                 () = &mut end => return true,
                 command = waiting.recv() => match command {
                     None => return false,
-                    Some(command) => {
+                    Some((command, _)) => {
                         self.shared.refused();
                         let leg = command::leg(&command).clone();
                         refuse(&self.sink, self.config.id, leg, command::word(&command));
@@ -149,7 +149,7 @@ impl Link {
     }
 
     /// As long as both connections are up.
-    async fn talk(&self, lines: Lines, waiting: &mut mpsc::Receiver<SwitchCommand>) -> Error {
+    async fn talk(&self, lines: Lines, waiting: &mut mpsc::Receiver<Asked>) -> Error {
         let restarted = self.shared.up(&lines.core_uuid);
         tracing::info!(switch = &*self.config.name, restarted, "the switch is there");
         let seen = Arc::new(Mutex::new(Seen::new(self.recognise)));
@@ -185,7 +185,7 @@ impl Link {
         restarted: bool,
         overflow: &Notify,
         watchers: &mut JoinSet<Error>,
-        waiting: &mut mpsc::Receiver<SwitchCommand>,
+        waiting: &mut mpsc::Receiver<Asked>,
     ) -> Error {
         if let Err(error) = first(operator, restarted).await {
             return error;
@@ -223,7 +223,10 @@ impl Link {
                     Ok(())
                 }
                 Due::Command(None) => return Error::Lost("the daemon stops".to_owned()),
-                Due::Command(Some(command)) => operator.carry_out(&command).await,
+                Due::Command(Some((command, event))) => {
+                    self.shared.stopwatch.command(event);
+                    operator.carry_out(&command).await
+                }
             };
             if let Err(error) = done
                 && !matches!(error, Error::Nonsense(_))
@@ -239,7 +242,7 @@ enum Due {
     Beat,
     List,
     Job(Option<Box<Result<EslEvent, EslError>>>),
-    Command(Option<SwitchCommand>),
+    Command(Option<Asked>),
 }
 
 async fn first(operator: &mut Operator, restarted: bool) -> Result<(), Error> {
@@ -325,6 +328,7 @@ impl Reader {
 
     fn event(&self, event: &EslEvent) {
         self.shared.event();
+        self.shared.stopwatch.event_begins();
         let told = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let told = read(event, &mut seen);
@@ -335,6 +339,7 @@ impl Reader {
             Some(told) => (self.sink)(self.config.id, told),
             None => self.shared.ignored(),
         }
+        self.shared.stopwatch.event_ends();
     }
 }
 

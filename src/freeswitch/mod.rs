@@ -12,6 +12,7 @@ mod hostile;
 mod link;
 mod list;
 mod operator;
+mod reaction;
 mod secret;
 mod seen;
 mod status;
@@ -26,6 +27,7 @@ use crate::domain::{LegEvent, LegId, SwitchCommand, SwitchEvent, SwitchId};
 pub use error::Error;
 pub use event::{Headers, read};
 pub use list::read_list;
+pub use reaction::Reactions;
 pub use secret::Secret;
 pub use seen::{Recognise, Seen};
 pub use status::SwitchStatus;
@@ -97,10 +99,13 @@ impl Default for Patience {
 /// Where what a switch tells goes.
 pub type Sink = Arc<dyn Fn(SwitchId, SwitchEvent) + Send + Sync>;
 
+/// A command, and when the event was read that it answers, if it answers one.
+type Asked = (SwitchCommand, Option<u64>);
+
 /// One FreeSWITCH. Dropping it ends its tasks.
 pub struct Switch {
     config: Arc<SwitchConfig>,
-    commands: mpsc::Sender<SwitchCommand>,
+    commands: mpsc::Sender<Asked>,
     sink: Sink,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
@@ -127,9 +132,9 @@ impl Switch {
 
     /// Asks for something. Never blocks; what can't be taken is told as refused.
     pub fn send(&self, command: SwitchCommand) {
-        if let Err(error) = self.commands.try_send(command) {
+        if let Err(error) = self.commands.try_send((command, self.shared.stopwatch.event())) {
             self.shared.refused();
-            let command = error.into_inner();
+            let (command, _) = error.into_inner();
             let (word, leg) = (command::word(&command), command::leg(&command).clone());
             tracing::error!(
                 switch = &*self.config.name,

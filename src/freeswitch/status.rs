@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::reaction::{Reactions, Stopwatch};
+
 /// How a switch is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SwitchStatus {
@@ -28,6 +30,8 @@ pub struct SwitchStatus {
     pub overflows: u64,
     /// How often the connections were made.
     pub connects: u64,
+    /// How long reactions took.
+    pub reactions: Reactions,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +45,7 @@ pub(super) struct Shared {
     refused: AtomicU64,
     overflows: AtomicU64,
     connects: AtomicU64,
+    pub(super) stopwatch: Stopwatch,
     said: Mutex<Said>,
 }
 
@@ -65,6 +70,7 @@ impl Shared {
             refused: self.refused.load(Relaxed),
             overflows: self.overflows.load(Relaxed),
             connects: self.connects.load(Relaxed),
+            reactions: self.stopwatch.reactions(),
         }
     }
 

@@ -134,6 +134,8 @@ impl Spool {
     pub fn delete(&self, content: ContentId) -> Result<(), Error> {
         let path = self.place.content(content);
         let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        let sound = self.place.sound(content);
+        disk::remove_file(&sound).at(&sound)?;
         if disk::remove_file(&path).at(&path)?
             && let Some(directory) = path.parent()
         {
@@ -226,7 +228,18 @@ impl Spool {
     pub fn keep_sound(&self, sound: &[u8]) -> Result<Stored, Error> {
         let mut passing = Draft::new(self.place.passing(self.pass(), "in"))?;
         passing.write(sound)?;
-        self.keep_file(&passing.path)
+        let kept = self.keep_file(&passing.path)?;
+        self.name_sound(kept.content)?;
+        Ok(kept)
+    }
+
+    /// Gives a kept sound a second name that a switch can play: without an ending FreeSWITCH does
+    /// not know what it is ("Unknown file Format", measured on 1.11.2).
+    fn name_sound(&self, content: ContentId) -> Result<(), Error> {
+        let (from, to) = (self.place.content(content), self.place.sound(content));
+        let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+        disk::link_new(&from, &to).at(&to)?;
+        Ok(())
     }
 
     /// Keeps what ffmpeg wrote, behind our own head: its one would name its version, and equal

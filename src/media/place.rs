@@ -72,6 +72,11 @@ impl Place {
         self.files().join(format!("{:02x}", content.0[0])).join(content.to_string())
     }
 
+    /// The same for a switch, which takes the kind of a file from its ending alone.
+    pub(super) fn sound(&self, content: ContentId) -> PathBuf {
+        self.content(content).with_extension("wav")
+    }
+
     pub(super) fn upload(&self, message: MessageId) -> PathBuf {
         self.uploads().join(format!("{message}.part"))
     }

@@ -46,9 +46,14 @@ impl Spool {
             }
             for entry in entries(&directory.path())? {
                 let name = entry.file_name();
-                let Some(content) = name.to_str().and_then(ContentId::parse) else { continue };
+                let Some(name) = name.to_str() else { continue };
+                // A second name of the same file is no second file.
+                let (name, is_second) =
+                    name.strip_suffix(".wav").map_or((name, false), |name| (name, true));
+                let Some(content) = ContentId::parse(name) else { continue };
                 let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(bytes) = sweep_one(&entry, now_ms, || !referenced(content)) {
+                let bytes = sweep_one(&entry, now_ms, || !referenced(content));
+                if let Some(bytes) = bytes.filter(|_| !is_second) {
                     swept.files += 1;
                     swept.bytes += bytes;
                 }

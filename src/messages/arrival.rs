@@ -2,12 +2,9 @@
 
 use crate::domain::{DiscardReason, Keys, Medium, NoRoom, Sound, SwitchCommand};
 
-use super::deposit::{Deposit, SWITCH_MS, State, Turn};
+use super::deposit::{CHOICE_MS, Deposit, SWITCH_MS, State, Turn};
 use super::event::Event;
 use super::prompt;
-
-/// How long the caller may think about a choice.
-const CHOICE_MS: u32 = 4_000;
 
 impl Deposit {
     pub(super) fn opening(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {

@@ -99,6 +99,8 @@ pub(super) struct Deposit {
     pub(super) deadline_ms: Option<u64>,
     /// The application that runs.
     pub(super) step: Option<StepId>,
+    /// The same, if it is a silence in which something else is waited for.
+    pub(super) held: Option<StepId>,
     pub(super) contact: Option<SipUri>,
     pub(super) via: Option<Arc<str>>,
     /// Whether the leg was answered.
@@ -165,6 +167,10 @@ pub(super) struct Turn<'a> {
 pub(super) const WORDS_MS: u64 = 120_000;
 /// How long a switch may take to do something at once.
 pub(super) const SWITCH_MS: u64 = 3_000;
+/// How long the caller may think about a choice, in silence. With the dead man's tail and the
+/// fall-back's own beginning (measured: 2.05 s) it stays below the 6 s after which a caller whose
+/// daemon has died must have heard something.
+pub(super) const CHOICE_MS: u32 = 3_500;
 /// How long the keeper of the files may take while the caller waits.
 pub(super) const FILES_MS: u64 = 15_000;
 
@@ -177,6 +183,7 @@ impl Deposit {
             state: State::Opening,
             deadline_ms: None,
             step: None,
+            held: None,
             contact: None,
             via: None,
             answered: false,
@@ -255,9 +262,17 @@ impl Deposit {
 
     /// Keeps the leg from the dead man's tail while something else is waited for: silence.
     pub(super) fn hold(&mut self, turn: &mut Turn<'_>, state: State, within_ms: u64) {
-        const HOLD_MS: u32 = 30_000;
-        self.play(turn, vec![Sound::Silence { ms: HOLD_MS }], Keys::None, state);
+        self.hold_on(turn, state);
         self.enter(state, Some(within_ms), turn);
+    }
+
+    /// The same once more, in pieces: should the daemon die, the caller is not left in silence for
+    /// the rest of it.
+    pub(super) fn hold_on(&mut self, turn: &mut Turn<'_>, state: State) {
+        let deadline_ms = self.deadline_ms;
+        self.play(turn, vec![Sound::Silence { ms: CHOICE_MS }], Keys::None, state);
+        self.deadline_ms = deadline_ms;
+        self.held = self.step;
     }
 
     /// Ends what runs on the leg.

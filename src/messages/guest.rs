@@ -5,14 +5,12 @@
 
 use crate::domain::{DiscardReason, Keys, LegId, Medium, Sound, SwitchCommand};
 
-use super::deposit::{After, Deposit, Guest, State, Turn};
+use super::deposit::{After, CHOICE_MS, Deposit, Guest, State, Turn};
 use super::event::Event;
 use super::settings::CallBackKind;
 
 /// How long the call may take from the proxy to the switch.
 const COMING_MS: u64 = 15_000;
-/// How long the caller may think, once the question is asked.
-const CHOICE_MS: u32 = 8_000;
 /// How long connecting two legs may take.
 const JOIN_MS: u64 = 5_000;
 
@@ -135,8 +133,9 @@ impl Deposit {
 
     pub(super) fn ask_caller(&mut self, turn: &mut Turn<'_>) {
         self.unplan();
-        let sounds =
-            vec![self.prompt(turn.settings, "callback_offer"), Sound::Silence { ms: CHOICE_MS }];
+        let offer = self.prompt(turn.settings, "callback_offer");
+        let think = Sound::Silence { ms: CHOICE_MS };
+        let sounds = vec![offer.clone(), think.clone(), offer, think];
         self.play(turn, sounds, Keys::Any, State::Asking);
     }
 

@@ -73,7 +73,7 @@ impl Deposit {
         match self.card.mailbox.greeting {
             Some(content) => {
                 let name = content.to_string();
-                Sound::File(format!("{}/files/{}/{name}", settings.spool, &name[..2]).into())
+                Sound::File(format!("{}/files/{}/{name}.wav", settings.spool, &name[..2]).into())
             }
             None => self.prompt(settings, greeting(self.card.cause)),
         }

@@ -2,12 +2,10 @@
 
 use crate::domain::{DiscardReason, Medium, Sound, SpoolCommand};
 
-use super::deposit::{Deposit, FILES_MS, State, Turn};
+use super::deposit::{CHOICE_MS, Deposit, FILES_MS, State, Turn};
 use super::event::Event;
 use super::recording::MENU;
 
-/// How long the caller may think about the menu.
-const CHOICE_MS: u32 = 5_000;
 /// After how many menus without an answer the message is sent.
 const ASKS_MAX: u8 = 3;
 

@@ -64,7 +64,11 @@ impl Deposit {
                 self.seen(*seen, turn);
                 true
             }
-            Event::Done { step, .. } => Some(*step) != self.step,
+            Event::Done { step, .. } if Some(*step) != self.step => true,
+            Event::Done { step, .. } if Some(*step) == self.held => {
+                self.hold_on(turn, self.state);
+                true
+            }
             Event::CallBack(kind) => {
                 self.call_back(*kind, turn);
                 true

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::desk::Figures;
 use crate::domain::Now;
+use crate::freeswitch::SwitchStatus;
 use crate::http::wire::Status;
 use crate::store::Health;
 
@@ -118,6 +119,26 @@ fn messages(page: &mut Page, figures: &Figures, house: &House) {
             let counts = [switch.events, switch.overflows, switch.refused];
             page.labelled(&format!("{name}_total"), "switch", &switch.name, counts[figure]);
         }
+    }
+    reactions(page, &switches);
+}
+
+/// How long a switch's events waited for the commands that answer them.
+fn reactions(page: &mut Page, switches: &[SwitchStatus]) {
+    const NAME: &str = "hallporter_switch_reaction_seconds";
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of years fit")]
+    let seconds = |us: u64| us as f64 / 1e6;
+    page.head(NAME, "histogram", "Time from a switch's event to the command that answers it.");
+    for switch in switches {
+        let (name, took) = (&switch.name, &switch.reactions);
+        for (bound_us, count) in &took.within_us {
+            let labels = format!("{{switch=\"{name}\",le=\"{}\"}}", seconds(*bound_us));
+            page.line(&format!("{NAME}_bucket"), &labels, count);
+        }
+        let labels = format!("{{switch=\"{name}\",le=\"+Inf\"}}");
+        page.line(&format!("{NAME}_bucket"), &labels, took.count);
+        page.line(&format!("{NAME}_sum"), &format!("{{switch=\"{name}\"}}"), seconds(took.sum_us));
+        page.labelled(&format!("{NAME}_count"), "switch", name, took.count);
     }
 }
 

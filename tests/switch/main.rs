@@ -17,12 +17,15 @@ mod conf;
 mod crowd;
 mod deposit;
 mod doors;
+mod greeting;
 mod handoff;
 mod hostile;
+mod kills;
 mod lab;
 #[path = "../live/lab/mod.rs"]
 mod live;
 mod media;
 mod proxy;
 mod room;
+mod silence;
 mod video;

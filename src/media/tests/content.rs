@@ -23,11 +23,14 @@ fn what_is_kept_is_read_until_it_is_deleted() {
     let mut read = Vec::new();
     file.read_to_end(&mut read).unwrap();
     assert_eq!((read, length), (bytes.clone(), bytes.len() as u64));
-    assert_eq!(house.listing().len(), 1, "nothing in passing stays");
+    let sound = house.spool.content_path(stored.content).with_extension("wav");
+    assert_eq!(fs::read(&sound).unwrap(), bytes, "a switch knows it by its ending");
+    assert_eq!(house.listing().len(), 2, "nothing in passing stays");
     house.spool.delete(stored.content).unwrap();
     house.spool.delete(stored.content).unwrap();
     let error = house.spool.file(stored.content).unwrap_err();
     assert!(matches!(error, Error::NotThere { content } if content == stored.content));
+    assert!(!sound.exists());
 }
 
 #[test]
@@ -41,7 +44,7 @@ fn a_greeting_is_a_sound() {
         let error = house.spool.keep_sound(bad).unwrap_err();
         assert!(matches!(error, Error::NotAudio { .. }), "{error}");
     }
-    assert_eq!(house.listing().len(), 1);
+    assert_eq!(house.listing().len(), 2);
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn any_sound_becomes_one_for_the_telephone() {
         let error = house.spool.keep_sound(bad).unwrap_err();
         assert!(matches!(error, Error::NotAudio { .. }), "{error}");
     }
-    assert_eq!(house.listing().len(), 4);
+    assert_eq!(house.listing().len(), 8);
 }
 
 #[test]
@@ -83,6 +86,7 @@ fn only_what_is_old_and_not_referred_to_is_swept() {
     let later = house.spool.sweep(now_ms + DAY_MS + 1, &refers).unwrap();
     assert_eq!(later, Swept { files: 1, uploads: 1, bytes: unused.bytes + 4 });
     assert!(house.spool.file(unused.content).is_err());
+    assert!(!house.spool.content_path(unused.content).with_extension("wav").exists());
     assert!(house.spool.file(used.content).is_ok() && foreign.is_file());
     let again = house.spool.sweep(now_ms + DAY_MS + 1, &refers).unwrap();
     assert_eq!(again, Swept::default());

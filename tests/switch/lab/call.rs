@@ -99,6 +99,16 @@ impl Call {
         self.sound(within, |state| (state.loud >= packets).then_some(())).is_some()
     }
 
+    /// Packets so far that were no silence.
+    pub(crate) fn loud(&self) -> u64 {
+        self.with(|leg| leg.audio.now(|state| state.loud))
+    }
+
+    /// When it was dialled, or came.
+    pub(crate) fn began(&self) -> Instant {
+        self.with(|leg| leg.began)
+    }
+
     /// All that was heard, in µ-law.
     pub(crate) fn heard(&self) -> Vec<u8> {
         self.with(|leg| leg.audio.now(|state| state.heard.clone()))

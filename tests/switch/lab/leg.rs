@@ -19,6 +19,7 @@ pub(super) type Packet = (String, SocketAddr);
 /// The state of a call.
 pub(super) struct Leg {
     pub(super) id: String,
+    pub(super) began: Instant,
     pub(super) peer: SocketAddr,
     dialled: Option<Dialled>,
     /// Our end and the other one, as From and To of our requests.
@@ -46,6 +47,7 @@ impl Leg {
     fn new(me: SocketAddr, id: String, peer: SocketAddr) -> Self {
         Self {
             id,
+            began: Instant::now(),
             peer,
             dialled: None,
             local: String::new(),

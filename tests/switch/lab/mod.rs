@@ -3,8 +3,10 @@
 
 pub(crate) mod baresip;
 mod call;
+pub(crate) mod caller;
 pub(crate) mod clip;
 pub(crate) mod crowd;
+pub(crate) mod ear;
 pub(crate) mod esl;
 pub(crate) mod g711;
 pub(crate) mod house;
