@@ -112,7 +112,7 @@ impl Street {
             let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
             let files: Vec<u64> = names
                 .filter_map(|name| {
-                    name.strip_suffix(".wav").or(name.strip_suffix(".mkv"))?.parse().ok()
+                    name.strip_suffix(".wav").or_else(|| name.strip_suffix(".mkv"))?.parse().ok()
                 })
                 .collect();
             // Read behind the files.
