@@ -105,8 +105,10 @@ proptest! {
     #[test]
     fn a_text_keeps_its_parts_in_place(
         profile in nearly(), host in nearly(), uri in uri(), words in nearly(),
+        via in proptest::option::of(nearly()),
     ) {
-        let Ok(text) = command::text(&profile, &host, &uri, &words) else { return Ok(()) };
+        let to = (&*uri, via.as_deref());
+        let Ok(text) = command::text(&profile, &host, to, &words) else { return Ok(()) };
         prop_assert!(is_line(&text));
         let fields: Vec<&str> = text.split('|').collect();
         prop_assert_eq!(fields.len(), 5);
@@ -326,10 +328,19 @@ fn a_call_says_all_that_it_must() {
 fn a_text_says_all_that_it_must() {
     let link = "Your video: https://hallporter.example/m/7Yk2";
     assert_eq!(
-        command::text("lab", "10.0.0.1", "sip:dev@10.0.0.7", link).unwrap(),
+        command::text("lab", "10.0.0.1", ("sip:dev@10.0.0.7", None), link).unwrap(),
         format!("chat sip|hallporter@10.0.0.1|lab/sip:dev@10.0.0.7|{link}|text/plain")
     );
+    // Through a proxy it is for the device's name there, and says where the device is.
+    assert_eq!(
+        command::text("lab", "10.0.0.1", ("sip:dev@10.0.0.7", Some("10.0.0.2")), "hi").unwrap(),
+        "chat sip|hallporter@10.0.0.1|lab/sip:dev@10.0.0.2;hp_to=10.0.0.7|hi|text/plain"
+    );
+    assert!(command::text("lab", "10.0.0.1", ("sip:dev@10.0.0.7", Some("a|b")), link).is_err());
     for bad in ["", "a|b", "a\nb", "ü"] {
-        assert!(command::text("lab", "10.0.0.1", "sip:dev@10.0.0.7", bad).is_err(), "{bad:?}");
+        assert!(
+            command::text("lab", "10.0.0.1", ("sip:dev@10.0.0.7", None), bad).is_err(),
+            "{bad:?}"
+        );
     }
 }

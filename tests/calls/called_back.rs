@@ -41,6 +41,7 @@ impl House {
         house
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
     fn handle(&mut self, input: Input) {
         let now = Now { mono_ms: self.now_ms, wall_ms: 1_700_000_000_000 };
         self.desk.handle(input, now);
