@@ -23,7 +23,8 @@ pub struct Rights {
     /// The ledger has said what is held from earlier starts. Before that its totals can't be
     /// told from rights under which calls of those starts may be up.
     welcomed: bool,
-    /// No other node could use what is returned, so nothing is, but what is above a lowered cap.
+    /// No other node could use what is left or returned: the whole cap is asked for at once, and
+    /// nothing is returned but what is above a lowered cap.
     alone: bool,
     /// By account key, then by [`PoolKind`]: one look-up, no search, on the way to a decision.
     accounts: Vec<[Pool; 3]>,
@@ -89,7 +90,7 @@ impl Rights {
         } else if pool.held() >= u64::from(pool.cap) {
             if pool.frozen > 0 { Look::Frozen } else { Look::Full }
         } else {
-            Look::Short { want: pool.portion() }
+            Look::Short { want: if self.alone { pool.cap } else { pool.portion() } }
         }
     }
 
@@ -260,7 +261,7 @@ impl Pool {
         self.held().saturating_sub(u64::from(self.used) + u64::from(self.frozen))
     }
 
-    /// How much to ask for at once: a small cap whole, else a twentieth.
+    /// How much to ask for at once where others need some: a small cap whole, else a twentieth.
     fn portion(&self) -> u32 {
         if self.cap <= SMALL_CAP_MAX { self.cap } else { (self.cap / 20).max(1) }
     }

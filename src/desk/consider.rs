@@ -1,12 +1,11 @@
 //! One question, considered: what the answer is and what it takes. Nothing is done yet.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
     AccountKey, Cause, Decision, Device, ForkOrder, Identifier, Method, Now, Numbering, Outcome,
-    PoolKind, RefusalCodes, Room, RouteQuery, Seat, Seats, Side, Step, Target,
+    PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{List, order};
 
@@ -37,14 +36,15 @@ impl Desk {
         now: Now,
     ) -> Considered {
         let mut steps = Vec::with_capacity(12);
-        if let Some(number) = self.emergency(&query.ruri) {
+        let ruri = Spelled::read(&query.ruri);
+        if let Some(number) = self.emergency(ruri) {
             steps.push(Step::Emergency { number: number.into() });
             let caller = self.caller(query).ok().flatten();
             let seats = self.seats_of(caller, None);
-            let outcome = Outcome::Pass { headers: "".into() };
+            let outcome = Outcome::Pass { headers: Arc::default() };
             return considered(query, now, outcome, steps, (caller, None), seats, true);
         }
-        let (identifier, callee) = self.callee(&query.ruri);
+        let (identifier, callee) = self.callee(ruri);
         let caller = match self.caller(query) {
             Ok(caller) => caller,
             // Not even an account that nobody knows is kept from calling back.
@@ -124,7 +124,7 @@ impl Desk {
         match stage.flatten() {
             Some(stage) => {
                 let order = ForkOrder { stages: vec![stage] };
-                Ok((Outcome::Fork(order), self.seats_of(caller, None)))
+                Ok((Outcome::Fork(Arc::new(order)), self.seats_of(caller, None)))
             }
             None => Err(refused),
         }
@@ -141,8 +141,8 @@ impl Desk {
     }
 
     /// The emergency number that a URI dials, if it does. Needs no look-up.
-    pub(super) fn emergency(&self, ruri: &str) -> Option<&str> {
-        let dialled = Numbering::dialled(ruri);
+    pub(super) fn emergency(&self, ruri: Spelled<'_>) -> Option<&str> {
+        let dialled = ruri.dialled();
         let numbers = &self.settings.emergency_numbers;
         numbers.iter().map(String::as_str).find(|number| *number == dialled)
     }
@@ -155,17 +155,17 @@ impl Desk {
         if !self.settings.trust_from {
             return Ok(None);
         }
-        Ok(self.callee(&query.from_uri).1)
+        Ok(self.callee(Spelled::read(&query.from_uri)).1)
     }
 
     /// What is dialled and the account it leads to.
-    pub(super) fn callee(&self, ruri: &str) -> (Option<Identifier>, Option<AccountKey>) {
-        let number = self.settings.numbering.number_in(ruri).map(Identifier::Number);
+    pub(super) fn callee(&self, ruri: Spelled<'_>) -> (Option<Identifier>, Option<AccountKey>) {
+        let number = ruri.number(&self.settings.numbering).map(Identifier::Number);
         let owner = number.as_ref().and_then(|number| self.registry.owner(number));
         if owner.is_some() {
             return (number, owner);
         }
-        let address = Numbering::address_in(ruri);
+        let address = ruri.address();
         let owner = address.as_ref().and_then(|address| self.registry.owner(address));
         if owner.is_some() { (address, owner) } else { (number.or(address), None) }
     }
@@ -207,7 +207,7 @@ impl Desk {
             account.into_iter().flat_map(|key| self.registry.line(key)).map(|(key, _)| key)
         };
         let sides = seats(line(caller), line(callee));
-        for found in &sides {
+        for found in sides.as_slice() {
             if held.is_some_and(|held| held.has(found.seat.account)) {
                 continue;
             }
@@ -244,8 +244,7 @@ impl Desk {
                 return Err(refused(cause, found.side, codes));
             }
         }
-        let seats: Vec<Seat> = sides.iter().map(|side| side.seat).collect();
-        Ok(Seats::new(&seats))
+        Ok(sides.seats())
     }
 
     fn order_for(
@@ -257,7 +256,7 @@ impl Desk {
         let devices = callee.map_or(&[][..], |callee| self.registry.devices(callee));
         let Some(callee) = callee.filter(|_| !devices.is_empty()) else {
             // Not ours, or an account that only has its calls counted here: the proxy knows best.
-            return Ok(Outcome::Pass { headers: "".into() });
+            return Ok(Outcome::Pass { headers: Arc::default() });
         };
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
         let list = List {
@@ -272,7 +271,7 @@ impl Desk {
             return Err(refused(Cause::NoDevice, Side::To, RefusalCodes::default()));
         }
         order.stages.extend(self.mailbox_stage(Some(callee), None, steps));
-        Ok(Outcome::Fork(order))
+        Ok(Outcome::Fork(Arc::new(order)))
     }
 
     /// Whether a device is an identifier of an account that the call has passed, or is passing.
@@ -349,11 +348,21 @@ const PASS_RING_S: u64 = 240;
 /// The header by which a call that comes back is recognised: the accounts it has passed, as bare
 /// numbers, since gateways and other customers read it.
 fn trail_header(trail: &[u32], callee: AccountKey) -> String {
-    let mut header = String::with_capacity(40);
+    let mut header = String::with_capacity(40 + 9 * trail.len());
     header.push_str("X-Hallporter-Trail: ");
     for passed in trail {
-        let _ = write!(header, "{passed:x};");
+        push_hex(&mut header, *passed);
+        header.push(';');
     }
-    let _ = write!(header, "{:x}\r\n", callee.0);
+    push_hex(&mut header, callee.0);
+    header.push_str("\r\n");
     header
+}
+
+/// What `{:x}` would write, without its machinery.
+fn push_hex(text: &mut String, value: u32) {
+    let digits = (u32::BITS - value.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        text.extend(char::from_digit(value >> (4 * place) & 15, 16));
+    }
 }

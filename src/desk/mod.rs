@@ -20,7 +20,7 @@ use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
     AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, MessageId, Now, PoolId, PoolKind,
-    ProxyId, RouteQuery, Seats, SipUri, SwitchId, Target,
+    ProxyId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
 };
 use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
@@ -225,7 +225,7 @@ impl Desk {
     /// The addresses of record whose registrations would help to answer a query.
     #[must_use]
     pub fn addresses_to_look_up(&self, query: &RouteQuery) -> Vec<SipUri> {
-        let Some(callee) = self.callee(&query.ruri).1 else { return Vec::new() };
+        let Some(callee) = self.callee(Spelled::read(&query.ruri)).1 else { return Vec::new() };
         let devices = self.registry.devices(callee).iter().filter(|device| device.enabled);
         let addresses = devices.filter_map(|device| match &device.target {
             Target::Aor(aor) => Some(aor.clone()),

@@ -48,8 +48,7 @@ impl Desk {
         let line = |account: Option<AccountKey>| {
             account.into_iter().flat_map(|key| self.registry.line(key)).map(|(key, _)| key)
         };
-        let seats: Vec<_> = seats(line(from), line(to)).iter().map(|side| side.seat).collect();
-        Seats::new(&seats)
+        seats(line(from), line(to)).seats()
     }
 
     /// Makes caps follow a change of the registry.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::admission::refusal;
 use crate::domain::{
-    CallState, Cause, Decision, Method, Now, Numbering, Outcome, RefusalCodes, RouteQuery, Seats,
-    Side, Step,
+    CallState, Cause, Decision, Identifier, Method, Now, NumberText, Outcome, RefusalCodes,
+    RouteQuery, Seats, Side, Spelled, Step,
 };
 use crate::sessions::{NewCall, Session, Slot, Tombstone};
 
@@ -33,10 +33,12 @@ impl Desk {
         if let Some(slot) = self.table.find(&query.call_id) {
             return self.decide_known(slot, query, now);
         }
-        let emergency = self.emergency(&query.ruri).is_some();
         let tombstone = self.tombstones.find(&query.call_id, query.dialog, now);
         match tombstone.map(|tombstone| &tombstone.refused) {
-            Some(Some(refused)) if refused.ruri == query.ruri && !emergency => {
+            Some(Some(refused))
+                if refused.ruri == query.ruri
+                    && self.emergency(Spelled::read(&query.ruri)).is_none() =>
+            {
                 return (Arc::clone(refused), true);
             }
             Some(None) => return (Arc::new(self.alone(query, Cause::Cancelled, now)), false),
@@ -126,7 +128,15 @@ impl Desk {
             return Arc::new(decision);
         }
         self.take_seats(&seats);
-        let [from, to] = [&query.from_uri, &query.ruri].map(|uri| self.shown(uri));
+        let from = self.shown(&query.from_uri);
+        // What was recognised already needs no second reading.
+        let to = decision.steps.iter().find_map(|step| {
+            let Step::Callee { identifier: Some(Identifier::Number(number)), .. } = step else {
+                return None;
+            };
+            Some(Shown::Number(number.text()))
+        });
+        let to = to.unwrap_or_else(|| self.shown(&query.ruri));
         let new = NewCall {
             call,
             call_id: &query.call_id,
@@ -150,17 +160,21 @@ impl Desk {
     }
 
     /// How a URI is shown in a list: as the identifier that it spells.
-    pub(super) fn shown(&self, uri: &str) -> String {
-        if let Some(number) = self.settings.numbering.number_in(uri) {
-            return number.to_string();
+    pub(super) fn shown<'a>(&self, uri: &'a str) -> Shown<'a> {
+        let spelled = Spelled::read(uri);
+        if let Some(number) = spelled.number(&self.settings.numbering) {
+            return Shown::Number(number.text());
         }
-        Numbering::address_in(uri).map_or_else(|| uri.to_owned(), |address| address.to_string())
+        match spelled.address() {
+            Some(Identifier::Address(address)) => Shown::Address(address),
+            Some(Identifier::Number(_)) | None => Shown::Uri(uri),
+        }
     }
 
     /// A refusal for which nobody's account is asked. An emergency call is let through even so,
     /// and takes no slot.
     fn alone(&mut self, query: &RouteQuery, cause: Cause, now: Now) -> Decision {
-        if self.emergency(&query.ruri).is_some() {
+        if self.emergency(Spelled::read(&query.ruri)).is_some() {
             return self.judge(query, None, now).decision;
         }
         Decision {
@@ -171,6 +185,25 @@ impl Desk {
             ruri: Arc::clone(&query.ruri),
             outcome: Outcome::Refuse(refusal(cause, Side::From, RefusalCodes::default())),
             steps: Vec::new(),
+        }
+    }
+}
+
+/// A URI as it is shown in a list.
+pub(super) enum Shown<'a> {
+    Number(NumberText),
+    Address(Arc<str>),
+    Uri(&'a str),
+}
+
+impl std::ops::Deref for Shown<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Number(number) => number,
+            Self::Address(address) => address,
+            Self::Uri(uri) => uri,
         }
     }
 }
