@@ -11,6 +11,9 @@ use crate::routing::{List, order};
 
 use super::Desk;
 
+/// How many identifiers of an account are looked through one by one.
+const OWN_FEW: usize = 8;
+
 /// How many accounts a call may be forwarded through.
 const TRAIL_MAX: usize = 16;
 
@@ -36,16 +39,18 @@ impl Desk {
         now: Now,
     ) -> Considered {
         let mut steps = Vec::with_capacity(12);
-        let ruri = Spelled::read(&query.ruri);
-        if let Some(number) = self.emergency(ruri) {
+        let asked = self.ask(query);
+        if asked.emergency {
+            let number = self.emergency(asked.ruri).unwrap_or_default();
             steps.push(Step::Emergency { number: number.into() });
-            let caller = self.caller(query).ok().flatten();
+            let found = query.account.as_ref().and_then(|name| self.registry.find(name.as_str()));
+            let caller = self.caller(query, found).ok().flatten();
             let seats = self.seats_of(caller, None);
             let outcome = Outcome::Pass { headers: Arc::default() };
             return considered(query, now, outcome, steps, (caller, None), seats, true);
         }
-        let (identifier, callee) = self.callee(ruri);
-        let caller = match self.caller(query) {
+        let (identifier, callee) = self.callee_asked(&asked);
+        let caller = match self.caller(query, asked.account) {
             Ok(caller) => caller,
             // Not even an account that nobody knows is kept from calling back.
             Err(_) if self.in_grace(callee, now) => None,
@@ -56,7 +61,6 @@ impl Desk {
                 return considered(query, now, outcome, steps, nobody, Seats::default(), false);
             }
         };
-        self.touch_ahead(caller, callee);
         let name = |key: Option<AccountKey>| Some(self.registry.account(key?)?.name.clone());
         steps.push(Step::Caller { account: name(caller), authenticated: query.account.is_some() });
         steps.push(Step::Callee { identifier, account: name(callee) });
@@ -130,44 +134,20 @@ impl Desk {
         }
     }
 
-    /// Asks memory for all that the next steps will read of the two ends, at once instead of one
-    /// line after the other. Changes nothing but the time it takes (`benches/decision.rs`).
-    fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) {
-        for key in [caller, callee].into_iter().flatten() {
-            std::hint::black_box(self.rights.touch_ahead(key));
-            std::hint::black_box(self.table.touch_ahead(key));
-            std::hint::black_box(self.registry.touch_ahead(key, Some(key) == callee));
-        }
-    }
-
-    /// The emergency number that a URI dials, if it does. Needs no look-up.
-    pub(super) fn emergency(&self, ruri: Spelled<'_>) -> Option<&str> {
-        let dialled = ruri.dialled();
-        let numbers = &self.settings.emergency_numbers;
-        numbers.iter().map(String::as_str).find(|number| *number == dialled)
-    }
-
     /// The account that a call counts for at the calling end.
-    fn caller(&self, query: &RouteQuery) -> Result<Option<AccountKey>, Cause> {
-        if let Some(name) = &query.account {
-            return self.registry.find(name.as_str()).map(Some).ok_or(Cause::Unknown);
+    /// `found` is the one that the proxy named, if there is such an account.
+    fn caller(
+        &self,
+        query: &RouteQuery,
+        found: Option<AccountKey>,
+    ) -> Result<Option<AccountKey>, Cause> {
+        if query.account.is_some() {
+            return found.map(Some).ok_or(Cause::Unknown);
         }
         if !self.settings.trust_from {
             return Ok(None);
         }
         Ok(self.callee(Spelled::read(&query.from_uri)).1)
-    }
-
-    /// What is dialled and the account it leads to.
-    pub(super) fn callee(&self, ruri: Spelled<'_>) -> (Option<Identifier>, Option<AccountKey>) {
-        let number = ruri.number(&self.settings.numbering).map(Identifier::Number);
-        let owner = number.as_ref().and_then(|number| self.registry.owner(number));
-        if owner.is_some() {
-            return (number, owner);
-        }
-        let address = ruri.address();
-        let owner = address.as_ref().and_then(|address| self.registry.owner(address));
-        if owner.is_some() { (address, owner) } else { (number.or(address), None) }
     }
 
     /// Reasons that no cap has to be asked for.
@@ -266,7 +246,19 @@ impl Desk {
             headers: &headers,
             limits: self.settings.limits,
         };
-        let mut order = order(&list, |device| self.leads_back(device, callee, &query.trail), steps);
+        let own = self.registry.identifiers(callee);
+        let few = query.trail.is_empty() && own.len() <= OWN_FEW;
+        let own_address = own.iter().any(Identifier::is_address);
+        let leads_back = |device: &Device| match &device.target {
+            // On its first way through a call has passed nobody but the called account, whose
+            // few numbers are at hand: no look-up among all there are.
+            Target::Number(number) if few => own.contains(&Identifier::Number(*number)),
+            Target::Uri(uri) if few && !own_address && !uri.may_spell_a_number() => false,
+            Target::Number(_) | Target::Uri(_) | Target::Aor(_) => {
+                self.leads_back(device, callee, &query.trail)
+            }
+        };
+        let mut order = order(&list, leads_back, steps);
         if order.stages.is_empty() {
             return Err(refused(Cause::NoDevice, Side::To, RefusalCodes::default()));
         }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
+mod asked;
 mod consider;
 mod deposits;
 mod explain;
@@ -111,8 +112,8 @@ impl Desk {
 
     /// Takes in a row of the registry as the store has it, at a start.
     pub fn restore_registry(&mut self, change: Change) {
-        self.registry.restore(change.clone());
         self.caps_follow(&change);
+        self.registry.restore(change);
     }
 
     /// Says up to which number of the log the restored rows go.

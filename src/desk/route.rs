@@ -7,7 +7,7 @@ use crate::domain::{
     CallState, Cause, Decision, Identifier, Method, Now, NumberText, Outcome, RefusalCodes,
     RouteQuery, Seats, Side, Spelled, Step,
 };
-use crate::sessions::{NewCall, Session, Slot, Tombstone};
+use crate::sessions::{CallHash, NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
 use super::{Desk, Leg, Output, Ticket};
@@ -30,10 +30,11 @@ impl Desk {
         if query.method == Method::Message {
             return (Arc::new(self.judge(query, None, now).decision), false);
         }
-        if let Some(slot) = self.table.find(&query.call_id) {
+        let hash = self.table.hash(&query.call_id);
+        if let Some(slot) = self.table.find_hashed(hash, &query.call_id) {
             return self.decide_known(slot, query, now);
         }
-        let tombstone = self.tombstones.find(&query.call_id, query.dialog, now);
+        let tombstone = self.tombstones.find_hashed(hash, &query.call_id, query.dialog, now);
         match tombstone.map(|tombstone| &tombstone.refused) {
             Some(Some(refused))
                 if refused.ruri == query.ruri
@@ -47,7 +48,7 @@ impl Desk {
         let held = self.meeting_seats(query);
         let mut considered = self.judge(query, held.as_ref(), now);
         self.meet(query, &mut considered);
-        (self.carry_out(query, considered, now), false)
+        (self.carry_out(query, hash, considered, now), false)
     }
 
     /// Considers a question that will be answered. Whoever dials an emergency number can be
@@ -112,7 +113,13 @@ impl Desk {
         (answer, repeated)
     }
 
-    fn carry_out(&mut self, query: &RouteQuery, considered: Considered, now: Now) -> Arc<Decision> {
+    fn carry_out(
+        &mut self,
+        query: &RouteQuery,
+        hash: CallHash,
+        considered: Considered,
+        now: Now,
+    ) -> Arc<Decision> {
         let Considered { mut decision, caller, callee, seats, emergency, ring_ms } = considered;
         if matches!(decision.outcome, Outcome::Refuse(_)) {
             let decision = Arc::new(decision);
@@ -152,7 +159,7 @@ impl Desk {
             expires_in_ms: ring_ms + self.settings.reserve_slack_ms,
             dialog: query.dialog,
         };
-        let slot = self.table.begin(new, now);
+        let slot = self.table.begin_hashed(new, hash, now);
         let decision = Arc::new(decision);
         let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
         self.pending.insert(slot, vec![leg]);

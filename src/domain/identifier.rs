@@ -121,6 +121,14 @@ impl Identifier {
     }
 }
 
+impl Identifier {
+    /// Whether it is an address.
+    #[must_use]
+    pub fn is_address(&self) -> bool {
+        matches!(self, Self::Address(_))
+    }
+}
+
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::identifier::{address, has_separator, strip_tel, unescape, without_separators};
-use super::uri::{parts, strip_scheme, until};
+use super::uri::{parts, strip_scheme, until, user_of};
 use super::{Identifier, Number, Numbering};
 
 /// What a URI from the wire spells. Whatever it is, it can be read; what can't be understood has
@@ -12,7 +12,6 @@ use super::{Identifier, Number, Numbering};
 pub struct Spelled<'a> {
     uri: &'a str,
     user: &'a str,
-    host: &'a str,
     tel: bool,
 }
 
@@ -22,10 +21,9 @@ impl<'a> Spelled<'a> {
     pub fn read(uri: &'a str) -> Self {
         if let Some(number) = strip_tel(uri) {
             let user = until(number, |byte| byte == b';');
-            return Self { uri, user, host: "", tel: true };
+            return Self { uri, user, tel: true };
         }
-        let (user, host) = parts(strip_scheme(uri).unwrap_or(uri));
-        Self { uri, user, host, tel: false }
+        Self { uri, user: user_of(strip_scheme(uri).unwrap_or(uri)), tel: false }
     }
 
     /// The URI as it came.
@@ -49,8 +47,10 @@ impl<'a> Spelled<'a> {
     /// The address `user@host` in it.
     #[must_use]
     pub fn address(&self) -> Option<Identifier> {
-        let whole = !self.tel && !self.user.is_empty() && !self.host.is_empty();
-        whole.then(|| Identifier::Address(address(&unescape(self.user), self.host)))
+        // Nearly all that is dialled is a number, and nobody asks where.
+        let host = parts(strip_scheme(self.uri).unwrap_or(self.uri)).1;
+        let whole = !self.tel && !self.user.is_empty() && !host.is_empty();
+        whole.then(|| Identifier::Address(address(&unescape(self.user), host)))
     }
 
     /// The bare digits that it dials; see [`Numbering::dialled`].

@@ -67,7 +67,7 @@ pub fn order(
             if !same_stage {
                 let behind = &list.devices[place..];
                 let together = behind.iter().take_while(|next| next.stage == device.stage);
-                stage.branches.reserve_exact(together.take(room).count());
+                stage.branches = Vec::with_capacity(together.take(room).count());
             }
             ring(device, list, room, &mut stage.branches)
         };
