@@ -147,7 +147,7 @@ impl Desk {
     /// Takes in one thing that has happened.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
-            Input::Route { ticket, query } => self.route(ticket, &query, now),
+            Input::Route { ticket, query } => self.route(ticket, query, now),
             Input::Event(event) => self.event(&event, now),
             Input::Committed { ticket, index, command } => {
                 let result = self.registry.apply(index, &command).map(|changes| {

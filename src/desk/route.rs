@@ -16,14 +16,14 @@ use super::{Desk, Leg, Output, Ticket};
 const LEGS_MAX: usize = 17;
 
 impl Desk {
-    pub(super) fn route(&mut self, ticket: Ticket, query: &RouteQuery, now: Now) {
-        let (decision, repeated) = self.decide(query, now);
+    pub(super) fn route(&mut self, ticket: Ticket, query: Box<RouteQuery>, now: Now) {
+        let (decision, repeated) = self.decide(&query, now);
         if repeated {
             self.figures.repeated += 1;
         } else {
             self.figures.decided(&decision);
         }
-        self.outputs.push_back(Output::Answer { ticket, decision, repeated });
+        self.outputs.push_back(Output::Answer { ticket, decision, repeated, query });
     }
 
     fn decide(&mut self, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {

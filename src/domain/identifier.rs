@@ -49,7 +49,6 @@ impl Number {
         let mut rest = self.0;
         while rest > 0 && text.begin > 1 {
             text.begin -= 1;
-            #[expect(clippy::cast_possible_truncation, reason = "a digit")]
             let digit = (rest % 10) as u8;
             text.bytes[text.begin] += digit;
             rest /= 10;

@@ -120,7 +120,6 @@ impl Cell for NumberCell {
 }
 
 /// Numbers are put in by operators alone, so a mixer (the finalizer of `MurmurHash3`) will do.
-#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
 fn number_hash(number: u64, seed: u64) -> u32 {
     let mut mixed = number ^ seed;
     mixed = (mixed ^ mixed >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);

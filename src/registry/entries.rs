@@ -75,6 +75,8 @@ impl Registry {
         }
         for entry in ends.into_iter().flatten() {
             all ^= first(entry.account.name.as_str());
+            let above = entry.account.parent.and_then(|parent| self.entries.get(parent));
+            all ^= above.map_or(0, |above| first(above.account.name.as_str()));
         }
         let [_, Some(callee)] = ends else { return all };
         all ^= usize::from(callee.identifiers.first().is_some_and(Identifier::is_address));

@@ -244,9 +244,10 @@ fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
     let value = row.get_ref(column)?;
     value.as_str().map_err(|error| {
         let (name, found) = (format!("column {column}"), value.data_type());
-        match error {
-            FromSqlError::InvalidType => rusqlite::Error::InvalidColumnType(column, name, found),
-            error => rusqlite::Error::FromSqlConversionFailure(column, found, Box::new(error)),
+        if matches!(error, FromSqlError::InvalidType) {
+            rusqlite::Error::InvalidColumnType(column, name, found)
+        } else {
+            rusqlite::Error::FromSqlConversionFailure(column, found, Box::new(error))
         }
     })
 }
