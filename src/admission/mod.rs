@@ -10,4 +10,4 @@ mod seats;
 
 pub use refusal::refusal;
 pub use rights::{Look, PoolUsage, Rights};
-pub use seats::{SeatSide, seats};
+pub use seats::{SeatSide, SeatSides, seats};

@@ -23,7 +23,8 @@ pub struct Rights {
     /// The ledger has said what is held from earlier starts. Before that its totals can't be
     /// told from rights under which calls of those starts may be up.
     welcomed: bool,
-    /// No other node could use what is returned, so nothing is, but what is above a lowered cap.
+    /// No other node could use what is left or returned: the whole cap is asked for at once, and
+    /// nothing is returned but what is above a lowered cap.
     alone: bool,
     /// By account key, then by [`PoolKind`]: one look-up, no search, on the way to a decision.
     accounts: Vec<[Pool; 3]>,
@@ -89,8 +90,16 @@ impl Rights {
         } else if pool.held() >= u64::from(pool.cap) {
             if pool.frozen > 0 { Look::Frozen } else { Look::Full }
         } else {
-            Look::Short { want: pool.portion() }
+            Look::Short { want: if self.alone { pool.cap } else { pool.portion() } }
         }
+    }
+
+    /// Counts a call in if there is a right for it; says whether.
+    pub fn take_right(&mut self, pool: PoolId) -> bool {
+        let pool = self.pool_mut(pool);
+        let spare = pool.spare() > 0;
+        pool.used += u32::from(spare);
+        spare
     }
 
     /// Counts a call in. With a right if there is one, else as overdraft; only callers that have
@@ -215,12 +224,14 @@ impl Rights {
         }
     }
 
-    /// Reads an account's pools, for nothing but to have them read: see
+    /// Reads the pools of both ends of a call, for nothing but to have them read: see
     /// `sessions::Table::touch_ahead`.
     #[must_use]
-    pub fn touch_ahead(&self, account: AccountKey) -> u32 {
-        let pools = self.accounts.get(account.0 as usize);
-        pools.map_or(0, |pools| pools[0].used ^ pools[1].used ^ pools[2].used)
+    pub fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) -> u32 {
+        [caller, callee].into_iter().flatten().fold(0, |all, account| {
+            let pools = self.accounts.get(account.0 as usize);
+            all ^ pools.map_or(0, |pools| pools[0].used ^ pools[1].used ^ pools[2].used)
+        })
     }
 
     /// The bytes that the table of rights takes, for the figures.
@@ -231,7 +242,7 @@ impl Rights {
 
     fn pool(&self, id: PoolId) -> Pool {
         let account = self.accounts.get(id.account().0 as usize);
-        account.map_or(UNKNOWN, |pools| pools[kind_index(id)])
+        account.map_or(UNKNOWN, |pools| pools[id.index()])
     }
 
     fn pool_mut(&mut self, id: PoolId) -> &mut Pool {
@@ -239,15 +250,7 @@ impl Rights {
         if self.accounts.len() <= account {
             self.accounts.resize(account + 1, [UNKNOWN; 3]);
         }
-        &mut self.accounts[account][kind_index(id)]
-    }
-}
-
-fn kind_index(id: PoolId) -> usize {
-    match id.kind() {
-        PoolKind::Total => 0,
-        PoolKind::In => 1,
-        PoolKind::Out => 2,
+        &mut self.accounts[account][id.index()]
     }
 }
 
@@ -260,7 +263,7 @@ impl Pool {
         self.held().saturating_sub(u64::from(self.used) + u64::from(self.frozen))
     }
 
-    /// How much to ask for at once: a small cap whole, else a twentieth.
+    /// How much to ask for at once where others need some: a small cap whole, else a twentieth.
     fn portion(&self) -> u32 {
         if self.cap <= SMALL_CAP_MAX { self.cap } else { (self.cap / 20).max(1) }
     }

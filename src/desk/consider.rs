@@ -1,16 +1,18 @@
 //! One question, considered: what the answer is and what it takes. Nothing is done yet.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
     AccountKey, Cause, Decision, Device, ForkOrder, Identifier, Method, Now, Numbering, Outcome,
-    PoolKind, RefusalCodes, Room, RouteQuery, Seat, Seats, Side, Step, Target,
+    PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{List, order};
 
 use super::Desk;
+
+/// How many identifiers of an account are looked through one by one.
+const OWN_FEW: usize = 8;
 
 /// How many accounts a call may be forwarded through.
 const TRAIL_MAX: usize = 16;
@@ -37,15 +39,18 @@ impl Desk {
         now: Now,
     ) -> Considered {
         let mut steps = Vec::with_capacity(12);
-        if let Some(number) = self.emergency(&query.ruri) {
+        let asked = self.ask(query);
+        if asked.emergency {
+            let number = self.emergency(asked.ruri).unwrap_or_default();
             steps.push(Step::Emergency { number: number.into() });
-            let caller = self.caller(query).ok().flatten();
+            let found = query.account.as_ref().and_then(|name| self.registry.find(name.as_str()));
+            let caller = self.caller(query, found).ok().flatten();
             let seats = self.seats_of(caller, None);
-            let outcome = Outcome::Pass { headers: "".into() };
+            let outcome = Outcome::Pass { headers: Arc::default() };
             return considered(query, now, outcome, steps, (caller, None), seats, true);
         }
-        let (identifier, callee) = self.callee(&query.ruri);
-        let caller = match self.caller(query) {
+        let (identifier, callee) = self.callee_asked(&asked);
+        let caller = match self.caller(query, asked.account) {
             Ok(caller) => caller,
             // Not even an account that nobody knows is kept from calling back.
             Err(_) if self.in_grace(callee, now) => None,
@@ -56,7 +61,6 @@ impl Desk {
                 return considered(query, now, outcome, steps, nobody, Seats::default(), false);
             }
         };
-        self.touch_ahead(caller, callee);
         let name = |key: Option<AccountKey>| Some(self.registry.account(key?)?.name.clone());
         steps.push(Step::Caller { account: name(caller), authenticated: query.account.is_some() });
         steps.push(Step::Callee { identifier, account: name(callee) });
@@ -124,50 +128,26 @@ impl Desk {
         match stage.flatten() {
             Some(stage) => {
                 let order = ForkOrder { stages: vec![stage] };
-                Ok((Outcome::Fork(order), self.seats_of(caller, None)))
+                Ok((Outcome::Fork(Arc::new(order)), self.seats_of(caller, None)))
             }
             None => Err(refused),
         }
     }
 
-    /// Asks memory for all that the next steps will read of the two ends, at once instead of one
-    /// line after the other. Changes nothing but the time it takes (`benches/decision.rs`).
-    fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) {
-        for key in [caller, callee].into_iter().flatten() {
-            std::hint::black_box(self.rights.touch_ahead(key));
-            std::hint::black_box(self.table.touch_ahead(key));
-            std::hint::black_box(self.registry.touch_ahead(key, Some(key) == callee));
-        }
-    }
-
-    /// The emergency number that a URI dials, if it does. Needs no look-up.
-    pub(super) fn emergency(&self, ruri: &str) -> Option<&str> {
-        let dialled = Numbering::dialled(ruri);
-        let numbers = &self.settings.emergency_numbers;
-        numbers.iter().map(String::as_str).find(|number| *number == dialled)
-    }
-
     /// The account that a call counts for at the calling end.
-    fn caller(&self, query: &RouteQuery) -> Result<Option<AccountKey>, Cause> {
-        if let Some(name) = &query.account {
-            return self.registry.find(name.as_str()).map(Some).ok_or(Cause::Unknown);
+    /// `found` is the one that the proxy named, if there is such an account.
+    fn caller(
+        &self,
+        query: &RouteQuery,
+        found: Option<AccountKey>,
+    ) -> Result<Option<AccountKey>, Cause> {
+        if query.account.is_some() {
+            return found.map(Some).ok_or(Cause::Unknown);
         }
         if !self.settings.trust_from {
             return Ok(None);
         }
-        Ok(self.callee(&query.from_uri).1)
-    }
-
-    /// What is dialled and the account it leads to.
-    pub(super) fn callee(&self, ruri: &str) -> (Option<Identifier>, Option<AccountKey>) {
-        let number = self.settings.numbering.number_in(ruri).map(Identifier::Number);
-        let owner = number.as_ref().and_then(|number| self.registry.owner(number));
-        if owner.is_some() {
-            return (number, owner);
-        }
-        let address = Numbering::address_in(ruri);
-        let owner = address.as_ref().and_then(|address| self.registry.owner(address));
-        if owner.is_some() { (address, owner) } else { (number.or(address), None) }
+        Ok(self.callee(Spelled::read(&query.from_uri)).1)
     }
 
     /// Reasons that no cap has to be asked for.
@@ -207,7 +187,7 @@ impl Desk {
             account.into_iter().flat_map(|key| self.registry.line(key)).map(|(key, _)| key)
         };
         let sides = seats(line(caller), line(callee));
-        for found in &sides {
+        for found in sides.as_slice() {
             if held.is_some_and(|held| held.has(found.seat.account)) {
                 continue;
             }
@@ -244,8 +224,7 @@ impl Desk {
                 return Err(refused(cause, found.side, codes));
             }
         }
-        let seats: Vec<Seat> = sides.iter().map(|side| side.seat).collect();
-        Ok(Seats::new(&seats))
+        Ok(sides.seats())
     }
 
     fn order_for(
@@ -257,7 +236,7 @@ impl Desk {
         let devices = callee.map_or(&[][..], |callee| self.registry.devices(callee));
         let Some(callee) = callee.filter(|_| !devices.is_empty()) else {
             // Not ours, or an account that only has its calls counted here: the proxy knows best.
-            return Ok(Outcome::Pass { headers: "".into() });
+            return Ok(Outcome::Pass { headers: Arc::default() });
         };
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
         let list = List {
@@ -267,12 +246,24 @@ impl Desk {
             headers: &headers,
             limits: self.settings.limits,
         };
-        let mut order = order(&list, |device| self.leads_back(device, callee, &query.trail), steps);
+        let own = self.registry.identifiers(callee);
+        let few = query.trail.is_empty() && own.len() <= OWN_FEW;
+        let own_address = own.iter().any(Identifier::is_address);
+        let leads_back = |device: &Device| match &device.target {
+            // On its first way through a call has passed nobody but the called account, whose
+            // few numbers are at hand: no look-up among all there are.
+            Target::Number(number) if few => own.contains(&Identifier::Number(*number)),
+            Target::Uri(uri) if few && !own_address && !uri.may_spell_a_number() => false,
+            Target::Number(_) | Target::Uri(_) | Target::Aor(_) => {
+                self.leads_back(device, callee, &query.trail)
+            }
+        };
+        let mut order = order(&list, leads_back, steps);
         if order.stages.is_empty() {
             return Err(refused(Cause::NoDevice, Side::To, RefusalCodes::default()));
         }
         order.stages.extend(self.mailbox_stage(Some(callee), None, steps));
-        Ok(Outcome::Fork(order))
+        Ok(Outcome::Fork(Arc::new(order)))
     }
 
     /// Whether a device is an identifier of an account that the call has passed, or is passing.
@@ -349,11 +340,21 @@ const PASS_RING_S: u64 = 240;
 /// The header by which a call that comes back is recognised: the accounts it has passed, as bare
 /// numbers, since gateways and other customers read it.
 fn trail_header(trail: &[u32], callee: AccountKey) -> String {
-    let mut header = String::with_capacity(40);
+    let mut header = String::with_capacity(40 + 9 * trail.len());
     header.push_str("X-Hallporter-Trail: ");
     for passed in trail {
-        let _ = write!(header, "{passed:x};");
+        push_hex(&mut header, *passed);
+        header.push(';');
     }
-    let _ = write!(header, "{:x}\r\n", callee.0);
+    push_hex(&mut header, callee.0);
+    header.push_str("\r\n");
     header
+}
+
+/// What `{:x}` would write, without its machinery.
+fn push_hex(text: &mut String, value: u32) {
+    let digits = (u32::BITS - value.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        text.extend(char::from_digit(value >> (4 * place) & 15, 16));
+    }
 }

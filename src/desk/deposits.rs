@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{
     AccountKey, Branch, CallEvent, CallState, CallbackPolicy, CallbackScope, Caller, Cause,
     DepositCard, DeviceName, EventKind, ForkOrder, LegEvent, LegFacts, LegId, Mailbox, MessageId,
-    Method, Now, Outcome, RouteQuery, Seats, Stage, Step, SwitchEvent, SwitchId, Target,
+    Method, Now, Outcome, RouteQuery, Seats, Spelled, Stage, Step, SwitchEvent, SwitchId, Target,
 };
 use crate::messages::{self, Arrival, Managed};
 use crate::sessions::{Session, Slot};
@@ -90,10 +90,11 @@ impl Desk {
 
     fn find_meeting(&self, query: &RouteQuery) -> Option<Meeting> {
         let new = query.method == Method::Invite && self.table.find(&query.call_id).is_none();
-        if self.deposits.is_empty() || !new || self.emergency(&query.ruri).is_some() {
+        if self.deposits.is_empty() || !new || self.emergency(Spelled::read(&query.ruri)).is_some()
+        {
             return None;
         }
-        let (identifier, callee) = self.callee(&query.ruri);
+        let (identifier, callee) = self.callee(Spelled::read(&query.ruri));
         let shown = identifier.map(|known| known.to_string()).unwrap_or_default();
         let found = self.deposits.of_caller(callee, &shown);
         let mut meets = found.into_iter().filter(|(_, owner, mailbox)| {
@@ -110,7 +111,7 @@ impl Desk {
         if let Some(account) = &query.account {
             return self.registry.find(account.as_str()) == Some(owner);
         }
-        let (identifier, account) = self.callee(&query.from_uri);
+        let (identifier, account) = self.callee(Spelled::read(&query.from_uri));
         let number = self.settings.numbering.number_in(&query.from_uri);
         account == Some(owner)
             || self.registry.devices(owner).iter().any(|device| match &device.target {
@@ -156,7 +157,7 @@ impl Desk {
         let mut stages: Vec<Stage> = first.into_iter().collect();
         stages.extend(self.mailbox_stage(callee, None, &mut considered.decision.steps));
         considered.ring_ms = stages.iter().map(|stage| u64::from(stage.ring_s) * 1000).sum();
-        considered.decision.outcome = Outcome::Fork(ForkOrder { stages });
+        considered.decision.outcome = Outcome::Fork(Arc::new(ForkOrder { stages }));
     }
 
     /// The seats that the call of a deposit holds, to be left out when a call back asks for room.
@@ -214,7 +215,7 @@ impl Desk {
             self.leave_to_caller(slot, caller);
         }
         let caller = Caller {
-            shown: self.shown(&facts.from_uri).into(),
+            shown: (&*self.shown(&facts.from_uri)).into(),
             uri: Arc::clone(&facts.from_uri),
             display: Arc::clone(&facts.from_display),
             account: caller,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, CallEvent, CallRef, CallState, EndCause, EventKind, Now, ProxyId, SeenDialog,
+    Spelled,
 };
 use crate::sessions::{Gone, NewCall, SWEEP_PORTION, Slot, Tombstone};
 
@@ -167,7 +168,7 @@ impl Desk {
     /// Counts a call that is up somewhere without having been asked about. Its accounts carry it
     /// whatever their caps say: it is there. A call that counts for nobody is left alone.
     fn adopt(&mut self, found: &Found<'_>, now: Now) -> Option<Slot> {
-        let callee = self.callee(found.ruri).1;
+        let callee = self.callee(Spelled::read(found.ruri)).1;
         if self.table.is_full() || (found.caller.is_none() && callee.is_none()) {
             return None;
         }
@@ -207,7 +208,7 @@ impl Desk {
     ) -> Option<AccountKey> {
         match account {
             Some(name) => self.registry.find(name.as_str()),
-            None if self.settings.trust_from => self.callee(from_uri?).1,
+            None if self.settings.trust_from => self.callee(Spelled::read(from_uri?)).1,
             None => None,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
+mod asked;
 mod consider;
 mod deposits;
 mod explain;
@@ -20,7 +21,7 @@ use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
     AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, MessageId, Now, PoolId, PoolKind,
-    ProxyId, RouteQuery, Seats, SipUri, SwitchId, Target,
+    ProxyId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
 };
 use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
@@ -111,8 +112,8 @@ impl Desk {
 
     /// Takes in a row of the registry as the store has it, at a start.
     pub fn restore_registry(&mut self, change: Change) {
-        self.registry.restore(change.clone());
         self.caps_follow(&change);
+        self.registry.restore(change);
     }
 
     /// Says up to which number of the log the restored rows go.
@@ -146,7 +147,7 @@ impl Desk {
     /// Takes in one thing that has happened.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
-            Input::Route { ticket, query } => self.route(ticket, &query, now),
+            Input::Route { ticket, query } => self.route(ticket, query, now),
             Input::Event(event) => self.event(&event, now),
             Input::Committed { ticket, index, command } => {
                 let result = self.registry.apply(index, &command).map(|changes| {
@@ -225,7 +226,7 @@ impl Desk {
     /// The addresses of record whose registrations would help to answer a query.
     #[must_use]
     pub fn addresses_to_look_up(&self, query: &RouteQuery) -> Vec<SipUri> {
-        let Some(callee) = self.callee(&query.ruri).1 else { return Vec::new() };
+        let Some(callee) = self.callee(Spelled::read(&query.ruri)).1 else { return Vec::new() };
         let devices = self.registry.devices(callee).iter().filter(|device| device.enabled);
         let addresses = devices.filter_map(|device| match &device.target {
             Target::Aor(aor) => Some(aor.clone()),

@@ -30,16 +30,22 @@ impl Desk {
     }
 
     pub(super) fn take_seats(&mut self, seats: &Seats) {
-        for pool in seats.iter().flat_map(crate::domain::Seat::pools) {
-            self.room(pool);
-            self.rights.take(pool);
+        for seat in seats.iter() {
+            for pool in seat.pools() {
+                if !self.rights.take_right(pool) {
+                    self.room(pool);
+                    self.rights.take(pool);
+                }
+            }
         }
     }
 
     pub(super) fn give_back_seats(&mut self, seats: &Seats) {
-        for pool in seats.iter().flat_map(crate::domain::Seat::pools) {
-            self.rights.give_back(pool);
-            self.return_surplus(pool);
+        for seat in seats.iter() {
+            for pool in seat.pools() {
+                self.rights.give_back(pool);
+                self.return_surplus(pool);
+            }
         }
     }
 
@@ -48,8 +54,7 @@ impl Desk {
         let line = |account: Option<AccountKey>| {
             account.into_iter().flat_map(|key| self.registry.line(key)).map(|(key, _)| key)
         };
-        let seats: Vec<_> = seats(line(from), line(to)).iter().map(|side| side.seat).collect();
-        Seats::new(&seats)
+        seats(line(from), line(to)).seats()
     }
 
     /// Makes caps follow a change of the registry.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::admission::refusal;
 use crate::domain::{
-    CallState, Cause, Decision, Method, Now, Numbering, Outcome, RefusalCodes, RouteQuery, Seats,
-    Side, Step,
+    CallState, Cause, Decision, Identifier, Method, Now, NumberText, Outcome, RefusalCodes,
+    RouteQuery, Seats, Side, Spelled, Step,
 };
-use crate::sessions::{NewCall, Session, Slot, Tombstone};
+use crate::sessions::{CallHash, NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
 use super::{Desk, Leg, Output, Ticket};
@@ -16,27 +16,30 @@ use super::{Desk, Leg, Output, Ticket};
 const LEGS_MAX: usize = 17;
 
 impl Desk {
-    pub(super) fn route(&mut self, ticket: Ticket, query: &RouteQuery, now: Now) {
-        let (decision, repeated) = self.decide(query, now);
+    pub(super) fn route(&mut self, ticket: Ticket, query: Box<RouteQuery>, now: Now) {
+        let (decision, repeated) = self.decide(&query, now);
         if repeated {
             self.figures.repeated += 1;
         } else {
             self.figures.decided(&decision);
         }
-        self.outputs.push_back(Output::Answer { ticket, decision, repeated });
+        self.outputs.push_back(Output::Answer { ticket, decision, repeated, query });
     }
 
     fn decide(&mut self, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
         if query.method == Method::Message {
             return (Arc::new(self.judge(query, None, now).decision), false);
         }
-        if let Some(slot) = self.table.find(&query.call_id) {
+        let hash = self.table.hash(&query.call_id);
+        if let Some(slot) = self.table.find_hashed(hash, &query.call_id) {
             return self.decide_known(slot, query, now);
         }
-        let emergency = self.emergency(&query.ruri).is_some();
-        let tombstone = self.tombstones.find(&query.call_id, query.dialog, now);
+        let tombstone = self.tombstones.find_hashed(hash, &query.call_id, query.dialog, now);
         match tombstone.map(|tombstone| &tombstone.refused) {
-            Some(Some(refused)) if refused.ruri == query.ruri && !emergency => {
+            Some(Some(refused))
+                if refused.ruri == query.ruri
+                    && self.emergency(Spelled::read(&query.ruri)).is_none() =>
+            {
                 return (Arc::clone(refused), true);
             }
             Some(None) => return (Arc::new(self.alone(query, Cause::Cancelled, now)), false),
@@ -45,7 +48,7 @@ impl Desk {
         let held = self.meeting_seats(query);
         let mut considered = self.judge(query, held.as_ref(), now);
         self.meet(query, &mut considered);
-        (self.carry_out(query, considered, now), false)
+        (self.carry_out(query, hash, considered, now), false)
     }
 
     /// Considers a question that will be answered. Whoever dials an emergency number can be
@@ -110,7 +113,13 @@ impl Desk {
         (answer, repeated)
     }
 
-    fn carry_out(&mut self, query: &RouteQuery, considered: Considered, now: Now) -> Arc<Decision> {
+    fn carry_out(
+        &mut self,
+        query: &RouteQuery,
+        hash: CallHash,
+        considered: Considered,
+        now: Now,
+    ) -> Arc<Decision> {
         let Considered { mut decision, caller, callee, seats, emergency, ring_ms } = considered;
         if matches!(decision.outcome, Outcome::Refuse(_)) {
             let decision = Arc::new(decision);
@@ -126,7 +135,15 @@ impl Desk {
             return Arc::new(decision);
         }
         self.take_seats(&seats);
-        let [from, to] = [&query.from_uri, &query.ruri].map(|uri| self.shown(uri));
+        let from = self.shown(&query.from_uri);
+        // What was recognised already needs no second reading.
+        let to = decision.steps.iter().find_map(|step| {
+            let Step::Callee { identifier: Some(Identifier::Number(number)), .. } = step else {
+                return None;
+            };
+            Some(Shown::Number(number.text()))
+        });
+        let to = to.unwrap_or_else(|| self.shown(&query.ruri));
         let new = NewCall {
             call,
             call_id: &query.call_id,
@@ -142,7 +159,7 @@ impl Desk {
             expires_in_ms: ring_ms + self.settings.reserve_slack_ms,
             dialog: query.dialog,
         };
-        let slot = self.table.begin(new, now);
+        let slot = self.table.begin_hashed(new, hash, now);
         let decision = Arc::new(decision);
         let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
         self.pending.insert(slot, vec![leg]);
@@ -150,17 +167,21 @@ impl Desk {
     }
 
     /// How a URI is shown in a list: as the identifier that it spells.
-    pub(super) fn shown(&self, uri: &str) -> String {
-        if let Some(number) = self.settings.numbering.number_in(uri) {
-            return number.to_string();
+    pub(super) fn shown<'a>(&self, uri: &'a str) -> Shown<'a> {
+        let spelled = Spelled::read(uri);
+        if let Some(number) = spelled.number(&self.settings.numbering) {
+            return Shown::Number(number.text());
         }
-        Numbering::address_in(uri).map_or_else(|| uri.to_owned(), |address| address.to_string())
+        match spelled.address() {
+            Some(Identifier::Address(address)) => Shown::Address(address),
+            Some(Identifier::Number(_)) | None => Shown::Uri(uri),
+        }
     }
 
     /// A refusal for which nobody's account is asked. An emergency call is let through even so,
     /// and takes no slot.
     fn alone(&mut self, query: &RouteQuery, cause: Cause, now: Now) -> Decision {
-        if self.emergency(&query.ruri).is_some() {
+        if self.emergency(Spelled::read(&query.ruri)).is_some() {
             return self.judge(query, None, now).decision;
         }
         Decision {
@@ -171,6 +192,25 @@ impl Desk {
             ruri: Arc::clone(&query.ruri),
             outcome: Outcome::Refuse(refusal(cause, Side::From, RefusalCodes::default())),
             steps: Vec::new(),
+        }
+    }
+}
+
+/// A URI as it is shown in a list.
+pub(super) enum Shown<'a> {
+    Number(NumberText),
+    Address(Arc<str>),
+    Uri(&'a str),
+}
+
+impl std::ops::Deref for Shown<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Number(number) => number,
+            Self::Address(address) => address,
+            Self::Uri(uri) => uri,
         }
     }
 }

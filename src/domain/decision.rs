@@ -30,8 +30,8 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum Outcome {
-    /// Ring these devices.
-    Fork(ForkOrder),
+    /// Ring these devices. Shared: what is kept to be said again costs no copy.
+    Fork(Arc<ForkOrder>),
     /// Not ours to route: let it go on.
     Pass {
         /// Header lines to add, each ending in CR LF; may be empty.

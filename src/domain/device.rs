@@ -23,6 +23,17 @@ pub enum Target {
     Number(Number),
 }
 
+impl Target {
+    /// The URI, if it is one.
+    #[must_use]
+    pub fn uri(&self) -> Option<&SipUri> {
+        match self {
+            Self::Uri(uri) | Self::Aor(uri) => Some(uri),
+            Self::Number(_) => None,
+        }
+    }
+}
+
 /// One device of an account's notification list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Error;
 use super::error::shorten;
-use super::uri::{cut, parts, strip_scheme, until};
+use super::spelled::Spelled;
+use super::uri::{cut, parts, strip_scheme};
 
 /// A telephone number in international form (E.164): at most 15 digits, shown with `+`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,16 +27,61 @@ impl Number {
             .ok_or_else(|| Error::Identifier { text: shorten(text) })
     }
 
-    fn from_digits(digits: &str) -> Option<Self> {
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    pub(super) fn from_digits(digits: &str) -> Option<Self> {
         let sized = (3..=15).contains(&digits.len()) && !digits.starts_with('0');
-        if plain && sized { digits.parse().ok().map(Self) } else { None }
+        let value = |value: u64, byte: u8| {
+            byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'))
+        };
+        if sized { digits.bytes().try_fold(0, value).map(Self) } else { None }
+    }
+
+    /// The digits as a number; never 0.
+    #[must_use]
+    pub fn digits(self) -> u64 {
+        self.0
+    }
+
+    /// How it is written: `+` and the digits. Without an allocation and without the machinery of
+    /// [`fmt`], because every call writes it.
+    #[must_use]
+    pub fn text(self) -> NumberText {
+        let mut text = NumberText { bytes: [b'0'; NumberText::MAX], begin: NumberText::MAX };
+        let mut rest = self.0;
+        while rest > 0 && text.begin > 1 {
+            text.begin -= 1;
+            let digit = (rest % 10) as u8;
+            text.bytes[text.begin] += digit;
+            rest /= 10;
+        }
+        text.begin -= 1;
+        text.bytes[text.begin] = b'+';
+        text
     }
 }
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "+{}", self.0)
+        f.write_str(&self.text())
+    }
+}
+
+/// A number as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberText {
+    bytes: [u8; Self::MAX],
+    begin: usize,
+}
+
+impl NumberText {
+    /// `+` and the digits of the greatest 64-bit number.
+    const MAX: usize = 21;
+}
+
+impl std::ops::Deref for NumberText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.bytes.get(self.begin..).map_or("", |text| str::from_utf8(text).unwrap_or_default())
     }
 }
 
@@ -71,6 +117,14 @@ impl Identifier {
         let plain = user.bytes().chain(host.bytes()).all(|byte| byte.is_ascii_graphic())
             && !user.contains(['"', '<', '>', '@', ' ']);
         if fits && plain { Ok(Self::Address(address(&user, host))) } else { Err(wrong()) }
+    }
+}
+
+impl Identifier {
+    /// Whether it is an address.
+    #[must_use]
+    pub fn is_address(&self) -> bool {
+        matches!(self, Self::Address(_))
     }
 }
 
@@ -137,11 +191,7 @@ impl Numbering {
     /// The number that a URI's user part spells. Costs no allocation for a plain one.
     #[must_use]
     pub fn number_in(&self, uri: &str) -> Option<Number> {
-        let user = match strip_tel(uri) {
-            Some(number) => until(number, |byte| byte == b';'),
-            None => parts(strip_scheme(uri).unwrap_or(uri)).0,
-        };
-        self.number_of(user)
+        self.number_of(Spelled::read(uri).user())
     }
 
     /// The number that the user part of a URI spells.
@@ -149,6 +199,12 @@ impl Numbering {
     pub fn number_of(&self, user: &str) -> Option<Number> {
         // Most users of devices are names.
         let begins = user.bytes().next()?;
+        // And most numbers come in the form that is kept.
+        if begins == b'+'
+            && let Some(number) = user.get(1..).and_then(Number::from_digits)
+        {
+            return Some(number);
+        }
         let may_be = begins == b'+' || begins == b'%' || begins.is_ascii_digit();
         if may_be { self.number(&unescape(user)) } else { None }
     }
@@ -156,12 +212,7 @@ impl Numbering {
     /// The address `user@host` in a URI.
     #[must_use]
     pub fn address_in(uri: &str) -> Option<Identifier> {
-        if strip_tel(uri).is_some() {
-            return None;
-        }
-        let (user, host) = parts(strip_scheme(uri).unwrap_or(uri));
-        let whole = !user.is_empty() && !host.is_empty();
-        whole.then(|| Identifier::Address(address(&unescape(user), host)))
+        Spelled::read(uri).address()
     }
 
     fn number(&self, user: &str) -> Option<Number> {
@@ -191,34 +242,17 @@ impl Numbering {
     /// A service URN (RFC 5031) gives `sos`. Needs no look-up and no configuration.
     #[must_use]
     pub fn dialled(uri: &str) -> Cow<'_, str> {
-        const SERVICE: &str = "urn:service:sos";
-        if uri.get(..SERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SERVICE)) {
-            return Cow::Borrowed("sos");
-        }
-        let user = match strip_tel(uri) {
-            Some(number) => until(number, |byte| byte == b';'),
-            None => parts(strip_scheme(uri).unwrap_or(uri)).0,
-        };
-        let digits = |user: &str| {
-            let plain = without_separators(user);
-            plain.strip_prefix('+').unwrap_or(&plain).to_owned()
-        };
-        match unescape(user) {
-            Cow::Borrowed(user) if !has_separator(user) => {
-                Cow::Borrowed(user.strip_prefix('+').unwrap_or(user))
-            }
-            user @ (Cow::Borrowed(_) | Cow::Owned(_)) => Cow::Owned(digits(&user)),
-        }
+        Spelled::read(uri).dialled()
     }
 }
 
 /// What follows `tel:`, in whatever case (RFC 3986 §3.1).
-fn strip_tel(text: &str) -> Option<&str> {
+pub(super) fn strip_tel(text: &str) -> Option<&str> {
     let (scheme, rest) = cut(text, b':')?;
     scheme.eq_ignore_ascii_case("tel").then_some(rest)
 }
 
-fn address(user: &str, host: &str) -> Arc<str> {
+pub(super) fn address(user: &str, host: &str) -> Arc<str> {
     let mut text = String::with_capacity(user.len() + 1 + host.len());
     text.push_str(user);
     text.push('@');
@@ -233,11 +267,11 @@ fn address(user: &str, host: &str) -> Arc<str> {
 /// What people put between digits (RFC 3966 §5.1.1).
 const SEPARATORS: [char; 6] = [' ', '-', '.', '(', ')', '/'];
 
-fn has_separator(text: &str) -> bool {
+pub(super) fn has_separator(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/'))
 }
 
-fn without_separators(text: &str) -> Cow<'_, str> {
+pub(super) fn without_separators(text: &str) -> Cow<'_, str> {
     if has_separator(text) {
         text.chars().filter(|character| !SEPARATORS.contains(character)).collect()
     } else {
@@ -248,7 +282,7 @@ fn without_separators(text: &str) -> Cow<'_, str> {
 /// Undoes `%XX` where it stands for a printable character (RFC 3261 §19.1.4: escaped and plain
 /// characters are equal). A character that would be read as something else when plain stays
 /// escaped, else the written form of an identifier would not be read back as the same.
-fn unescape(user: &str) -> Cow<'_, str> {
+pub(super) fn unescape(user: &str) -> Cow<'_, str> {
     if !user.bytes().any(|byte| byte == b'%') {
         return Cow::Borrowed(user);
     }

@@ -16,6 +16,7 @@ mod notice;
 mod pool;
 mod query;
 mod seats;
+mod spelled;
 mod spool;
 mod switch;
 mod time;
@@ -30,7 +31,7 @@ pub use decision::{
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use error::Error;
 pub use event::{CallEvent, EventKind, SeenDialog};
-pub use identifier::{Identifier, Number, Numbering};
+pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
@@ -44,6 +45,7 @@ pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};
 pub use seats::{SEATS_MAX, Seat, Seats};
+pub use spelled::Spelled;
 pub use spool::{
     CardPart, DepositCard, DiscardReason, FileFacts, Missed, NoRoom, SpoolCommand, SpoolEvent,
 };

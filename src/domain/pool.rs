@@ -35,6 +35,12 @@ impl PoolId {
         AccountKey(self.0 >> 2)
     }
 
+    /// Its place among the account's pools: 0 for the total, 1 and 2 for the directions.
+    #[must_use]
+    pub fn index(self) -> usize {
+        (self.0 & 3).min(2) as usize
+    }
+
     /// Which of its caps.
     #[must_use]
     pub fn kind(self) -> PoolKind {

@@ -78,6 +78,20 @@ impl Seats {
         Self(Kept::Few(seats.len() as u8, few))
     }
 
+    /// Keeps what `seats` gives, at most [`SEATS_MAX`]; without an allocation where they are few.
+    pub fn of(seats: impl Iterator<Item = Seat> + Clone) -> Self {
+        let mut few = [0; FEW];
+        let mut count = 0u8;
+        for seat in seats.clone() {
+            let Some(slot) = few.get_mut(usize::from(count)) else {
+                return Self::new(&seats.collect::<Vec<_>>());
+            };
+            *slot = seat.pack();
+            count += 1;
+        }
+        Self(Kept::Few(count, few))
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Seat> {
         let packed = match &self.0 {
@@ -175,6 +189,7 @@ mod tests {
         for count in 0..=SEATS_MAX {
             let kept = Seats::new(&seats[..count]);
             assert_eq!(kept.iter().collect::<Vec<_>>(), seats[..count]);
+            assert_eq!(Seats::of(seats[..count].iter().copied()), kept);
             assert_eq!(Seats::parse(&kept.to_string()), Some(kept));
         }
         for bad in ["x", "i", "-1o", "7x", "9999999999o", "1073741824o"] {

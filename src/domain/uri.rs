@@ -48,6 +48,13 @@ impl SipUri {
         Arc::clone(&self.0)
     }
 
+    /// Whether its user part may spell a number: it begins like one, or is escaped.
+    #[must_use]
+    pub fn may_spell_a_number(&self) -> bool {
+        let begins = strip_scheme(&self.0).and_then(|rest| rest.bytes().next());
+        begins.is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'%'))
+    }
+
     /// User and host, without password, parameters and port.
     #[must_use]
     pub fn user_and_host(&self) -> (&str, &str) {
@@ -77,8 +84,8 @@ pub(super) fn strip_scheme(text: &str) -> Option<&str> {
 /// User and host of what follows the scheme. The user may hold `;` (RFC 3261 §25.1), so the `@`
 /// is looked for first; the user's password and parameters and the host's port are cut off.
 pub(super) fn parts(rest: &str) -> (&str, &str) {
-    let (user, host) = cut(rest, b'@').unwrap_or(("", rest));
-    let user = until(user, |byte| matches!(byte, b':' | b';'));
+    let host = cut(rest, b'@').map_or(rest, |(_, host)| host);
+    let user = user_of(rest);
     let host = until(host, |byte| matches!(byte, b';' | b'?'));
     let host = match host.strip_prefix('[').and_then(|inner| cut(inner, b']')) {
         Some((inner, _)) => inner,
@@ -87,16 +94,22 @@ pub(super) fn parts(rest: &str) -> (&str, &str) {
     (user, host)
 }
 
+/// The user alone; see [`parts`].
+pub(super) fn user_of(rest: &str) -> &str {
+    let user = cut(rest, b'@').map_or("", |(user, _)| user);
+    until(user, |byte| matches!(byte, b':' | b';'))
+}
+
 /// Before and behind the first such ASCII byte. A plain loop: for a dozen bytes, five times for
 /// each call, it is several times faster than `str::split_once`.
 pub(super) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
-    let place = text.bytes().position(|byte| byte == at)?;
+    let place = text.as_bytes().iter().position(|byte| *byte == at)?;
     Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
 /// Before the first such ASCII byte, or all of it.
 pub(super) fn until(text: &str, is: impl Fn(u8) -> bool) -> &str {
-    let end = text.bytes().position(is).unwrap_or(text.len());
+    let end = text.as_bytes().iter().position(|byte| is(*byte)).unwrap_or(text.len());
     text.get(..end).unwrap_or_default()
 }
 

@@ -28,7 +28,7 @@ fn order(stages: &[&[&str]]) -> Decision {
         branches: uris.iter().map(|uri| branch(uri)).collect(),
         mailbox: false,
     });
-    decided(Outcome::Fork(ForkOrder { stages: stages.collect() }))
+    decided(Outcome::Fork(ForkOrder { stages: stages.collect() }.into()))
 }
 
 fn refusal(code: u16, reason: &str, headers: &str) -> Decision {
@@ -44,7 +44,7 @@ fn text(decision: &Decision) -> String {
 fn answers_are_as_the_contract_says() {
     let mut fork = order(&[&["sip:a@h"], &["sip:b@h"]]);
     if let Outcome::Fork(order) = &mut fork.outcome {
-        let branch = &mut order.stages[0].branches[0];
+        let branch = &mut Arc::make_mut(order).stages[0].branches[0];
         branch.dst_uri = Some("sip:10.0.0.1".into());
         branch.path = Some("<sip:p;lr>".into());
         branch.headers = Some("X-A: \"b\"\r\n".into());
@@ -207,7 +207,7 @@ proptest! {
         let stages = stages.into_iter().map(|branches| Stage { ring_s: 1, branches, mailbox: false }).collect();
         let pass = Outcome::Pass { headers: headers.as_str().into() };
         for decision in [
-            decided(Outcome::Fork(ForkOrder { stages })), decided(pass),
+            decided(Outcome::Fork(ForkOrder { stages }.into())), decided(pass),
             refusal(code, &reason, &headers),
         ] {
             check(&answer(&decision))?;

@@ -4,8 +4,10 @@
 //! command and outcome down under the next number, and [`Registry::apply`] brings it about. The
 //! same log gives the same registry on every machine, so a replicated log can be put under it.
 
+mod cells;
 mod change;
 mod command;
+mod entries;
 mod error;
 mod mailbox;
 mod plan;
@@ -13,9 +15,14 @@ mod plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use std::sync::Arc;
+
 use crate::domain::{
-    Account, AccountKey, AccountName, Device, Identifier, Index, Mailbox, MailboxName, Target,
+    Account, AccountKey, AccountName, Device, DeviceName, Identifier, Index, MailboxName, Number,
 };
+
+use cells::{Cells, NameCell, NumberCell, name_hash};
+use entries::{Entries, Entry};
 
 pub use change::Change;
 pub use command::{AccountPatch, AccountSpec, Command, DevicePatch, MailboxPatch};
@@ -27,14 +34,18 @@ pub const ACCOUNTS_MAX: usize = 4_000_000;
 pub const DEVICES_MAX: usize = 10_000;
 /// The most identifiers of one account; at the limit `number add` is refused.
 pub const NUMBERS_MAX: usize = 10_000;
+/// The most device names that are kept once for all; others are kept with their devices.
+const DEVICE_NAMES_MAX: usize = 4096;
 
 /// The registry in memory: every question is answered from here.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    /// By account key. Keys are never given twice, so a gap stays a gap.
-    entries: Vec<Option<Box<Entry>>>,
-    by_name: Index<AccountName, AccountKey>,
-    by_identifier: Index<Identifier, AccountKey>,
+    entries: Entries,
+    by_name: Cells<NameCell>,
+    by_number: Cells<NumberCell>,
+    by_address: Index<Arc<str>, AccountKey>,
+    /// Most devices are called alike: each name is kept once, up to [`DEVICE_NAMES_MAX`] of them.
+    device_names: Index<DeviceName, DeviceName>,
     names: BTreeMap<AccountName, AccountKey>,
     identifiers: BTreeMap<Identifier, AccountKey>,
     /// How many addresses there are at each host: one look tells most URIs from identifiers.
@@ -45,16 +56,6 @@ pub struct Registry {
     devices: usize,
     keys_given: u32,
     applied: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    account: Account,
-    identifiers: Vec<Identifier>,
-    /// By stage, within a stage in the order in which they were added.
-    devices: Vec<Device>,
-    /// Most accounts have none, and carry no more than a pointer for it.
-    mailbox: Option<Box<Mailbox>>,
 }
 
 /// How much there is in a registry.
@@ -75,9 +76,11 @@ impl Registry {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            entries: Vec::new(),
-            by_name: Index::new(seed),
-            by_identifier: Index::new(seed),
+            entries: Entries::default(),
+            by_name: Cells::new(seed),
+            by_number: Cells::new(seed),
+            by_address: Index::new(seed),
+            device_names: Index::new(seed),
             names: BTreeMap::new(),
             identifiers: BTreeMap::new(),
             hosts: BTreeMap::new(),
@@ -133,13 +136,27 @@ impl Registry {
     /// An account's key by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<AccountKey> {
-        self.by_name.get(name).copied()
+        let hash = name_hash(name, self.by_name.seed());
+        let is = |cell: NameCell| {
+            cell.hash == hash
+                && self.account(cell.account).is_some_and(|account| account.name.as_str() == name)
+        };
+        self.by_name.find(hash, is).map(|cell| cell.account)
     }
 
     /// The account that an identifier leads to.
     #[must_use]
     pub fn owner(&self, identifier: &Identifier) -> Option<AccountKey> {
-        self.by_identifier.get(identifier).copied()
+        match identifier {
+            Identifier::Number(number) => self.owner_of_number(*number),
+            Identifier::Address(address) => self.by_address.get(&**address).copied(),
+        }
+    }
+
+    /// The account that a number leads to.
+    #[must_use]
+    pub fn owner_of_number(&self, number: Number) -> Option<AccountKey> {
+        self.by_number.owner(number)
     }
 
     /// Whether any identifier is an address at this host, whatever the case of its letters.
@@ -208,24 +225,6 @@ impl Registry {
         self.entry(key).map_or(&[], |entry| &entry.devices)
     }
 
-    /// Reads an account and the first of its devices, for nothing but to have them read: see
-    /// `sessions::Table::touch_ahead`.
-    #[must_use]
-    pub fn touch_ahead(&self, key: AccountKey, devices: bool) -> usize {
-        const DEVICES: usize = 4;
-        let Some(entry) = self.entry(key) else { return 0 };
-        let first = |text: &str| usize::from(text.as_bytes().first().copied().unwrap_or_default());
-        let count = if devices { DEVICES } else { 0 };
-        let devices = entry.devices.iter().take(count).map(|device| {
-            first(device.name.as_str())
-                ^ match &device.target {
-                    Target::Uri(uri) | Target::Aor(uri) => first(uri.as_str()),
-                    Target::Number(_) => 0,
-                }
-        });
-        devices.fold(first(entry.account.name.as_str()), |all, one| all ^ one)
-    }
-
     /// How much there is.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -238,11 +237,11 @@ impl Registry {
     }
 
     fn entry(&self, key: AccountKey) -> Option<&Entry> {
-        self.entries.get(key.0 as usize)?.as_deref()
+        self.entries.get(key)
     }
 
     fn entry_mut(&mut self, key: AccountKey) -> Option<&mut Entry> {
-        self.entries.get_mut(key.0 as usize)?.as_deref_mut()
+        self.entries.get_mut(key)
     }
 
     fn absorb(&mut self, change: Change) {
@@ -251,10 +250,17 @@ impl Registry {
             Change::Account(key, account) => self.set_account(key, account),
             Change::AccountGone(key) => self.drop_account(key),
             Change::Identifier(identifier, key) => {
-                self.drop_identifier(&identifier);
+                if self.owner(&identifier).is_some() {
+                    self.drop_identifier(&identifier);
+                }
                 if let Some(entry) = self.entry_mut(key) {
                     entry.identifiers.push(identifier.clone());
-                    self.by_identifier.insert(identifier.clone(), key);
+                    match &identifier {
+                        Identifier::Number(number) => self.by_number.lead(*number, key),
+                        Identifier::Address(address) => {
+                            self.by_address.insert(Arc::clone(address), key);
+                        }
+                    }
                     if let Some(host) = host_of(&identifier) {
                         *self.hosts.entry(host.into()).or_default() += 1;
                     }
@@ -278,46 +284,35 @@ impl Registry {
     fn set_account(&mut self, key: AccountKey, account: Account) {
         let old = self.account(key).map(|old| (old.name.clone(), old.parent));
         if let Some((name, parent)) = old {
-            self.by_name.remove(&name);
-            self.names.remove(&name);
+            self.forget_name(&name, key);
             if let Some(parent) = parent {
                 self.children.remove(&(parent, key));
             }
         }
-        self.by_name.insert(account.name.clone(), key);
+        let hash = name_hash(account.name.as_str(), self.by_name.seed());
+        self.by_name.insert(NameCell { hash, account: key });
         self.names.insert(account.name.clone(), key);
         if let Some(parent) = account.parent {
             self.children.insert((parent, key));
         }
-        let index = key.0 as usize;
-        if self.entries.len() <= index {
-            self.entries.resize_with(index + 1, || None);
-        }
-        match &mut self.entries[index] {
-            Some(entry) => entry.account = account,
-            empty => {
-                *empty = Some(Box::new(Entry {
-                    account,
-                    identifiers: Vec::new(),
-                    devices: Vec::new(),
-                    mailbox: None,
-                }));
-            }
-        }
+        self.entries.set(key, account);
+    }
+
+    fn forget_name(&mut self, name: &AccountName, key: AccountKey) {
+        let hash = name_hash(name.as_str(), self.by_name.seed());
+        self.by_name.remove(hash, |cell| cell.account == key);
+        self.names.remove(name);
     }
 
     fn drop_account(&mut self, key: AccountKey) {
         self.drop_mailbox(key);
-        let Some(entry) = self.entries.get_mut(key.0 as usize).and_then(Option::take) else {
-            return;
-        };
-        self.by_name.remove(&entry.account.name);
-        self.names.remove(&entry.account.name);
+        let Some(entry) = self.entries.take(key) else { return };
+        self.forget_name(&entry.account.name, key);
         if let Some(parent) = entry.account.parent {
             self.children.remove(&(parent, key));
         }
         for identifier in &entry.identifiers {
-            self.by_identifier.remove(identifier);
+            self.lead_nowhere(identifier);
             self.forget_identifier(identifier);
         }
         self.devices -= entry.devices.len();
@@ -335,9 +330,16 @@ impl Registry {
         }
     }
 
+    fn lead_nowhere(&mut self, identifier: &Identifier) -> Option<AccountKey> {
+        match identifier {
+            Identifier::Number(number) => self.by_number.forget(*number),
+            Identifier::Address(address) => self.by_address.remove(&**address),
+        }
+    }
+
     fn drop_identifier(&mut self, identifier: &Identifier) {
         self.forget_identifier(identifier);
-        if let Some(owner) = self.by_identifier.remove(identifier)
+        if let Some(owner) = self.lead_nowhere(identifier)
             && let Some(entry) = self.entry_mut(owner)
             && let Some(place) = entry.identifiers.iter().rposition(|kept| kept == identifier)
         {
@@ -345,7 +347,14 @@ impl Registry {
         }
     }
 
-    fn set_device(&mut self, key: AccountKey, device: Device) {
+    fn set_device(&mut self, key: AccountKey, mut device: Device) {
+        match self.device_names.get(&device.name) {
+            Some(kept) => device.name = kept.clone(),
+            None if self.device_names.len() < DEVICE_NAMES_MAX => {
+                self.device_names.insert(device.name.clone(), device.name.clone());
+            }
+            None => {}
+        }
         let Some(entry) = self.entry_mut(key) else { return };
         let devices = &mut entry.devices;
         let known = devices.iter().position(|kept| kept.name == device.name);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Mailbox;
 
 /// Applies commands written as the log has them; returns the sentence of the last one's refusal.
 fn run(registry: &mut Registry, commands: &[&str]) -> String {

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Branch, Device, DeviceSkip, ForkOrder, Registrations, Stage, Step, Target};
+use crate::domain::{
+    Branch, Device, DeviceSkip, ForkOrder, Number, Registrations, Stage, Step, Target,
+};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.
@@ -42,7 +44,7 @@ pub fn order(
     let mut stages: Vec<Stage> = Vec::with_capacity(4);
     let mut number = 0;
     let mut branches = 0;
-    for device in list.devices {
+    for (place, device) in list.devices.iter().enumerate() {
         if branches >= list.limits.branches_max {
             steps.push(Step::OrderFull { branches_max: list.limits.branches_max });
             break;
@@ -52,34 +54,46 @@ pub fn order(
             if same_stage { stages.last().map_or(0, |stage| stage.branches.len()) } else { 0 };
         let room = list.limits.stage_branches_max.saturating_sub(taken);
         let room = room.min(list.limits.branches_max - branches);
+        let mut new = Stage { ring_s: 0, branches: Vec::new(), mailbox: false };
+        let stage = match stages.last_mut().filter(|_| same_stage) {
+            Some(stage) => stage,
+            None => &mut new,
+        };
         let found = if leads_back(device) {
             Err(DeviceSkip::Loop)
         } else if room == 0 {
             Err(DeviceSkip::StageFull)
         } else {
-            branches_of(device, list)
+            if !same_stage {
+                let behind = &list.devices[place..];
+                let together = behind.iter().take_while(|next| next.stage == device.stage);
+                stage.branches = Vec::with_capacity(together.take(room).count());
+            }
+            ring(device, list, room, &mut stage.branches)
         };
         steps.push(Step::Device {
             device: device.name.clone(),
             stage: device.stage,
             skip: found.as_ref().err().copied(),
         });
-        let Ok(mut found) = found else { continue };
-        found.truncate(room);
-        branches += found.len();
+        let Ok(found) = found else { continue };
+        branches += found;
         number = device.stage;
-        match stages.last_mut().filter(|_| same_stage) {
-            Some(stage) => {
-                stage.ring_s = stage.ring_s.max(device.ring_s);
-                stage.branches.append(&mut found);
-            }
-            None => stages.push(Stage { ring_s: device.ring_s, branches: found, mailbox: false }),
+        stage.ring_s = stage.ring_s.max(device.ring_s);
+        if !same_stage {
+            stages.push(new);
         }
     }
     ForkOrder { stages }
 }
 
-fn branches_of(device: &Device, list: &List<'_>) -> Result<Vec<Branch>, DeviceSkip> {
+/// Adds the branches of a device to its stage, `room` at most; says how many.
+fn ring(
+    device: &Device,
+    list: &List<'_>,
+    room: usize,
+    branches: &mut Vec<Branch>,
+) -> Result<usize, DeviceSkip> {
     if !device.enabled {
         return Err(DeviceSkip::Disabled);
     }
@@ -90,26 +104,34 @@ fn branches_of(device: &Device, list: &List<'_>) -> Result<Vec<Branch>, DeviceSk
         path: None,
         headers: (!list.headers.is_empty()).then(|| Arc::clone(list.headers)),
     };
+    let before = branches.len();
     match &device.target {
-        Target::Uri(uri) => Ok(vec![branch(uri.shared())]),
+        Target::Uri(uri) => branches.push(branch(uri.shared())),
         Target::Number(number) => {
             let gateway = list.gateway.ok_or(DeviceSkip::NoGateway)?;
-            Ok(vec![branch(format!("sip:{number}@{gateway}").into())])
+            branches.push(branch(at_gateway(*number, gateway)));
         }
         Target::Aor(aor) => match list.registrations.get(aor).map(Vec::as_slice) {
             // Nobody could say where it is: better to try than to leave somebody unreached.
-            None => Ok(vec![branch(aor.shared())]),
-            Some([]) => Err(DeviceSkip::NotRegistered),
-            Some(contacts) => Ok(contacts
-                .iter()
-                .map(|contact| Branch {
-                    dst_uri: contact.received.as_ref().map(crate::domain::SipUri::shared),
-                    path: contact.path.clone(),
-                    ..branch(contact.uri.shared())
-                })
-                .collect()),
+            None => branches.push(branch(aor.shared())),
+            Some([]) => return Err(DeviceSkip::NotRegistered),
+            Some(contacts) => branches.extend(contacts.iter().take(room).map(|contact| Branch {
+                dst_uri: contact.received.as_ref().map(crate::domain::SipUri::shared),
+                path: contact.path.clone(),
+                ..branch(contact.uri.shared())
+            })),
         },
     }
+    Ok(branches.len() - before)
+}
+
+fn at_gateway(number: Number, gateway: &str) -> Arc<str> {
+    let mut uri = String::with_capacity(32 + gateway.len());
+    uri.push_str("sip:");
+    uri.push_str(&number.text());
+    uri.push('@');
+    uri.push_str(gateway);
+    uri.into()
 }
 
 #[cfg(test)]

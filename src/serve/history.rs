@@ -160,7 +160,7 @@ mod tests {
         };
         let stages = vec![Stage { ring_s: 15, branches: vec![branch], mailbox: false }];
         for outcome in [
-            Outcome::Fork(ForkOrder { stages }),
+            Outcome::Fork(ForkOrder { stages }.into()),
             Outcome::Pass { headers: "".into() },
             Outcome::Refuse(refusal),
         ] {

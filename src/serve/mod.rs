@@ -2,6 +2,7 @@
 
 mod alarm;
 mod clock;
+mod filling;
 mod history;
 mod house;
 mod log;
@@ -146,8 +147,8 @@ async fn open_house(config: &Arc<Config>) -> anyhow::Result<Arc<House>> {
     let desk = Desk::new(settings(config, boot, seed));
     let history = History::new(Arc::clone(&store));
     let house = House::new(desk, clock, store, history, proxies, Arc::clone(config), boot);
-    let filling = Arc::clone(&house);
-    tokio::task::spawn_blocking(move || fill(&filling))
+    let filling_house = Arc::clone(&house);
+    tokio::task::spawn_blocking(move || filling::fill(&filling_house))
         .await
         .context("reading the databases was broken off")??;
     let source = Arc::clone(&house);
@@ -155,22 +156,6 @@ async fn open_house(config: &Arc<Config>) -> anyhow::Result<Arc<House>> {
         source.desk().take_changes(max, source.clock.now())
     }))?;
     Ok(house)
-}
-
-fn fill(house: &House) -> Result<(), crate::store::Error> {
-    let now = house.now();
-    let mut desk = house.desk();
-    let applied = house.store.load_registry(&mut |change| desk.restore_registry(change))?;
-    desk.registry_restored_to(applied);
-    let skipped = house.store.load_sessions(&mut |row| desk.restore_call(&row, now))?;
-    if skipped > 0 {
-        tracing::warn!(
-            skipped,
-            "rows of session.db make no sense and were left out: calls of them that are up are found at the proxies"
-        );
-    }
-    desk.restored();
-    Ok(())
 }
 
 fn settings(config: &Config, boot: u32, seed: u64) -> Settings {

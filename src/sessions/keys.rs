@@ -1,8 +1,13 @@
 //! From a key to a place in the table, in about ten bytes a call.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 
 use hashbrown::HashTable;
+
+/// The hash of a Call-ID, seeded: nobody can aim at one bucket. Made once for each question, for
+/// the table and the tombstones alike.
+#[derive(Clone, Copy, Debug)]
+pub struct CallHash(pub(super) u64);
 
 /// Places by the hash of a key that lies in the place itself. Like [`crate::domain::Index`] it
 /// can't be iterated, and its hash is seeded.
@@ -17,37 +22,26 @@ impl Keys {
         Self { seed, places: HashTable::new() }
     }
 
-    pub(super) fn hash<K: Hash + ?Sized>(seed: u64, key: &K) -> u64 {
+    pub(super) fn hash(seed: u64, call_id: &str) -> CallHash {
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(seed);
-        key.hash(&mut hasher);
-        hasher.finish()
+        hasher.write(call_id.as_bytes());
+        CallHash(hasher.finish())
     }
 
-    /// The place whose key is `key`; `is` compares the key of a place with it.
-    pub(super) fn find<K: Hash + ?Sized>(
-        &self,
-        key: &K,
-        mut is: impl FnMut(u32) -> bool,
-    ) -> Option<u32> {
-        self.places.find(Self::hash(self.seed, key), |place| is(*place)).copied()
+    /// The place whose key has this hash; `is` compares the key of a place with it.
+    pub(super) fn find(&self, hash: CallHash, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.places.find(hash.0, |place| is(*place)).copied()
     }
 
     /// Notes a place under a key that is not noted yet; `hash_of` gives the hash of a place
     /// noted before, with [`Keys::seed`].
-    pub(super) fn insert<K: Hash + ?Sized>(
-        &mut self,
-        key: &K,
-        place: u32,
-        hash_of: impl Fn(u32) -> u64,
-    ) {
-        let hash = Self::hash(self.seed, key);
-        self.places.insert_unique(hash, place, |place| hash_of(*place));
+    pub(super) fn insert(&mut self, hash: CallHash, place: u32, hash_of: impl Fn(u32) -> CallHash) {
+        self.places.insert_unique(hash.0, place, |place| hash_of(*place).0);
     }
 
-    pub(super) fn remove<K: Hash + ?Sized>(&mut self, key: &K, place: u32) {
-        let hash = Self::hash(self.seed, key);
-        if let Ok(entry) = self.places.find_entry(hash, |noted| *noted == place) {
+    pub(super) fn remove(&mut self, hash: CallHash, place: u32) {
+        if let Ok(entry) = self.places.find_entry(hash.0, |noted| *noted == place) {
             entry.remove();
         }
     }

@@ -8,6 +8,7 @@ mod session;
 mod table;
 mod tombstones;
 
+pub use keys::CallHash;
 pub use look::{Gone, Looks, SWEEP_PORTION};
 pub use row::{RowChange, SessionRow};
 pub use session::Session;

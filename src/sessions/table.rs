@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{AccountKey, CallRef, CallState, Now, ProxyId, Seats};
 
-use super::keys::Keys;
+use super::keys::{CallHash, Keys};
 use super::session::{DIRTY, NONE, STORED};
 use super::{RowChange, Session, SessionRow};
 
@@ -106,8 +106,20 @@ impl Table {
     /// The place of a Call-ID.
     #[must_use]
     pub fn find(&self, call_id: &str) -> Option<Slot> {
+        self.find_hashed(self.hash(call_id), call_id)
+    }
+
+    /// The hash of a Call-ID here, and in [`super::Tombstones`] of the same seed.
+    #[must_use]
+    pub fn hash(&self, call_id: &str) -> CallHash {
+        Keys::hash(self.call_ids.seed(), call_id)
+    }
+
+    /// [`Table::find`], the Call-ID's [`Table::hash`] being known.
+    #[must_use]
+    pub fn find_hashed(&self, hash: CallHash, call_id: &str) -> Option<Slot> {
         let is = |place| self.at(place).is_some_and(|session| session.call_id() == call_id);
-        self.call_ids.find(call_id, is).map(Slot)
+        self.call_ids.find(hash, is).map(Slot)
     }
 
     /// The place of a call by our number. Looks at every call (some milliseconds for a million):
@@ -118,13 +130,20 @@ impl Table {
         self.slots.iter().zip(0..).find(|(known, _)| is(known)).map(|(_, place)| Slot(place))
     }
 
-    /// Reads what beginning a call of `account` will read, for nothing but to have it read: with
-    /// a million calls none of it is in a cache, and asked for together the lines come together.
+    /// Reads what beginning a call between two accounts will read, for nothing but to have it
+    /// read: with a million calls none of it is in a cache, and asked for together the lines come
+    /// together.
     #[must_use]
-    pub fn touch_ahead(&self, account: AccountKey) -> u32 {
-        let heads = self.heads.get(account.0 as usize).copied().unwrap_or([NONE; 2]);
-        let first = |place: u32| self.at(place).map_or(0, |session| session.links[1].previous);
-        first(heads[0]) ^ first(heads[1])
+    pub fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) -> u32 {
+        let head = |account: Option<AccountKey>, end: usize| {
+            let heads = account.and_then(|account| self.heads.get(account.0 as usize));
+            heads.map_or(NONE, |heads| heads[end])
+        };
+        let [from, to] = [head(caller, 0), head(callee, 1)];
+        let first = |place: u32, end: usize| {
+            self.at(place).map_or(0, |session| session.links[end].previous)
+        };
+        first(from, 0) ^ first(to, 1)
     }
 
     /// The call at a place.
@@ -141,19 +160,26 @@ impl Table {
 
     /// Begins a call. The caller has made sure that the Call-ID is new and the table not full.
     pub fn begin(&mut self, new: NewCall<'_>, now: Now) -> Slot {
+        let hash = self.hash(new.call_id);
+        self.begin_hashed(new, hash, now)
+    }
+
+    /// [`Table::begin`], the Call-ID's [`Table::hash`] being known.
+    pub fn begin_hashed(&mut self, new: NewCall<'_>, hash: CallHash, now: Now) -> Slot {
         let deadline_ds = tenths(now.mono_ms + new.expires_in_ms);
-        let slot = self.put(Session::new(new, deadline_ds));
+        let slot = self.put(Session::new(new, deadline_ds), hash);
         self.touch(slot);
         slot
     }
 
     /// Takes a row back in as the store had it. A Call-ID that is there already is not taken.
     pub fn restore(&mut self, row: &SessionRow, now: Now) -> Option<Slot> {
-        if self.find(&row.call_id).is_some() || self.is_full() {
+        let hash = self.hash(&row.call_id);
+        if self.find_hashed(hash, &row.call_id).is_some() || self.is_full() {
             return None;
         }
         let left = u64::try_from(row.expires_ms.saturating_sub(now.wall_ms)).unwrap_or(0);
-        let slot = self.put(Session::from_row(row, tenths(now.mono_ms + left)));
+        let slot = self.put(Session::from_row(row, tenths(now.mono_ms + left)), hash);
         if let Some(session) = self.at_mut(slot.0) {
             session.flags |= STORED;
         }
@@ -212,7 +238,7 @@ impl Table {
         for end in 0..2 {
             self.unlink(&session, end);
         }
-        self.call_ids.remove(session.call_id(), slot.0);
+        self.call_ids.remove(self.hash(session.call_id()), slot.0);
         self.reserved.remove(&(session.deadline_ds, slot.0));
         if session.flags & STORED != 0 {
             self.gone.push(session.call);
@@ -333,7 +359,7 @@ impl Table {
         }
     }
 
-    fn put(&mut self, session: Session) -> Slot {
+    fn put(&mut self, session: Session, hash: CallHash) -> Slot {
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
@@ -343,8 +369,8 @@ impl Table {
         }
         let (slots, seed) = (&self.slots, self.call_ids.seed());
         let known = |place: u32| slots.get(place as usize).and_then(Option::as_ref);
-        self.call_ids.insert(session.call_id(), place, |place| {
-            known(place).map_or(0, |session| Keys::hash(seed, session.call_id()))
+        self.call_ids.insert(hash, place, |place| {
+            Keys::hash(seed, known(place).map_or("", Session::call_id))
         });
         self.slots[place as usize] = Some(session);
         for end in 0..2 {

@@ -3,7 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::domain::{Decision, Index, Now};
+use hashbrown::HashTable;
+
+use crate::domain::{Decision, Now};
+
+use super::keys::{CallHash, Keys};
 
 /// The most tombstones; beyond it the oldest is forgotten, which costs at most a repeated
 /// decision or a reservation that expires by itself.
@@ -27,15 +31,24 @@ pub struct Tombstone {
 /// The tombstones of a node.
 #[derive(Clone, Debug)]
 pub struct Tombstones {
-    standing: Index<Box<str>, (u64, Tombstone)>,
-    order: VecDeque<(u64, Box<str>)>,
+    seed: u64,
+    standing: HashTable<Standing>,
+    /// Until when, and for which Call-ID, in the order in which they were set up.
+    order: VecDeque<(u64, Arc<str>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Standing {
+    call_id: Arc<str>,
+    until_ms: u64,
+    tombstone: Tombstone,
 }
 
 impl Tombstones {
     /// None yet.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { standing: Index::new(seed), order: VecDeque::new() }
+        Self { seed, standing: HashTable::new(), order: VecDeque::new() }
     }
 
     /// Sets one up, in place of an earlier one.
@@ -44,20 +57,43 @@ impl Tombstones {
         if self.order.len() >= TOMBSTONES_MAX {
             self.drop_oldest();
         }
-        let until = now.mono_ms + STANDS_MS;
-        self.standing.insert(call_id.into(), (until, tombstone));
-        self.order.push_back((until, call_id.into()));
+        let (until_ms, seed) = (now.mono_ms + STANDS_MS, self.seed);
+        let call_id: Arc<str> = call_id.into();
+        self.order.push_back((until_ms, Arc::clone(&call_id)));
+        let hash_of = |standing: &Standing| Keys::hash(seed, &standing.call_id).0;
+        let new = Standing { call_id, until_ms, tombstone };
+        let hash = hash_of(&new);
+        match self.standing.find_mut(hash, |standing| standing.call_id == new.call_id) {
+            Some(standing) => *standing = new,
+            None => {
+                self.standing.insert_unique(hash, new, hash_of);
+            }
+        }
     }
 
     /// The one for this attempt. Where either side does not know its dialog, the Call-ID decides.
     #[must_use]
     pub fn find(&self, call_id: &str, dialog: Option<(u32, u32)>, now: Now) -> Option<&Tombstone> {
-        let (until, tombstone) = self.standing.get(call_id)?;
+        self.find_hashed(Keys::hash(self.seed, call_id), call_id, dialog, now)
+    }
+
+    /// [`Tombstones::find`], the Call-ID's [`super::Table::hash`] being known: the table has the
+    /// same seed.
+    #[must_use]
+    pub fn find_hashed(
+        &self,
+        hash: CallHash,
+        call_id: &str,
+        dialog: Option<(u32, u32)>,
+        now: Now,
+    ) -> Option<&Tombstone> {
+        let is = |standing: &Standing| &*standing.call_id == call_id;
+        let Standing { until_ms, tombstone, .. } = self.standing.find(hash.0, is)?;
         let same = match (tombstone.dialog, dialog) {
             (Some(known), Some(asked)) => known == asked,
             (None, _) | (_, None) => true,
         };
-        (*until > now.mono_ms && same).then_some(tombstone)
+        (*until_ms > now.mono_ms && same).then_some(tombstone)
     }
 
     /// How many stand.
@@ -79,10 +115,11 @@ impl Tombstones {
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((until, call_id)) = self.order.pop_front()
-            && self.standing.get(&*call_id).is_some_and(|(standing, _)| *standing == until)
-        {
-            self.standing.remove(&*call_id);
+        let Some((until_ms, call_id)) = self.order.pop_front() else { return };
+        let hash = Keys::hash(self.seed, &call_id).0;
+        let is = |standing: &Standing| standing.call_id == call_id && standing.until_ms == until_ms;
+        if let Ok(standing) = self.standing.find_entry(hash, is) {
+            standing.remove();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! SQL of the registry: accounts, identifiers, devices, and the log of what changed them.
 
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::domain::{
@@ -180,7 +181,7 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
         connection.prepare("SELECT identifier, account FROM identifier ORDER BY id")?;
     let mut rows = identifiers.query([])?;
     while let Some(row) = rows.next()? {
-        let identifier = Identifier::parse(&row.get::<_, String>(0)?)?;
+        let identifier = Identifier::parse(text(row, 0)?)?;
         take(Change::Identifier(identifier, AccountKey(row.get(1)?)));
     }
     let mut devices = connection.prepare(
@@ -238,15 +239,28 @@ impl From<crate::domain::Error> for ReadError {
     }
 }
 
+/// A text as it lies in the row, not copied.
+fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
+    let value = row.get_ref(column)?;
+    value.as_str().map_err(|error| {
+        let (name, found) = (format!("column {column}"), value.data_type());
+        if matches!(error, FromSqlError::InvalidType) {
+            rusqlite::Error::InvalidColumnType(column, name, found)
+        } else {
+            rusqlite::Error::FromSqlConversionFailure(column, found, Box::new(error))
+        }
+    })
+}
+
 fn account(row: &Row<'_>) -> Result<Change, ReadError> {
-    let policy = match row.get::<_, String>(6)?.as_str() {
+    let policy = match text(row, 6)? {
         "available" => Policy::Available,
         "strict" => Policy::Strict,
         other => return Err(ReadError::Row(format!("policy {other:?} of an account"))),
     };
     let zone: Option<String> = row.get(7)?;
     let account = Account {
-        name: AccountName::parse(&row.get::<_, String>(1)?)?,
+        name: AccountName::parse(text(row, 1)?)?,
         caps: Caps { max_calls: row.get(2)?, max_in: row.get(3)?, max_out: row.get(4)? },
         parent: row.get::<_, Option<u32>>(5)?.map(AccountKey),
         policy,
@@ -258,15 +272,15 @@ fn account(row: &Row<'_>) -> Result<Change, ReadError> {
 }
 
 fn device(row: &Row<'_>) -> Result<Device, ReadError> {
-    let target: String = row.get(3)?;
-    let target = match row.get::<_, String>(2)?.as_str() {
-        "uri" => Target::Uri(SipUri::parse(&target)?),
-        "aor" => Target::Aor(SipUri::parse(&target)?),
-        "number" => Target::Number(Number::parse(&target)?),
+    let target = text(row, 3)?;
+    let target = match text(row, 2)? {
+        "uri" => Target::Uri(SipUri::parse(target)?),
+        "aor" => Target::Aor(SipUri::parse(target)?),
+        "number" => Target::Number(Number::parse(target)?),
         other => return Err(ReadError::Row(format!("kind {other:?} of a device"))),
     };
     Ok(Device {
-        name: DeviceName::parse(&row.get::<_, String>(1)?)?,
+        name: DeviceName::parse(text(row, 1)?)?,
         target,
         stage: row.get(4)?,
         ring_s: row.get(5)?,

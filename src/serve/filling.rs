@@ -1,0 +1,81 @@
+//! Filling the desk at a start. One thread reads rows and makes sense of them while another takes
+//! them in: with a million calls and as many devices each is about half of the work.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::{panic, thread};
+
+use crate::registry::Change;
+use crate::sessions::SessionRow;
+use crate::store::{Error, Store};
+
+use super::house::House;
+
+/// Rows that are handed over together.
+const BATCH: usize = 512;
+
+/// How many batches may wait; then the reader waits, too. Some ten megabytes.
+const BATCHES_MAX: usize = 64;
+
+/// Rows on their way from the store to the desk, in the order in which they have to be taken in.
+enum Batch {
+    Registry(Vec<Change>),
+    /// The registry is complete, up to this number of its log.
+    Applied(u64),
+    Sessions(Vec<SessionRow>),
+}
+
+/// Fills the desk with what the store has.
+pub(super) fn fill(house: &House) -> Result<(), Error> {
+    let (give, taken) = sync_channel(BATCHES_MAX);
+    let skipped = thread::scope(|scope| {
+        let reader = scope.spawn(|| read(&house.store, give));
+        take_in(house, taken);
+        reader.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
+    })?;
+    if skipped > 0 {
+        tracing::warn!(
+            skipped,
+            "rows of session.db make no sense and were left out: calls of them that are up are found at the proxies"
+        );
+    }
+    house.desk().restored();
+    Ok(())
+}
+
+/// Reads everything; says how many calls made no sense. Who takes the rows is there until the end.
+fn read(store: &Store, give: SyncSender<Batch>) -> Result<u64, Error> {
+    let mut changes = Vec::with_capacity(BATCH);
+    let applied = store.load_registry(&mut |change| {
+        changes.push(change);
+        if changes.len() == BATCH {
+            let full = std::mem::replace(&mut changes, Vec::with_capacity(BATCH));
+            let _ = give.send(Batch::Registry(full));
+        }
+    })?;
+    let _ = give.send(Batch::Registry(changes));
+    let _ = give.send(Batch::Applied(applied));
+    let mut rows = Vec::with_capacity(BATCH);
+    let skipped = store.load_sessions(&mut |row| {
+        rows.push(row);
+        if rows.len() == BATCH {
+            let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
+            let _ = give.send(Batch::Sessions(full));
+        }
+    })?;
+    let _ = give.send(Batch::Sessions(rows));
+    Ok(skipped)
+}
+
+fn take_in(house: &House, taken: Receiver<Batch>) {
+    let now = house.now();
+    let mut desk = house.desk();
+    for batch in taken {
+        match batch {
+            Batch::Registry(changes) => {
+                changes.into_iter().for_each(|change| desk.restore_registry(change));
+            }
+            Batch::Applied(index) => desk.registry_restored_to(index),
+            Batch::Sessions(rows) => rows.iter().for_each(|row| desk.restore_call(row, now)),
+        }
+    }
+}
