@@ -26,6 +26,12 @@ impl Number {
             .ok_or_else(|| Error::Identifier { text: shorten(text) })
     }
 
+    /// Its digits, without the `+`.
+    #[must_use]
+    pub fn digits(self) -> u64 {
+        self.0
+    }
+
     fn from_digits(digits: &str) -> Option<Self> {
         let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
         let sized = (3..=15).contains(&digits.len()) && !digits.starts_with('0');
