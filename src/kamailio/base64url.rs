@@ -44,16 +44,17 @@ fn quickly(text: &[u8], out: &mut Vec<u8>) -> bool {
         [bare @ .., b'=', b'='] | [bare @ .., b'='] if text.len().is_multiple_of(4) => bare,
         bare => bare,
     };
+    let value = |digit: u8| VALUES[usize::from(digit)];
     let (fours, rest) = bare.as_chunks::<4>();
     out.resize(fours.len() * 3, 0);
     let mut seen = 0;
     let (threes, _) = out.as_chunks_mut::<3>();
     for (four, three) in fours.iter().zip(threes) {
-        let [a, b, c, d] = four.map(|digit| VALUES[usize::from(digit)]);
+        let [a, b, c, d] = *four;
+        let (a, b, c, d) = (value(a), value(b), value(c), value(d));
         seen |= a | b | c | d;
         *three = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
     }
-    let value = |digit: u8| VALUES[usize::from(digit)];
     match *rest {
         [] => {}
         [a, b] => {
@@ -61,7 +62,7 @@ fn quickly(text: &[u8], out: &mut Vec<u8>) -> bool {
             out.push(value(a) << 2 | value(b) >> 4);
         }
         [a, b, c] => {
-            let [a, b, c] = [a, b, c].map(value);
+            let (a, b, c) = (value(a), value(b), value(c));
             seen |= a | b | c;
             out.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2]);
         }
