@@ -106,7 +106,7 @@ proptest! {
     fn a_text_keeps_its_parts_in_place(
         profile in nearly(), host in nearly(), uri in uri(), words in nearly(),
     ) {
-        let Ok(text) = command::text(&profile, &host, &uri, &words) else { return Ok(()) };
+        let Ok(text) = command::text(&profile, &host, (&uri, None), &words) else { return Ok(()) };
         prop_assert!(is_line(&text));
         let fields: Vec<&str> = text.split('|').collect();
         prop_assert_eq!(fields.len(), 5);
@@ -326,10 +326,13 @@ fn a_call_says_all_that_it_must() {
 fn a_text_says_all_that_it_must() {
     let link = "Your video: https://hallporter.example/m/7Yk2";
     assert_eq!(
-        command::text("lab", "10.0.0.1", "sip:dev@10.0.0.7", link).unwrap(),
+        command::text("lab", "10.0.0.1", ("sip:dev@10.0.0.7", None), link).unwrap(),
         format!("chat sip|hallporter@10.0.0.1|lab/sip:dev@10.0.0.7|{link}|text/plain")
     );
     for bad in ["", "a|b", "a\nb", "ü"] {
-        assert!(command::text("lab", "10.0.0.1", "sip:dev@10.0.0.7", bad).is_err(), "{bad:?}");
+        assert!(
+            command::text("lab", "10.0.0.1", ("sip:dev@10.0.0.7", None), bad).is_err(),
+            "{bad:?}"
+        );
     }
 }
