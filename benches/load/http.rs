@@ -1,4 +1,4 @@
-//! `POST /v1/route` against a constant, in turns.
+//! `POST /v1/route` against constants, in turns.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -79,29 +79,45 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
         String::from_utf8_lossy(&answer.body)
     );
     let file = place.write("answer.json", &answer.body)?;
-    let address: SocketAddr = format!("{HOST}:{}", free_port()?).parse()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["constant", &address.to_string()]).arg(file);
-    let constant = Process::start(&command, &place.path().join("constant.log"))?;
-    wait_for("the constant's readiness", Duration::from_secs(5), || {
-        Ok(Client::new(address).is_ok())
-    })?;
+    let file = file.to_string_lossy().into_owned();
+    let (bare, bare_at) = constant(&place, "bare", &[&file])?;
+    let (doors, doors_at) = constant(&place, "doors", &[&file, &hallporter.route_token])?;
 
     let time = Duration::from_secs(plan.seconds.into());
-    let (mut ours, mut theirs) = (Side::default(), Side::default());
+    let (mut ours, mut of_doors, mut of_bare) = (Side::default(), Side::default(), Side::default());
     for series in 1..=plan.rounds {
         let same = Questions::new(hallporter.listen, &hallporter.route_token, ACCOUNTS, series);
-        one(&constant, address, &same, time, &mut theirs)?;
+        one(&bare, bare_at, &same, time, &mut of_bare)?;
+        one(&doors, doors_at, &same, time, &mut of_doors)?;
         let asked = one(&hallporter.process, hallporter.listen, &same, time, &mut ours)?;
         same.end_all(hallporter.listen, asked)?;
         settle(&hallporter.process)?;
     }
-    theirs.show("constant");
+    of_bare.show("bare axum");
+    of_doors.show("same doors");
     ours.show("hallporter");
     let live = hallporter.metric("hallporter_calls").context("after the runs")?;
     println!("calls left at the end: {live} (the first one was not ended)");
-    println!("requests/s: {:.2} of the constant's (goal: 0.80)", ratio(&ours.per_s, &theirs.per_s));
+    println!(
+        "requests/s: {:.2} of the same doors with a constant behind them (goal: 0.80), {:.2} of bare axum with it",
+        ratio(&ours.per_s, &of_doors.per_s),
+        ratio(&ours.per_s, &of_bare.per_s)
+    );
     Ok(())
+}
+
+/// This program again, as a server of a constant.
+fn constant(place: &Place, name: &str, words: &[&str]) -> anyhow::Result<(Process, SocketAddr)> {
+    let address: SocketAddr = format!("{HOST}:{}", free_port()?).parse()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["constant", &address.to_string()]).args(words);
+    let process = Process::start(&command, &place.path().join(format!("{name}.log")))?;
+    wait_for(
+        "a constant's readiness",
+        Duration::from_secs(5),
+        || Ok(Client::new(address).is_ok()),
+    )?;
+    Ok((process, address))
 }
 
 fn one(

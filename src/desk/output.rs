@@ -90,7 +90,7 @@ pub enum Output {
 }
 
 /// A call that is over.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ended {
     /// Our number of it.
     pub call: CallRef,

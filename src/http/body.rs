@@ -1,7 +1,8 @@
 //! Bodies: read up to a limit, or forgotten politely.
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -25,15 +26,25 @@ pub(super) async fn read(
         forget(headers, body).await;
         return Err(too_long(bytes_max));
     }
-    match timeout(within, collect(&mut body, bytes_max)).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
-        Ok(Ok(None)) => {
+    match soon(within, collect(&mut body, bytes_max)).await {
+        Some(Ok(Some(bytes))) => Ok(bytes),
+        Some(Ok(None)) => {
             forget(headers, body).await;
             Err(too_long(bytes_max))
         }
-        Ok(Err(())) => Err(Problem::wrong("the body broke off")),
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+        Some(Err(())) => Err(Problem::wrong("the body broke off")),
+        None => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
+}
+
+/// What comes of `work` within that time; `None` if nothing does. Most of it is done at once, and
+/// then no timer is made.
+pub(super) async fn soon<T>(within: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        return Some(done);
+    }
+    timeout(within, work).await.ok()
 }
 
 /// `None` when it is too long. The usual body is one frame and is not copied.

@@ -10,7 +10,6 @@ use axum::body::Body;
 use axum::extract::{RawPathParams, rejection::RawPathParamsRejection};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 
 use super::auth::{Admission, Scope};
 use super::body;
@@ -131,10 +130,10 @@ impl House {
             Ok(body) => body,
             Err(problem) => return problem.into(),
         };
-        match timeout(answer_within, visit.answer(way.room)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(problem)) => problem.into(),
-            Err(_) => {
+        match body::soon(answer_within, visit.answer(way.room)).await {
+            Some(Ok(reply)) => reply,
+            Some(Err(problem)) => problem.into(),
+            None => {
                 tracing::error!(route = way.path, "a request took too long and was given up");
                 Problem::not_now("this took too long and was given up").into()
             }

@@ -1,6 +1,7 @@
 //! What http counts by itself.
 
 use std::fmt::Error;
+use std::sync::OnceLock;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
@@ -13,6 +14,9 @@ use prometheus_client::registry::Registry;
 /// patience of 400 ms.
 const BOUNDS_S: [f64; 13] =
     [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
+
+/// The ways whose counters are at hand.
+const USUAL: [&str; 2] = ["/v1/route", "/v1/event"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Answered {
@@ -32,6 +36,8 @@ impl EncodeLabelSet for Answered {
 pub(super) struct Meter {
     registry: Registry,
     answers: Family<Answered, Counter>,
+    /// Two of `answers`: nearly all answers are questions or events of proxies that went well.
+    usual: [OnceLock<Counter>; 2],
     route_s: Histogram,
     refused: Counter,
 }
@@ -56,12 +62,17 @@ impl Meter {
             "Time from a complete question at /v1/route to its answer",
             route_s.clone(),
         );
-        Self { registry, answers, route_s, refused }
+        Self { registry, answers, usual: Default::default(), route_s, refused }
     }
 
     /// One answer of the route with this path.
     pub(super) fn answered(&self, route: &'static str, code: u16) {
-        self.answers.get_or_create(&Answered { route, code }).inc();
+        let counter = || self.answers.get_or_create_owned(&Answered { route, code });
+        let usual = if code == 200 { USUAL.iter().position(|one| *one == route) } else { None };
+        match usual.and_then(|place| self.usual.get(place)) {
+            Some(usual) => usual.get_or_init(counter).inc(),
+            None => counter().inc(),
+        };
     }
 
     /// One answer at `/v1/route` that took so long.

@@ -5,26 +5,32 @@
 //! an answer has only printable ASCII, header lines that are whole, and branches that can be sent.
 
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::sync::Arc;
 
 use crate::domain::{Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, Stage};
 
 use super::query::URI_MAX;
+use super::scan::{is_printable, plain};
 
 /// The code when a refusal has one that can't refuse.
 const CODE_INSTEAD: u16 = 500;
 /// The reason phrase when a refusal has none that can be sent.
 const REASON_INSTEAD: &str = "Refused";
 
+/// Most answers have fewer bytes.
+const ANSWER_BYTES: usize = 1024;
+
 /// The answer in the form of version 1.
 #[must_use]
 pub fn answer(decision: &Decision) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
+    let mut out = Vec::with_capacity(ANSWER_BYTES);
     match &decision.outcome {
-        Outcome::Fork(order) => match sendable(order) {
-            Some(stages) => fork(&mut out, decision.call, &stages),
-            None => nothing_to_ring(&mut out),
-        },
+        Outcome::Fork(order) => {
+            if !fork(&mut out, decision.call, order) {
+                out.clear();
+                nothing_to_ring(&mut out);
+            }
+        }
         Outcome::Pass { headers } => pass(&mut out, decision.call, headers),
         Outcome::Refuse(refusal) => refuse(&mut out, refusal),
     }
@@ -51,7 +57,7 @@ fn well_formed_line(line: &[u8]) -> bool {
     !name.is_empty()
         && value.starts_with(b": ")
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-        && value.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && is_printable(value)
 }
 
 /// The lines that may be sent.
@@ -71,7 +77,6 @@ pub(super) fn clean_headers(headers: &str) -> Cow<'_, str> {
 pub(super) struct SendStage<'a> {
     pub(super) ring_s: u16,
     pub(super) branches: Vec<&'a Branch>,
-    pub(super) mailbox: bool,
 }
 
 /// The stages without what can't be sent; `None` if nothing is left.
@@ -83,31 +88,30 @@ pub(super) fn sendable(order: &ForkOrder) -> Option<Vec<SendStage<'_>>> {
 fn send_stage(stage: &Stage) -> Option<SendStage<'_>> {
     let branches: Vec<&Branch> = stage.branches.iter().filter(|branch| can_go(branch)).collect();
     let ring_s = stage.ring_s.max(1);
-    if branches.is_empty() {
-        None
-    } else {
-        Some(SendStage { ring_s, branches, mailbox: stage.mailbox })
-    }
+    if branches.is_empty() { None } else { Some(SendStage { ring_s, branches }) }
 }
 
 fn can_go(branch: &Branch) -> bool {
-    let path_fits =
-        |path: &str| path.len() <= URI_MAX && path.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let path_fits = |path: &str| path.len() <= URI_MAX && is_printable(path.as_bytes());
     can_be_uri(&branch.uri)
         && branch.dst_uri.as_deref().is_none_or(|uri| uri.is_empty() || can_be_uri(uri))
         && branch.path.as_deref().is_none_or(path_fits)
 }
 
 fn can_be_uri(uri: &str) -> bool {
-    let colon = uri.bytes().position(|byte| byte == b':');
-    let scheme = colon.and_then(|colon| uri.get(..colon)).unwrap_or_default();
-    (scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips"))
-        && (scheme.len() + 2..=URI_MAX).contains(&uri.len())
-        && uri.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !is_delimiter(byte))
+    let bytes = uri.as_bytes();
+    // `sip:` or `sips:` and something behind it.
+    let colon = if bytes.get(3) == Some(&b':') { 3 } else { 4 };
+    let scheme = bytes.get(..colon).unwrap_or_default();
+    (scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips"))
+        && bytes.get(colon) == Some(&b':')
+        && (colon + 2..=URI_MAX).contains(&bytes.len())
+        // Looks at every byte: that is many at once.
+        && bytes.iter().fold(true, |all, byte| all & is_of_uri(*byte))
 }
 
-fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b'"' | b'<' | b'>' | b'\\')
+fn is_of_uri(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') & (byte != b'"') & (byte != b'<') & (byte != b'>') & (byte != b'\\')
 }
 
 pub(super) fn nothing_to_ring(out: &mut Vec<u8>) {
@@ -116,44 +120,63 @@ pub(super) fn nothing_to_ring(out: &mut Vec<u8>) {
     );
 }
 
-fn fork(out: &mut Vec<u8>, call: Option<CallRef>, stages: &[SendStage<'_>]) {
+/// Writes what of an order can be sent; says whether anything can.
+fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
     open(out, "fork", call);
     out.extend_from_slice(b",\"stages\":[");
-    for (index, stage) in stages.iter().enumerate() {
-        separate(out, index);
+    let (mut stages, mut checked) = (0, None);
+    for stage in &order.stages {
+        let before = out.len();
+        separate(out, stages);
         out.extend_from_slice(b"{\"ring_s\":");
-        number(out, stage.ring_s);
+        number(out, stage.ring_s.max(1));
         if stage.mailbox {
             out.extend_from_slice(b",\"mailbox\":true");
         }
         out.extend_from_slice(b",\"branches\":[");
-        for (index, branch) in stage.branches.iter().enumerate() {
-            separate(out, index);
-            self::branch(out, branch);
+        let mut branches = 0;
+        for branch in stage.branches.iter().filter(|branch| can_go(branch)) {
+            separate(out, branches);
+            self::branch(out, branch, &mut checked);
+            branches += 1;
         }
-        out.extend_from_slice(b"]}");
+        if branches == 0 {
+            out.truncate(before);
+        } else {
+            out.extend_from_slice(b"]}");
+            stages += 1;
+        }
     }
     out.extend_from_slice(b"]}");
+    stages > 0
 }
 
-fn branch(out: &mut Vec<u8>, branch: &Branch) {
-    out.push(b'{');
-    key(out, "device");
-    text(out, branch.device.as_str());
-    out.push(b',');
-    key(out, "uri");
+/// `checked` are the headers that were looked at last: most branches of a call have the same.
+fn branch<'a>(
+    out: &mut Vec<u8>,
+    branch: &'a Branch,
+    checked: &mut Option<(&'a Arc<str>, Cow<'a, str>)>,
+) {
+    out.extend_from_slice(b"{\"device\":\"");
+    // A name needs no escape.
+    out.extend_from_slice(branch.device.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"uri\":");
     text(out, &branch.uri);
-    let headers = branch.headers.as_deref().map(clean_headers);
-    for (name, value) in [
-        ("dst_uri", branch.dst_uri.as_deref()),
-        ("path", branch.path.as_deref()),
-        ("headers", headers.as_deref()),
-    ] {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
+    let mut add = |name, value: &str| {
+        if !value.is_empty() {
             out.push(b',');
             key(out, name);
             text(out, value);
         }
+    };
+    add("dst_uri", branch.dst_uri.as_deref().unwrap_or_default());
+    add("path", branch.path.as_deref().unwrap_or_default());
+    if let Some(headers) = &branch.headers {
+        let (_, clean) = match checked {
+            Some(last) if Arc::ptr_eq(last.0, headers) => last,
+            last => last.insert((headers, clean_headers(headers))),
+        };
+        add("headers", clean);
     }
     out.push(b'}');
 }
@@ -202,8 +225,20 @@ pub(super) fn open(out: &mut Vec<u8>, action: &str, call: Option<CallRef>) {
     out.extend_from_slice(b"{\"v\":1,\"action\":");
     text(out, action);
     if let Some(call) = call {
-        // A CallRef is letters, digits and a hyphen.
-        let _ = write!(out, ",\"call\":\"{call}\"");
+        out.extend_from_slice(b",\"call\":\"c");
+        hex(out, call.0 >> 32);
+        out.push(b'-');
+        hex(out, call.0 & 0xffff_ffff);
+        out.push(b'"');
+    }
+}
+
+/// As `{:x}` would.
+fn hex(out: &mut Vec<u8>, number: u64) {
+    let digits = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
+    for digit in (0..digits).rev() {
+        let value = (number >> (4 * digit) & 0xf) as usize;
+        out.push(b"0123456789abcdef"[value]);
     }
 }
 
@@ -220,9 +255,17 @@ pub(super) fn key(out: &mut Vec<u8>, name: &'static str) {
     out.extend_from_slice(b"\":");
 }
 
-pub(super) fn number(out: &mut Vec<u8>, number: impl std::fmt::Display) {
-    // Writing into a Vec can't fail.
-    let _ = write!(out, "{number}");
+pub(super) fn number(out: &mut Vec<u8>, number: impl Into<u32>) {
+    let (mut digits, mut from, mut number) = ([b'0'; 10], 10, number.into());
+    loop {
+        from -= 1;
+        digits[from] += (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[from..]);
 }
 
 /// A JSON string. What comes here is ASCII already; if it were not, it would still be JSON.
@@ -230,34 +273,18 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     // Nearly always all of it at once.
-    while let Some(at) = rest.iter().position(|byte| !is_plain(*byte)) {
-        let (plain, odd) = rest.split_at(at);
+    loop {
+        let (plain, odd) = rest.split_at(plain(rest));
         out.extend_from_slice(plain);
-        match odd[0] {
-            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+        let Some((odd, after)) = odd.split_first() else { break };
+        match odd {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', *byte]),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\n' => out.extend_from_slice(b"\\n"),
+            byte @ 0x80.. => out.push(*byte),
             _ => out.push(b'?'),
         }
-        rest = &odd[1..];
+        rest = after;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
-}
-
-/// Whether a byte stands for itself in a JSON string here.
-fn is_plain(byte: u8) -> bool {
-    const PLAIN: [bool; 256] = {
-        let mut plain = [true; 256];
-        let mut byte = 0;
-        while byte < b' ' {
-            plain[byte as usize] = false;
-            byte += 1;
-        }
-        plain[b'"' as usize] = false;
-        plain[b'\\' as usize] = false;
-        plain[0x7f] = false;
-        plain
-    };
-    PLAIN[usize::from(byte)]
 }

@@ -11,6 +11,7 @@ use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
 use super::fields::{Fields, pair};
 use super::query::{ACCOUNT_MAX, CALL_ID_MAX, FROM_TAG_MAX, URI_MAX};
+use super::scan;
 
 /// How many events one request may hold. At the limit the first ones are taken and the rest is
 /// refused with one entry: a batch that was refused as a whole would be repeated for ever.
@@ -56,17 +57,36 @@ pub struct RefusedEvent {
 /// [`Error::Json`] when it is no JSON, or neither object nor array; for a single event outside an
 /// array whatever is wrong with it.
 pub fn read_events(body: &[u8]) -> Result<Events, Error> {
+    let mut usual = Batch::default();
+    if scan::list(body, &NAMES, |fields| usual.take(Element::Fields(fields))).is_some() {
+        return Ok(usual.events);
+    }
     match read_whole(body, BodySeed)? {
         Body::Batch(events) => Ok(events),
         Body::One(event) => Ok(Events { events: vec![event?], refused: Vec::new() }),
     }
 }
 
-impl Events {
-    fn take(&mut self, index: usize, element: Element<'_, 9>) {
-        match read_element(element) {
-            Ok(event) => self.events.push(event),
-            Err(error) => self.refused.push(RefusedEvent { index, error }),
+/// A batch that is being read.
+#[derive(Default)]
+struct Batch {
+    events: Events,
+    /// How many elements there were.
+    index: usize,
+}
+
+impl Batch {
+    fn take(&mut self, element: Element<'_, 9>) {
+        let index = self.index;
+        self.index += 1;
+        if index > EVENTS_MAX {
+            return;
+        }
+        let max = EVENTS_MAX;
+        let read = if index < max { read_element(element) } else { Err(Error::TooMany { max }) };
+        match read {
+            Ok(event) => self.events.events.push(event),
+            Err(error) => self.events.refused.push(RefusedEvent { index, error }),
         }
     }
 }
@@ -145,17 +165,11 @@ impl<'de> Visitor<'de> for BodySeed {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let (mut events, mut index) = (Events::default(), 0);
+        let mut batch = Batch::default();
         while let Some(element) = seq.next_element_seed(ElementSeed(&NAMES))? {
-            if index < EVENTS_MAX {
-                events.take(index, element);
-            } else if index == EVENTS_MAX {
-                let error = Error::TooMany { max: EVENTS_MAX };
-                events.refused.push(RefusedEvent { index, error });
-            }
-            index += 1;
+            batch.take(element);
         }
-        Ok(Body::Batch(events))
+        Ok(Body::Batch(batch.events))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {

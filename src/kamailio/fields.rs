@@ -5,18 +5,9 @@
 //! is how a caller would smuggle one in.
 
 use super::Error;
+use super::base64url::decode;
 use super::element::Raw;
-use base64::Engine as _;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
-/// base64url, with or without padding.
-pub(super) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+use super::scan::is_printable;
 
 /// The values of an object in the order of `names`; unknown keys are left out, `null` is missing.
 #[derive(Debug)]
@@ -77,10 +68,8 @@ impl<'a, const N: usize> Fields<'a, N> {
             if text.len() > bytes_max.div_ceil(3) * 4 {
                 return Err(Error::TooLong { field, bytes_max });
             }
-            self.scratch.clear();
-            BASE64URL
-                .decode_vec(text, &mut self.scratch)
-                .map_err(|_| Error::Form { field, wanted: "base64url, as enc says" })?;
+            decode(text, &mut self.scratch)
+                .ok_or(Error::Form { field, wanted: "base64url, as enc says" })?;
             self.scratch.as_slice()
         } else {
             text
@@ -94,8 +83,7 @@ impl<'a, const N: usize> Fields<'a, N> {
         let field = self.names[index];
         let bytes = self.bytes(index, bytes_max)?;
         let text = std::str::from_utf8(bytes).map_err(|_| Error::Utf8 { field })?;
-        let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if !plain && text.chars().any(char::is_control) {
+        if !is_printable(bytes) && text.chars().any(char::is_control) {
             Err(Error::Control { field })
         } else {
             Ok(text)
@@ -117,6 +105,9 @@ impl<'a, const N: usize> Fields<'a, N> {
     pub(super) fn decoration(&mut self, index: usize, bytes_max: usize) -> Result<String, Error> {
         const READ_MAX: usize = 1 << 20;
         let text = match self.bytes(index, READ_MAX) {
+            Ok(bytes) if bytes.len() <= bytes_max && is_printable(bytes) => {
+                return Ok(String::from_utf8_lossy(bytes).into_owned());
+            }
             Ok(bytes) => String::from_utf8_lossy(bytes),
             Err(error @ Error::Type { .. }) => return Err(error),
             Err(_) => return Ok(String::new()),

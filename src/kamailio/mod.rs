@@ -3,6 +3,7 @@
 //! Everything but [`Rpc`] is pure: bytes in, words of [`crate::domain`] out, or a sentence.
 
 mod answer;
+mod base64url;
 mod element;
 mod error;
 mod event;
@@ -10,6 +11,7 @@ mod fields;
 mod query;
 mod rpc;
 mod rtjson;
+mod scan;
 mod seen;
 
 pub use answer::{answer, well_formed_headers};

@@ -8,6 +8,7 @@ use crate::domain::{AccountName, Method, Registrations, RouteQuery};
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
 use super::fields::{Fields, pair};
+use super::scan;
 
 /// The longest Call-ID, in bytes.
 pub(super) const CALL_ID_MAX: usize = 256;
@@ -62,9 +63,12 @@ const TRAIL: usize = 12;
 /// type, stands there twice, is too long or has control characters in it. The display name and the
 /// trail never make an error of their content: decoration must not decide a call.
 pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
-    let mut fields = match read_whole(body, ElementSeed(&NAMES))? {
-        Element::Fields(fields) => fields,
-        Element::Other(found) => return Err(Error::NotObject { found }),
+    let mut fields = match scan::object(body, &NAMES) {
+        Some(fields) => fields,
+        None => match read_whole(body, ElementSeed(&NAMES))? {
+            Element::Fields(fields) => fields,
+            Element::Other(found) => return Err(Error::NotObject { found }),
+        },
     };
     fields.open(ENC)?;
     Ok(RouteQuery {
@@ -135,7 +139,7 @@ mod tests {
     use base64::Engine as _;
     use serde_json::{Value, json};
 
-    use super::super::fields::BASE64URL;
+    use super::super::base64url::BASE64URL;
     use super::*;
 
     const GOOD: &str = r#"{"v":1,"call_id":"a@b","from_tag":"t1","from_uri":"sip:bob@h","ruri":"sip:+49@h",

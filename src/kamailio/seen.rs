@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::domain::{AccountName, CallState, Contact, SeenDialog, SipUri};
 
-use super::fields::BASE64URL;
+use super::base64url::BASE64URL;
 use super::query::{CALL_ID_MAX, FROM_TAG_MAX, URI_MAX};
 
 /// How Kamailio's location table prints what it does not have.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use crate::desk::{Ended, explain};
@@ -15,7 +15,7 @@ pub(crate) struct History {
     store: Arc<Store>,
 }
 
-/// What is kept of everything but decisions, which are put into words when somebody asks.
+/// What is kept of everything but decisions and ends, which are put into words when somebody asks.
 #[derive(Serialize)]
 struct Told<'a, T> {
     lines: &'a [&'a str],
@@ -28,27 +28,23 @@ impl History {
     }
 
     pub(crate) fn decided(&self, decision: &Decision) {
-        let Decision { call_id, call, at_ms, .. } = decision;
-        self.store.remember(call_id, *call, *at_ms, "decided", decision);
+        self.store.decided(decision);
     }
 
     pub(crate) fn ended(&self, ended: &Ended) {
-        self.over(ended, "ended", &sentence(ended));
+        self.store.ended(ended);
     }
 
     pub(crate) fn released(&self, ended: &Ended, reason: &str) {
-        self.over(ended, "released", &format!("an operator freed its slot: {reason}"));
+        let line = format!("an operator freed its slot: {reason}");
+        let told = Told { lines: &[&line], data: ended };
+        self.store.remember(&ended.call_id, Some(ended.call), ended.at_ms, "released", &told);
     }
 
     pub(crate) fn adopted(&self, call: CallRef, call_id: &str, now: Now) {
         let line = "found at a proxy without having been asked about; it is counted from now on";
         let told = Told { lines: &[line], data: serde_json::json!({ "call": call }) };
         self.store.remember(call_id, Some(call), now.wall_ms, "adopted", &told);
-    }
-
-    fn over(&self, ended: &Ended, kind: &str, line: &str) {
-        let told = Told { lines: &[line], data: ended };
-        self.store.remember(&ended.call_id, Some(ended.call), ended.at_ms, kind, &told);
     }
 
     /// What is known of a call, oldest first.
@@ -81,7 +77,11 @@ fn sentence(ended: &Ended) -> String {
 fn read(entry: HistoryEntry) -> WhyEntry {
     let HistoryEntry { at_ms, kind, mut data, .. } = entry;
     let kind = match kind.as_str() {
-        "ended" => WhyKind::Ended,
+        "ended" => {
+            let ended = Ended::deserialize(&data);
+            let lines = ended.map_or_else(|_| Vec::new(), |ended| vec![sentence(&ended)]);
+            return WhyEntry { at_ms, kind: WhyKind::Ended, lines, data };
+        }
         "released" => WhyKind::Released,
         "adopted" => WhyKind::Adopted,
         _ => {

@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 
 use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::domain::CallRef;
+use crate::desk::Ended;
+use crate::domain::{CallRef, Decision};
 
 use super::HistoryEntry;
-use super::pack::{NoJson, Pack, Unpack, hash};
+use super::entry::{DECIDED, ENDED, Entry, OTHER};
+use super::entry_read::read_page;
 
 /// How many entries `why` gives for one call at most, the newest.
 const WHY_MAX: usize = 200;
@@ -21,11 +22,13 @@ const WHY_MAX: usize = 200;
 const PAGE_MAX: usize = 250;
 /// The most entries that wait for the disk; beyond it the oldest page is dropped and counted.
 pub(super) const WAITING_MAX: usize = 10_000;
+/// How many written pages are kept to be filled again; further ones are given back to the system.
+const SPARE_MAX: usize = 4;
 
 /// Entries that are written down together.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pack: Pack,
+    body: Vec<u8>,
     /// Hashes of Call-IDs and of our numbers.
     keys: Vec<u8>,
     entries: usize,
@@ -38,13 +41,13 @@ pub(super) struct Page {
 impl Page {
     fn add(
         &mut self,
-        call_id: &str,
-        call: Option<CallRef>,
-        at_ms: i64,
-        kind: &str,
-        data: &impl Serialize,
-    ) -> Result<(), NoJson> {
-        self.pack.add(&(call_id, call.map(|call| call.0), at_ms, kind, data))?;
+        kind: u8,
+        (call_id, call, at_ms): (&str, Option<CallRef>, i64),
+        write: impl FnOnce(&mut Entry<'_>),
+    ) {
+        let mut entry = Entry::begin(&mut self.body, kind, call_id, call, at_ms);
+        write(&mut entry);
+        entry.close();
         self.keys.extend_from_slice(&hash(call_id.as_bytes()).to_le_bytes());
         if let Some(call) = call {
             self.keys.extend_from_slice(&hash(&call.0.to_le_bytes()).to_le_bytes());
@@ -52,7 +55,13 @@ impl Page {
         self.entries += 1;
         self.at_ms = at_ms;
         self.call = self.call.max(call.map(|call| call.0.cast_signed()));
-        Ok(())
+    }
+
+    /// Empty, with the memory that it has.
+    fn emptied(mut self) -> Self {
+        self.body.clear();
+        self.keys.clear();
+        Self { body: self.body, keys: self.keys, ..Self::default() }
     }
 }
 
@@ -63,25 +72,45 @@ pub(super) struct Waiting {
     open: Page,
     entries: usize,
     pub(super) dropped: u64,
+    /// Pages that were written. A page of fresh memory for every 250 calls would cost more than
+    /// what is written on it.
+    spare: Vec<Page>,
 }
 
 impl Waiting {
-    /// Takes one in. What can't be written is dropped and counted.
-    pub(super) fn add(
+    pub(super) fn decided(&mut self, decision: &Decision) {
+        let head = (&*decision.call_id, decision.call, decision.at_ms);
+        self.add(DECIDED, head, |entry| entry.decision(decision));
+    }
+
+    pub(super) fn ended(&mut self, ended: &Ended) {
+        let head = (&*ended.call_id, Some(ended.call), ended.at_ms);
+        self.add(ENDED, head, |entry| entry.ended(ended));
+    }
+
+    pub(super) fn other(
         &mut self,
-        call_id: &str,
-        call: Option<CallRef>,
-        at_ms: i64,
+        head: (&str, Option<CallRef>, i64),
         kind: &str,
         data: &impl Serialize,
     ) {
-        if self.open.add(call_id, call, at_ms, kind, data).is_err() {
-            self.dropped += 1;
-            return;
-        }
+        self.add(OTHER, head, |entry| {
+            entry.text(kind);
+            entry.json(data);
+        });
+    }
+
+    fn add(
+        &mut self,
+        kind: u8,
+        head: (&str, Option<CallRef>, i64),
+        write: impl FnOnce(&mut Entry<'_>),
+    ) {
+        self.open.add(kind, head, write);
         self.entries += 1;
         if self.open.entries >= PAGE_MAX {
-            self.full.push_back(std::mem::take(&mut self.open));
+            let next = self.spare.pop().unwrap_or_default();
+            self.full.push_back(std::mem::replace(&mut self.open, next));
         }
         if self.entries > WAITING_MAX
             && let Some(oldest) = self.full.pop_front()
@@ -89,6 +118,12 @@ impl Waiting {
             self.entries -= oldest.entries;
             self.dropped += oldest.entries as u64;
         }
+    }
+
+    /// Takes written pages back.
+    pub(super) fn give_back(&mut self, pages: impl Iterator<Item = Page>) {
+        let room = SPARE_MAX.saturating_sub(self.spare.len());
+        self.spare.extend(pages.take(room).map(Page::emptied));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -104,8 +139,10 @@ impl Waiting {
     pub(super) fn take(&mut self) -> Vec<Page> {
         self.entries = 0;
         let mut pages: Vec<Page> = self.full.drain(..).collect();
-        let open = std::mem::take(&mut self.open);
-        pages.extend((open.entries > 0).then_some(open));
+        if self.open.entries > 0 {
+            let next = self.spare.pop().unwrap_or_default();
+            pages.push(std::mem::replace(&mut self.open, next));
+        }
         pages
     }
 }
@@ -122,7 +159,7 @@ pub(super) fn write(transaction: &Transaction<'_>, page: &Page) -> rusqlite::Res
             "INSERT INTO history (id, at_ms, call, keys, body)
              VALUES ((SELECT coalesce(max(id), 0) FROM history) + ?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![entries, page.at_ms, page.call, page.keys, page.pack.bytes])
+        .execute(params![entries, page.at_ms, page.call, page.keys, page.body])
         .map(|_| ())
 }
 
@@ -161,7 +198,9 @@ pub(super) fn why(connection: &Connection, key: &str) -> rusqlite::Result<Vec<Hi
         let keys = row.get_ref(1)?.as_blob()?;
         if keys.chunks_exact(4).any(|one| hashes.iter().flatten().any(|hash| hash == one)) {
             let bytes: Vec<u8> = body.query_row([row.get::<_, i64>(0)?], |row| row.get(0))?;
-            let mut entries = read(&bytes, key, call);
+            let wanted =
+                |call_id: &str, of: Option<CallRef>| call_id == key || (of.is_some() && of == call);
+            let mut entries = read_page(&bytes, wanted);
             entries.reverse();
             found.append(&mut entries);
         }
@@ -171,18 +210,20 @@ pub(super) fn why(connection: &Connection, key: &str) -> rusqlite::Result<Vec<Hi
     Ok(found)
 }
 
-/// The entries of a page that are about a call. What makes no sense in it is left out.
-fn read(bytes: &[u8], key: &str, wanted: Option<CallRef>) -> Vec<HistoryEntry> {
-    let mut unpack = Unpack::new(bytes);
-    let mut entries = Vec::new();
-    while let Some(Value::Array(parts)) = unpack.next() {
-        let Ok([call_id, call, at_ms, kind, data]) = <[Value; 5]>::try_from(parts) else { break };
-        let (Value::String(call_id), Value::String(kind)) = (call_id, kind) else { break };
-        let call = call.as_u64().map(CallRef);
-        if call_id == key || (call.is_some() && call == wanted) {
-            let at_ms = at_ms.as_i64().unwrap_or(0);
-            entries.push(HistoryEntry { call_id, call, at_ms, kind, data });
-        }
+/// The same on every machine and in every version: it is written down.
+fn hash(bytes: &[u8]) -> u32 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut sum = bytes.len() as u64;
+    let mut eights = bytes.chunks_exact(8);
+    for eight in &mut eights {
+        let mut word = [0; 8];
+        word.copy_from_slice(eight);
+        sum = (sum ^ u64::from_le_bytes(word)).wrapping_mul(ODD).rotate_left(29);
     }
-    entries
+    let mut rest = 0;
+    for byte in eights.remainder() {
+        rest = rest << 8 | u64::from(*byte);
+    }
+    sum = (sum ^ rest).wrapping_mul(ODD);
+    u32::try_from(sum >> 32).unwrap_or(0)
 }

@@ -5,14 +5,14 @@
 //! the calls and what was decided about them; it is written behind the answers
 //! (`synchronous=NORMAL`) and never on the way to a decision.
 
+mod entry;
+mod entry_read;
 mod error;
 mod file;
 mod history;
 mod mailroom;
 mod messages;
 mod outbox;
-mod pack;
-mod pack_ser;
 mod registry;
 mod sessions;
 mod writer;
@@ -26,7 +26,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::domain::CallRef;
+use crate::desk::Ended;
+use crate::domain::{CallRef, Decision};
 use crate::registry::{Change, Command};
 use crate::sessions::SessionRow;
 
@@ -46,7 +47,11 @@ const LEDGER_FORMATS: Formats = Formats {
 };
 const SESSION_FORMATS: Formats = Formats {
     id: 0x4870_5365,
-    steps: &[include_str!("schema/session_1.sql"), include_str!("schema/session_2.sql")],
+    steps: &[
+        include_str!("schema/session_1.sql"),
+        include_str!("schema/session_2.sql"),
+        include_str!("schema/session_3.sql"),
+    ],
 };
 
 /// Tells the wall clock, milliseconds since 1970: the store reads none itself.
@@ -225,7 +230,18 @@ impl Store {
         self.writer.wake();
     }
 
-    /// Writes down what happened to a call, a little later. Cheap: a lock and a few hundred bytes.
+    /// Writes down a decision, a little later. Cheap: a lock and a few hundred bytes.
+    pub fn decided(&self, decision: &Decision) {
+        self.writer.remember(|waiting| waiting.decided(decision));
+    }
+
+    /// Writes down the end of a call, a little later.
+    pub fn ended(&self, ended: &Ended) {
+        self.writer.remember(|waiting| waiting.ended(ended));
+    }
+
+    /// Writes down what else happened to a call, a little later. What is no JSON (a map with keys
+    /// that are no strings) is not written.
     pub fn remember(
         &self,
         call_id: &str,
@@ -234,7 +250,7 @@ impl Store {
         kind: &str,
         data: &impl serde::Serialize,
     ) {
-        self.writer.remember(|waiting| waiting.add(call_id, call, at_ms, kind, data));
+        self.writer.remember(|waiting| waiting.other((call_id, call, at_ms), kind, data));
     }
 
     /// What is known of a call, by its Call-ID or our number of it, oldest first; at most the

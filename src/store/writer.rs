@@ -23,8 +23,10 @@ pub type RowSource = Box<dyn FnMut(usize) -> Vec<RowChange> + Send>;
 const GATHER: Duration = Duration::from_millis(5);
 /// In how many turns of that what happened to calls is gathered, unless a page is full before.
 const GATHER_TURNS: u32 = 10;
-/// The most rows of one transaction, and of one turn at the desk's lock.
+/// The most rows of one transaction.
 const ROWS_MAX: usize = 500;
+/// The most rows of one turn at the desk's lock: questions wait for as long.
+const PORTION: usize = 50;
 /// How long to wait after a failure.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long somebody who asks why waits for what is waiting.
@@ -212,7 +214,7 @@ impl Work {
             let turn = self.wait();
             loop {
                 if self.batch.is_empty() {
-                    self.batch = (self.rows)(ROWS_MAX);
+                    self.fetch();
                 }
                 if self.pages.is_empty() && turn.history {
                     self.pages = locked(&self.shared.history).take();
@@ -236,6 +238,22 @@ impl Work {
                 return 0;
             }
         }
+    }
+
+    /// Takes rows over. In the order of the calls' numbers, since each is then put behind the last
+    /// one; what is about the same call stays in its order.
+    fn fetch(&mut self) {
+        while self.batch.len() < ROWS_MAX {
+            let before = self.batch.len();
+            self.batch.append(&mut (self.rows)(PORTION));
+            if self.batch.len() < before + PORTION {
+                break;
+            }
+        }
+        self.batch.sort_by_key(|change| match change {
+            RowChange::Put(row) => row.call,
+            RowChange::Gone(call) => *call,
+        });
     }
 
     /// Waits for work, then a moment for more of it; says what to do.
@@ -301,7 +319,7 @@ impl Work {
         transaction.commit()?;
         self.remembered = remembered;
         self.batch.clear();
-        self.pages.clear();
+        locked(&self.shared.history).give_back(self.pages.drain(..));
         Ok(())
     }
 

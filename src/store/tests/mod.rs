@@ -2,6 +2,7 @@
 
 mod calls;
 mod damage;
+mod entries;
 mod formats;
 mod lists;
 mod messages;
