@@ -11,7 +11,9 @@ mod lifecycle;
 mod output;
 mod rights;
 mod route;
+mod rules;
 mod settings;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
+pub use trial::{Around, Trial, try_example};
 
 /// All that a node knows and decides.
 #[derive(Clone, Debug)]

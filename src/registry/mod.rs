@@ -9,12 +9,15 @@ mod command;
 mod error;
 mod mailbox;
 mod plan;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::domain::{
-    Account, AccountKey, AccountName, Device, Identifier, Index, Mailbox, MailboxName, Target,
+    Account, AccountKey, AccountName, Device, Identifier, Index, Mailbox, MailboxName, Rules,
+    Target,
 };
 
 pub use change::Change;
@@ -43,6 +46,8 @@ pub struct Registry {
     children: BTreeSet<(AccountKey, AccountKey)>,
     mailboxes: BTreeMap<MailboxName, AccountKey>,
     devices: usize,
+    /// How many accounts have rules.
+    ruled: usize,
     keys_given: u32,
     applied: u64,
 }
@@ -55,6 +60,8 @@ struct Entry {
     devices: Vec<Device>,
     /// Most accounts have none, and carry no more than a pointer for it.
     mailbox: Option<Box<Mailbox>>,
+    /// What was written is on the disk alone; this is what it says.
+    rules: Option<Arc<Rules>>,
 }
 
 /// How much there is in a registry.
@@ -68,6 +75,8 @@ pub struct Counts {
     pub devices: usize,
     /// Mailboxes.
     pub mailboxes: usize,
+    /// Accounts that have rules.
+    pub ruled: usize,
 }
 
 impl Registry {
@@ -84,6 +93,7 @@ impl Registry {
             children: BTreeSet::new(),
             mailboxes: BTreeMap::new(),
             devices: 0,
+            ruled: 0,
             keys_given: 0,
             applied: 0,
         }
@@ -234,6 +244,7 @@ impl Registry {
             identifiers: self.identifiers.len(),
             devices: self.devices,
             mailboxes: self.mailboxes.len(),
+            ruled: self.ruled,
         }
     }
 
@@ -265,6 +276,8 @@ impl Registry {
             Change::Device(key, device) => self.set_device(key, device),
             Change::Mailbox(key, mailbox) => self.set_mailbox(key, mailbox),
             Change::MailboxGone(key, _) => self.drop_mailbox(key),
+            Change::Rules(key, file) => self.set_rules(key, Some(Arc::clone(file.rules()))),
+            Change::RulesGone(key) => self.set_rules(key, None),
             Change::DeviceGone(key, name) => {
                 let Some(entry) = self.entry_mut(key) else { return };
                 if let Some(place) = entry.devices.iter().rposition(|kept| kept.name == name) {
@@ -301,6 +314,7 @@ impl Registry {
                     identifiers: Vec::new(),
                     devices: Vec::new(),
                     mailbox: None,
+                    rules: None,
                 }));
             }
         }
@@ -308,6 +322,7 @@ impl Registry {
 
     fn drop_account(&mut self, key: AccountKey) {
         self.drop_mailbox(key);
+        self.set_rules(key, None);
         let Some(entry) = self.entries.get_mut(key.0 as usize).and_then(Option::take) else {
             return;
         };

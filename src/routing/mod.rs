@@ -1,11 +1,20 @@
 //! Who rings, when, how long.
 //!
-//! For now the order is the notification list itself: stages of devices that ring together.
-//! Rules (hours, callers, causes) will choose among stages here, in front of [`order`].
+//! [`order`] is the notification list itself: stages of devices that ring together. [`follow`] asks
+//! the account's rules, which choose among devices and stages.
+
+mod build;
+mod follow;
+mod judge;
 
 use std::sync::Arc;
 
-use crate::domain::{Branch, Device, DeviceSkip, ForkOrder, Registrations, Stage, Step, Target};
+use crate::domain::{Device, ForkOrder, Registrations, Step, Target};
+
+use build::Build;
+
+pub use follow::{Followed, follow};
+pub use judge::{Caller, Question};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.
@@ -32,84 +41,31 @@ pub struct List<'a> {
     pub limits: Limits,
 }
 
-/// The order in which a notification list rings. `leads_back` says whether a device would bring
+/// The order in which a notification list rings. `leads_back` says whether a target would bring
 /// the call back to an account that it has passed. Each device that was looked at leaves a step.
 pub fn order(
     list: &List<'_>,
-    leads_back: impl Fn(&Device) -> bool,
+    leads_back: impl Fn(&Target) -> bool,
     steps: &mut Vec<Step>,
 ) -> ForkOrder {
-    let mut stages: Vec<Stage> = Vec::with_capacity(4);
-    let mut number = 0;
-    let mut branches = 0;
-    for device in list.devices {
-        if branches >= list.limits.branches_max {
-            steps.push(Step::OrderFull { branches_max: list.limits.branches_max });
-            break;
-        }
-        let same_stage = device.stage == number && !stages.is_empty();
-        let taken =
-            if same_stage { stages.last().map_or(0, |stage| stage.branches.len()) } else { 0 };
-        let room = list.limits.stage_branches_max.saturating_sub(taken);
-        let room = room.min(list.limits.branches_max - branches);
-        let found = if leads_back(device) {
-            Err(DeviceSkip::Loop)
-        } else if room == 0 {
-            Err(DeviceSkip::StageFull)
-        } else {
-            branches_of(device, list)
-        };
-        steps.push(Step::Device {
-            device: device.name.clone(),
-            stage: device.stage,
-            skip: found.as_ref().err().copied(),
-        });
-        let Ok(mut found) = found else { continue };
-        found.truncate(room);
-        branches += found.len();
-        number = device.stage;
-        match stages.last_mut().filter(|_| same_stage) {
-            Some(stage) => {
-                stage.ring_s = stage.ring_s.max(device.ring_s);
-                stage.branches.append(&mut found);
-            }
-            None => stages.push(Stage { ring_s: device.ring_s, branches: found, mailbox: false }),
-        }
-    }
-    ForkOrder { stages }
+    let mut build = Build::new(list, leads_back, steps);
+    whole_list(&mut build, list);
+    build.done()
 }
 
-fn branches_of(device: &Device, list: &List<'_>) -> Result<Vec<Branch>, DeviceSkip> {
-    if !device.enabled {
-        return Err(DeviceSkip::Disabled);
-    }
-    let branch = |uri: Arc<str>| Branch {
-        device: device.name.clone(),
-        uri,
-        dst_uri: None,
-        path: None,
-        headers: (!list.headers.is_empty()).then(|| Arc::clone(list.headers)),
-    };
-    match &device.target {
-        Target::Uri(uri) => Ok(vec![branch(uri.shared())]),
-        Target::Number(number) => {
-            let gateway = list.gateway.ok_or(DeviceSkip::NoGateway)?;
-            Ok(vec![branch(format!("sip:{number}@{gateway}").into())])
+/// Puts the notification list behind what is in an order.
+fn whole_list<L: Fn(&Target) -> bool>(build: &mut Build<'_, L>, list: &List<'_>) {
+    let mut number = None;
+    for device in list.devices {
+        if !build.has_room() {
+            return;
         }
-        Target::Aor(aor) => match list.registrations.get(aor).map(Vec::as_slice) {
-            // Nobody could say where it is: better to try than to leave somebody unreached.
-            None => Ok(vec![branch(aor.shared())]),
-            Some([]) => Err(DeviceSkip::NotRegistered),
-            Some(contacts) => Ok(contacts
-                .iter()
-                .map(|contact| Branch {
-                    dst_uri: contact.received.as_ref().map(crate::domain::SipUri::shared),
-                    path: contact.path.clone(),
-                    ..branch(contact.uri.shared())
-                })
-                .collect()),
-        },
+        if number.replace(device.stage) != Some(device.stage) {
+            build.next_stage();
+        }
+        build.device(device, device.stage, device.ring_s);
     }
+    build.next_stage();
 }
 
 #[cfg(test)]

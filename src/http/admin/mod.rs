@@ -7,6 +7,7 @@ mod device;
 mod mailbox;
 mod message;
 mod number;
+mod rules;
 mod shape;
 
 use axum::http::StatusCode;
@@ -115,9 +116,12 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
     use registry::Error as E;
     let status = match error {
         E::NoAccount { name } if Some(name) != named => StatusCode::UNPROCESSABLE_ENTITY,
-        E::NoAccount { .. } | E::NoDevice { .. } | E::NoMailbox { .. } | E::NoNumber { .. } => {
-            StatusCode::NOT_FOUND
-        }
+        E::NoAccount { .. }
+        | E::NoDevice { .. }
+        | E::NoMailbox { .. }
+        | E::NoNumber { .. }
+        | E::NoRules { .. } => StatusCode::NOT_FOUND,
+        E::Rules { mistakes, .. } => return rules::wrong(mistakes.clone()),
         E::AccountExists { .. }
         | E::AccountsFull { .. }
         | E::DeviceExists { .. }

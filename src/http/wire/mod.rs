@@ -22,6 +22,8 @@ pub use status::{ProxyStatus, Status, SwitchStatus};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rules::Mistake;
+
 /// How many items a page has when nothing was asked for.
 pub const PAGE_DEFAULT: usize = 100;
 /// How many items a page has at most; more are cut to this, and `next` leads on.
@@ -58,4 +60,7 @@ pub struct ErrorBody {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Every mistake in a text of rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
 }
