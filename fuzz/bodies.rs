@@ -358,9 +358,9 @@ pub fn rules(data: &[u8]) {
         ring_s: 15,
         enabled: true,
     };
-    let devices = ["desk", "soft", "mobile"].map(device);
+    let devices = ["desk", "soft", "mobile"].map(device).into();
     let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());
-    let around = Around { devices: &devices, zone: &zone, numbering: &numbering, mailbox: true };
+    let around = Around { devices, zone, numbering, mailbox: true };
     match read_rules(text, Reach::ALL) {
         Ok((rules, examples)) => {
             assert!(!rules.rules.is_empty() && rules.rules.len() == rules.names.len());

@@ -42,7 +42,7 @@ fn devices() -> Vec<Device> {
 fn every_case_comes_out_as_it_says() {
     let (devices, zone) = (devices(), Zone::parse("Europe/Berlin").unwrap());
     let numbering = Numbering { country: "49".to_owned(), ..Numbering::default() };
-    let around = Around { devices: &devices, zone: &zone, numbering: &numbering, mailbox: true };
+    let around = Around { devices, zone, numbering, mailbox: true };
     let (mut count, mut wrong) = (0, String::new());
     for path in texts("cases") {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -73,6 +73,30 @@ fn every_case_comes_out_as_it_says() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(count > 300, "there are {count} cases");
+}
+
+/// Every text in `docs/rules.md` is one that the program takes, and its examples come out.
+#[test]
+fn what_the_page_shows_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    let numbering = Numbering::default();
+    let around = Around { devices: devices(), zone, numbering, mailbox: true };
+    let mut count = 0;
+    for block in page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        let (rules, examples) = read(block, Reach::NOW).unwrap_or_else(|m| panic!("{m:#?}"));
+        for example in examples {
+            let trial = try_example(&rules, &example, &around);
+            assert!(trial.as_expected, "{}: {trial:#?}", example.name);
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "{count} examples");
+    // What the page does not name, nobody finds.
+    for key in ["hours", "days", "dates", "holidays", "from", "to", "kind", "busy", "registered"] {
+        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    }
 }
 
 #[test]

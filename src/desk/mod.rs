@@ -33,7 +33,7 @@ pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
-pub use trial::{Around, Trial, try_example};
+pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
 #[derive(Clone, Debug)]

@@ -115,7 +115,9 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let Ok(name) = DeviceName::parse("forward") else { continue };
                 let ring_s = stage.ring_s.unwrap_or(FORWARD_RING_S).min(RING_S_MAX);
                 let first = build.stage_number() == 1;
-                let header = judge.question.dialled.map(|dialled| diversion(dialled, first));
+                let gateway = judge.list.gateway;
+                let header =
+                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, first));
                 build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
             }
         }
@@ -142,15 +144,19 @@ fn one<L: Fn(&Target) -> bool>(
 
 /// Who has diverted the call, for gateways and for the phone that gets it (RFC 5806). How an
 /// earlier stage ended is not known when the order is made.
-fn diversion(dialled: &Identifier, at_once: bool) -> String {
+fn diversion(dialled: &Identifier, gateway: Option<&str>, at_once: bool) -> String {
     let mut header = String::with_capacity(64);
-    let reason = if at_once { "unconditional" } else { "no-answer" };
+    let reason = if at_once { "unconditional" } else { "unknown" };
     // What an identifier may hold is more than may stand in a header.
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%@:[]".contains(&byte);
     let _ = match dialled {
-        Identifier::Number(number) => {
-            write!(header, "Diversion: <tel:{number}>;reason={reason};counter=1\r\n")
-        }
+        Identifier::Number(number) => match gateway {
+            // As gateways write numbers themselves.
+            Some(gateway) => {
+                write!(header, "Diversion: <sip:{number}@{gateway}>;reason={reason};counter=1\r\n")
+            }
+            None => write!(header, "Diversion: <tel:{number}>;reason={reason};counter=1\r\n"),
+        },
         Identifier::Address(address) if address.bytes().all(safe) => {
             write!(header, "Diversion: <sip:{address}>;reason={reason};counter=1\r\n")
         }

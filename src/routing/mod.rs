@@ -1,6 +1,6 @@
 //! Who rings, when, how long.
 //!
-//! [`order`] is the notification list itself: stages of devices that ring together. [`follow`] asks
+//! [`order`] is the notification list itself: stages of devices that ring together. [`follow()`] asks
 //! the account's rules, which choose among devices and stages.
 
 mod build;

@@ -46,7 +46,8 @@ impl Calendar {
 }
 
 impl Page<'_> {
-    /// One list below `[holidays]`: days, or the text of an iCalendar file.
+    /// One list below `[holidays]` or `[calendars]`: days, or the text of an iCalendar file. Two
+    /// sections, so that a file can be put behind a text as it stands.
     pub(super) fn calendar_named(&mut self, name: String, key: &str, value: &Value<'_>) {
         let mut calendar = Calendar::default();
         match value.get_ref().as_str() {
@@ -66,7 +67,9 @@ impl Page<'_> {
                 days.into_iter().for_each(|days| calendar.add(days));
             }
         }
-        self.holidays.insert(name, calendar);
+        if self.holidays.insert(name, calendar).is_some() {
+            self.wrong(&value.span(), key, "another list of holidays has this name", None);
+        }
     }
 
     /// `dates = […]`

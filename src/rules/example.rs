@@ -28,7 +28,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// One question with the answer that is expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Example {
     /// Where it stands, from 1.
     pub line: u32,
@@ -84,21 +84,7 @@ impl Page<'_> {
     ) -> Option<Example> {
         let path = format!("example[{place}]");
         self.known(table, &path, KEYS, &[]);
-        let mut example = Example {
-            line: self.line(at),
-            name: String::new(),
-            at: None,
-            zone: None,
-            from: String::new(),
-            account: None,
-            to: None,
-            kind: Communication::Call,
-            calls: 0,
-            unregistered: Vec::new(),
-            cause: None,
-            expect: Vec::new(),
-            why: Vec::new(),
-        };
+        let mut example = Example { line: self.line(at), ..Example::default() };
         for name in KEYS {
             if let Some(value) = table.get(*name) {
                 self.example_key(&mut example, name, &below(&path, name), value);

@@ -24,7 +24,7 @@ pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 pub(super) type At = Range<usize>;
 
 /// What may stand at the top of a text.
-const KEYS: &[&str] = &["zone", "group", "callers", "holidays", "rule", "example"];
+const KEYS: &[&str] = &["zone", "group", "callers", "holidays", "calendars", "rule", "example"];
 
 /// One text.
 pub(super) struct Page<'t> {
@@ -143,6 +143,7 @@ impl<'t> Page<'t> {
         }
         self.each(document, "callers", Self::people_named);
         self.each(document, "holidays", Self::calendar_named);
+        self.each(document, "calendars", Self::calendar_named);
         self.groups(document);
         let rules = self.many(document, "rule", RULES_MAX);
         for (place, (at, table)) in rules.iter().enumerate() {

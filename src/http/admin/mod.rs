@@ -65,6 +65,10 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::NumberRemove => number::remove(visit).await,
         Room::NumberSet => number::set(visit).await,
         Room::NumberShow => number::show(visit),
+        Room::RulesNext => rules::next(visit),
+        Room::RulesRemove => rules::remove(visit).await,
+        Room::RulesSet => rules::set(visit).await,
+        Room::RulesShow => rules::show(visit).await,
         Room::Status => Ok(status(visit).await),
         Room::Why => call::why(visit).await,
         Room::Event

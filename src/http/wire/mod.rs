@@ -6,6 +6,7 @@ mod call;
 mod device;
 mod mailbox;
 mod message;
+mod rules;
 mod status;
 
 pub use account::{AccountFilter, AccountView, PoolView, UsageView};
@@ -18,6 +19,7 @@ pub use message::{
     DepositView, MediumBody, MessageEdit, MessageFilter, MessageView, NoticeFilter, NoticeView,
     OutboxStatus, UploadView,
 };
+pub use rules::{NextFilter, NextView, RulesView, TurnView};
 pub use status::{ProxyStatus, Status, SwitchStatus};
 
 use serde::{Deserialize, Serialize};
