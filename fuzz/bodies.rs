@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hallporter::config::{Config, TokenFile};
-use hallporter::desk::{Desk, Input, Output, Settings, Ticket, explain};
+use hallporter::desk::{Around, Desk, Input, Output, Settings, Ticket, explain, try_example};
 use hallporter::domain::{
-    AccountName, Decision, DeviceName, Identifier, LegEvent, LegId, Now, Number, Numbering,
-    Outcome, SipUri, SwitchEvent,
+    AccountName, Decision, Device, DeviceName, Identifier, LegEvent, LegId, Now, Number, Numbering,
+    Outcome, SipUri, SwitchEvent, Target as Place, Zone,
 };
 use hallporter::freeswitch::{Headers, Recognise, Seen, read, read_list};
 use hallporter::kamailio::{
@@ -24,12 +24,13 @@ use hallporter::kamailio::{
 
 use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
 use hallporter::notify::LinkKey;
+use hallporter::rules::{MISTAKES_MAX, Reach, RuleFile, read as read_rules, read_calendar};
 
 /// What takes an input.
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("query", query),
     ("event", event),
     ("config", config),
@@ -39,6 +40,8 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("film", film),
     ("link", link),
     ("esl", esl),
+    ("rules", rules),
+    ("calendar", calendar),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 };
@@ -342,5 +345,53 @@ fn check_leg(leg: &LegId, event: &LegEvent) {
         | LegEvent::Refused { .. }
         | LegEvent::Video(_)
         | LegEvent::TextSent(_) => panic!("no event says {event:?}"),
+    }
+}
+
+/// A text of rules, up to what its own examples come to.
+pub fn rules(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let device = |name: &str| Device {
+        name: DeviceName::parse(name).unwrap(),
+        target: Place::Uri(SipUri::parse("sip:desk@10.0.0.7").unwrap()),
+        stage: 1,
+        ring_s: 15,
+        enabled: true,
+    };
+    let devices = ["desk", "soft", "mobile"].map(device).into();
+    let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());
+    let around = Around { devices, zone, numbering, mailbox: true };
+    match read_rules(text, Reach::ALL) {
+        Ok((rules, examples)) => {
+            assert!(!rules.rules.is_empty() && rules.rules.len() == rules.names.len());
+            for example in examples.iter().take(20) {
+                let trial = try_example(&rules, example, &around);
+                assert!(trial.lines.iter().all(|line| plain(line)), "{:?}", trial.lines);
+            }
+        }
+        Err(mistakes) => {
+            assert!((1..=MISTAKES_MAX).contains(&mistakes.len()));
+            let lines = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+            for mistake in &mistakes {
+                assert!((1..=lines).contains(&mistake.line) && mistake.column > 0, "{mistake}");
+                assert!(plain(&mistake.to_string()), "{mistake}");
+            }
+        }
+    }
+    if let Ok(file) = RuleFile::read(text) {
+        let log = serde_json::to_string(&file).unwrap();
+        assert_eq!(serde_json::from_str::<RuleFile>(&log).unwrap(), file);
+        assert!(file.strangers(|_| true).is_empty());
+        let strangers = file.strangers(|_| false).len();
+        assert_eq!(strangers > 0, !file.rules().devices.is_empty());
+    }
+}
+
+/// An iCalendar text.
+pub fn calendar(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match read_calendar(text) {
+        Ok(events) => assert!(!events.is_empty() || text.contains("VEVENT")),
+        Err(mistakes) => assert!(mistakes.iter().all(|(line, what)| *line > 0 && plain(what))),
     }
 }

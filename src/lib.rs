@@ -8,7 +8,8 @@
 //! ═══════════════════════════ glass door ═══════════════════════
 //!                       desk                                               CORE
 //!   registry   admission   sessions   routing   messages   cluster
-//!                      domain
+//!    └─► rules
+//!                      domain    text
 //! ```
 
 pub mod admission;
@@ -25,6 +26,8 @@ pub mod messages;
 pub mod notify;
 pub mod registry;
 pub mod routing;
+pub mod rules;
 pub mod serve;
 pub mod sessions;
 pub mod store;
+pub mod text;

@@ -94,6 +94,11 @@ fn starts() {
 }
 
 #[test]
+fn rules() {
+    check(include_str!("calls/rules.txt"), 10);
+}
+
+#[test]
 fn registry_changes() {
     check(include_str!("calls/registry.txt"), 10);
 }

@@ -10,6 +10,8 @@ mod help;
 mod mail;
 #[path = "cli/nouns.rs"]
 mod nouns;
+#[path = "cli/rule.rs"]
+mod rule;
 #[path = "cli/trouble.rs"]
 mod trouble;
 
@@ -139,6 +141,7 @@ fn man_and_completions_hold_every_command() {
         "number set",
         "device rm",
         "call release",
+        "rule next",
         "mailbox set",
         "message get",
         "deposit switch",

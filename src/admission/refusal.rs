@@ -38,6 +38,25 @@ pub fn refusal(cause: Cause, side: Side, codes: RefusalCodes) -> Refusal {
     }
 }
 
+/// The refusal that a rule of the called account asks for: with its code, and its own sentence,
+/// which holds nothing but printable ASCII without quotes and backslashes.
+#[must_use]
+pub fn refusal_by_rule(code: u16, reason: Option<Arc<str>>) -> Refusal {
+    // RFC 3398 §8.2.6.1: what a gateway makes of the code.
+    let q850 = match code {
+        404 | 604 => 1,
+        408 | 480 => 18,
+        410 => 22,
+        484 => 28,
+        486 | 600 => 17,
+        403 | 603 | 607 => 21,
+        _ => 31,
+    };
+    let reason = reason.unwrap_or_else(|| form(Cause::Rule, Side::To).sentence.into());
+    let headers = format!("Reason: Q.850;cause={q850};text=\"{reason}\"\r\n").into();
+    Refusal { code, cause: Cause::Rule, reason, headers }
+}
+
 fn form(cause: Cause, side: Side) -> Form {
     let form = |code, q850, sentence| Form { code, q850, sentence, retry_after_s: None };
     match (cause, side) {
@@ -51,6 +70,7 @@ fn form(cause: Cause, side: Side) -> Form {
         (Cause::Disabled, Side::To) => form(480, 20, "The called party cannot be reached"),
         (Cause::Unknown, _) => form(403, 21, "Your account is not known here"),
         (Cause::NoDevice, _) => form(480, 20, "The called party cannot be reached"),
+        (Cause::Rule, _) => form(480, 20, "The called party does not take this call"),
         (Cause::Loop, _) => form(482, 25, "The call was forwarded in a circle"),
         (Cause::CallIdReuse, _) => form(482, 21, "This Call-ID belongs to another call"),
         (Cause::Cancelled, _) => form(487, 31, "The caller had given up"),
@@ -88,6 +108,16 @@ mod tests {
         check(Cause::CapIn, Side::To, own, 600, "cause=17;");
         check(Cause::CapOut, Side::From, own, 503, "cause=21;");
         check(Cause::Disabled, Side::From, own, 403, "cause=21;");
+    }
+
+    #[test]
+    fn a_rule_chooses_code_and_sentence() {
+        let refused = refusal_by_rule(603, Some("No sales calls, please".into()));
+        assert_eq!((refused.code, &*refused.reason), (603, "No sales calls, please"));
+        assert_eq!(&*refused.headers, "Reason: Q.850;cause=21;text=\"No sales calls, please\"\r\n");
+        let refused = refusal_by_rule(486, None);
+        assert_eq!(&*refused.reason, "The called party does not take this call");
+        assert!(refused.headers.contains("cause=17;"));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Subcommand, ValueEnum};
 
-use crate::config::parse_duration;
 use crate::domain::{AccountName, CallbackPolicy, CallbackScope, Language, MailboxName};
 use crate::http::wire::{MailboxFilter, MailboxSpec};
 use crate::registry::MailboxPatch;
+use crate::text::parse_duration;
 
 use super::failure::Failure;
 use super::find::Door;

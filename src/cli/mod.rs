@@ -14,6 +14,7 @@ mod message;
 mod notice;
 mod number;
 mod route;
+mod rule;
 mod screen;
 mod serve;
 mod typed;
@@ -65,6 +66,8 @@ enum Command {
     Number(number::Args),
     /// Devices: what rings for an account, in what order, how long
     Device(device::Args),
+    /// Rules: who rings for an account, when, for whom
+    Rule(rule::Args),
     /// Live calls
     Call(call::Args),
     /// Mailboxes: where an account's callers leave messages
@@ -119,6 +122,7 @@ fn run(command: Command, screen: &mut Screen<'_>) -> Result<(), Failure> {
         Command::Account(args) => wait(account::run(args, screen)),
         Command::Number(args) => wait(number::run(args, screen)),
         Command::Device(args) => wait(device::run(args, screen)),
+        Command::Rule(args) => wait(rule::run(args, screen)),
         Command::Call(args) => wait(call::run(args, screen)),
         Command::Mailbox(args) => wait(mailbox::run(args, screen)),
         Command::Message(args) => wait(message::run(args, screen)),

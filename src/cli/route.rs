@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::domain::{AccountName, Identifier};
+use crate::domain::{AccountName, Identifier, Zone};
 use crate::http::wire::WhyKind;
 
 use super::call::call_id;
@@ -27,6 +27,15 @@ pub(super) struct RouteArgs {
     /// The call carries video
     #[arg(long)]
     video: bool,
+    /// It is a text (SIP MESSAGE), no call
+    #[arg(long, conflicts_with = "video")]
+    text: bool,
+    /// As it would be then, such as "2026-03-29 02:30"; with Z or +01:00 it is itself everywhere
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<String>,
+    /// Where a clock shows that time [default: where the called account is]
+    #[arg(long, value_name = "ZONE", value_parser = Zone::parse, requires = "at")]
+    tz: Option<Zone>,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -53,7 +62,9 @@ pub(super) async fn rehearse(args: RouteArgs, screen: &mut Screen<'_>) -> Result
         "from_display": "",
         "ruri": args.to,
         "video": args.video,
-        "method": "INVITE",
+        "method": if args.text { "MESSAGE" } else { "INVITE" },
+        "at": args.at,
+        "tz": args.tz,
     });
     if let Some(account) = args.account {
         query["account"] = json!(account);
@@ -88,9 +99,17 @@ pub(super) async fn why(args: WhyArgs, screen: &mut Screen<'_>) -> Result<(), Fa
     Ok(())
 }
 
+/// A time that any zone can read.
+fn time(text: &str) -> Result<String, String> {
+    match Zone::utc().moment(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write \"2026-03-29 02:30\", or \"2026-03-29T01:30:00Z\"".to_owned()),
+    }
+}
+
 /// The URI that a proxy would have sent for what somebody typed: a URI as it stands, a number as
 /// `tel:`, since no host is known, and an address as `sip:`.
-fn uri(text: &str) -> Result<String, String> {
+pub(super) fn uri(text: &str) -> Result<String, String> {
     let text = text.trim();
     let lower = text.to_ascii_lowercase();
     if ["sip:", "sips:", "tel:", "urn:"].iter().any(|scheme| lower.starts_with(scheme)) {

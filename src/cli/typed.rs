@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{check_url, parse_duration};
+use crate::config::check_url;
 use crate::domain::{Policy, RING_S_MAX};
+use crate::text::parse_duration;
 
 /// Where the daemon is, and the token it wants.
 #[derive(Args, Clone, Debug, Default)]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::Language;
+use crate::text::nearest;
 
 use super::access::Check;
 use super::address::{check_url, is_host_port};
 use super::messages::{Links, Messages, Switch, VideoWay, Webhook};
-use super::mistake::nearest;
 use super::token::Secret;
 use super::value::{Value, shorten};
 

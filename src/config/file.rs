@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::text::{Lines, nearest};
+
 use super::keys::{Key, Preset, SECTIONS, Section};
-use super::mistake::{Lines, Mistake, Warning, nearest};
+use super::mistake::{Mistake, Warning};
 use super::value::{Value, called, read_value, shorten};
 
 /// The longest file, in bytes. A longer one is refused unread.

@@ -8,7 +8,6 @@ mod address;
 mod check;
 mod deposit;
 mod door;
-mod duration;
 mod file;
 mod keys;
 mod look;
@@ -29,7 +28,6 @@ use crate::domain::{Numbering, Zone};
 use read::read_text;
 
 pub use address::check_url;
-pub use duration::{parse_duration, show_duration};
 pub use look::{find_program, look_around};
 pub use messages::{Links, Messages, Switch, VideoWay, Webhook};
 pub use mistake::{Mistake, Warning};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::duration::{parse_duration, show_duration};
+use crate::text::{nearest, parse_duration, show_duration};
+
 use super::keys::Kind;
-use super::mistake::nearest;
 
 /// The longest text value, in bytes.
 const TEXT_BYTES_MAX: usize = 1024;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
-    AccountKey, Cause, Decision, Device, ForkOrder, Identifier, Method, Now, Numbering, Outcome,
-    PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
+    AccountKey, Cause, Decision, ForkOrder, Identifier, Method, Now, Numbering, Outcome, PoolKind,
+    RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{List, order};
 
 use super::Desk;
+use super::rules::{Asked, Ordered};
 
 /// How many identifiers of an account are looked through one by one.
 const OWN_FEW: usize = 8;
@@ -96,9 +97,13 @@ impl Desk {
                 }
             }
         };
-        match self.order_for(query, callee, steps) {
-            Ok(outcome) => Ok((outcome, seats)),
-            Err(refused) => self.to_mailbox(refused, (caller, callee), steps),
+        match self.order_for(query, (caller, callee), held, steps, now) {
+            Ordered::Rings(outcome) => Ok((outcome, seats)),
+            Ordered::Nobody(cause) => {
+                let refused = refused(cause, Side::To, RefusalCodes::default());
+                self.at_mailbox(refused, cause, (caller, callee), steps)
+            }
+            Ordered::Refused(refused) => Err(refused),
         }
     }
 
@@ -113,6 +118,7 @@ impl Desk {
         let Outcome::Refuse(refusal) = &refused else { return Err(refused) };
         let of_callee = match refusal.cause {
             Cause::CapIn | Cause::NoDevice => true,
+
             // The caller's provider stands at 403, the called party's at 486.
             Cause::CapParent => refusal.headers.contains("cause=17;"),
             Cause::CallIdReuse
@@ -120,12 +126,27 @@ impl Desk {
             | Cause::CapOut
             | Cause::Disabled
             | Cause::Loop
+            | Cause::Rule
             | Cause::Settling
             | Cause::TableFull
             | Cause::Unknown => false,
         };
-        let stage = of_callee.then(|| self.mailbox_stage(callee, Some(refusal.cause), steps));
-        match stage.flatten() {
+        let cause = refusal.cause;
+        if !of_callee {
+            return Err(refused);
+        }
+        self.at_mailbox(refused, cause, (caller, callee), steps)
+    }
+
+    /// The same for a call of which is known that a mailbox may take it.
+    fn at_mailbox(
+        &self,
+        refused: Outcome,
+        cause: Cause,
+        (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+        steps: &mut Vec<Step>,
+    ) -> Result<(Outcome, Seats), Outcome> {
+        match self.mailbox_stage(callee, Some(cause), steps) {
             Some(stage) => {
                 let order = ForkOrder { stages: vec![stage] };
                 Ok((Outcome::Fork(Arc::new(order)), self.seats_of(caller, None)))
@@ -230,13 +251,16 @@ impl Desk {
     fn order_for(
         &self,
         query: &RouteQuery,
-        callee: Option<AccountKey>,
+        (caller, callee): (Option<AccountKey>, Option<AccountKey>),
+        held: Option<&Seats>,
         steps: &mut Vec<Step>,
-    ) -> Result<Outcome, Outcome> {
+        now: Now,
+    ) -> Ordered {
         let devices = callee.map_or(&[][..], |callee| self.registry.devices(callee));
-        let Some(callee) = callee.filter(|_| !devices.is_empty()) else {
+        let rules = callee.and_then(|callee| self.registry.rules(callee));
+        let Some(callee) = callee.filter(|_| !devices.is_empty() || rules.is_some()) else {
             // Not ours, or an account that only has its calls counted here: the proxy knows best.
-            return Ok(Outcome::Pass { headers: Arc::default() });
+            return Ordered::Rings(Outcome::Pass { headers: Arc::default() });
         };
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
         let list = List {
@@ -246,30 +270,34 @@ impl Desk {
             headers: &headers,
             limits: self.settings.limits,
         };
+        if let Some(rules) = rules {
+            let asked = Asked { query, caller, callee, held, now };
+            return self.order_by_rules(rules, &asked, &list, steps);
+        }
         let own = self.registry.identifiers(callee);
         let few = query.trail.is_empty() && own.len() <= OWN_FEW;
         let own_address = own.iter().any(Identifier::is_address);
-        let leads_back = |device: &Device| match &device.target {
+        let leads_back = |target: &Target| match target {
             // On its first way through a call has passed nobody but the called account, whose
             // few numbers are at hand: no look-up among all there are.
             Target::Number(number) if few => own.contains(&Identifier::Number(*number)),
             Target::Uri(uri) if few && !own_address && !uri.may_spell_a_number() => false,
             Target::Number(_) | Target::Uri(_) | Target::Aor(_) => {
-                self.leads_back(device, callee, &query.trail)
+                self.leads_back(target, callee, &query.trail)
             }
         };
         let mut order = order(&list, leads_back, steps);
         if order.stages.is_empty() {
-            return Err(refused(Cause::NoDevice, Side::To, RefusalCodes::default()));
+            return Ordered::Nobody(Cause::NoDevice);
         }
         order.stages.extend(self.mailbox_stage(Some(callee), None, steps));
-        Ok(Outcome::Fork(Arc::new(order)))
+        Ordered::Rings(Outcome::Fork(Arc::new(order)))
     }
 
-    /// Whether a device is an identifier of an account that the call has passed, or is passing.
-    fn leads_back(&self, device: &Device, callee: AccountKey, trail: &[u32]) -> bool {
+    /// Whether a target is an identifier of an account that the call has passed, or is passing.
+    pub(super) fn leads_back(&self, to: &Target, callee: AccountKey, trail: &[u32]) -> bool {
         let passed = |owner: AccountKey| owner == callee || trail.contains(&owner.0);
-        match &device.target {
+        match to {
             Target::Number(number) => {
                 self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
             }
@@ -304,7 +332,7 @@ impl Desk {
     }
 }
 
-fn refused(cause: Cause, side: Side, codes: RefusalCodes) -> Outcome {
+pub(super) fn refused(cause: Cause, side: Side, codes: RefusalCodes) -> Outcome {
     Outcome::Refuse(refusal(cause, side, codes))
 }
 

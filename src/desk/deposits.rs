@@ -49,6 +49,7 @@ impl Desk {
         let code = match at_once {
             None => 408,
             Some(Cause::NoDevice) => 404,
+            Some(Cause::Rule) => 480,
             Some(_) => 486,
         };
         let uri = format!("sip:{}@{};cause={code}", mailbox.name, switch?.sip);

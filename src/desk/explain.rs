@@ -1,14 +1,16 @@
 //! A decision in sentences, for somebody who was woken by it.
 
+mod by_rules;
+
 use crate::domain::{
-    CallbackPolicy, Cause, Decision, DeviceSkip, MailboxName, MessageId, Outcome, PoolKind, Room,
-    Side, Step,
+    CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName, MessageId, Outcome,
+    PoolKind, Room, Side, Step,
 };
 
 /// The decision, line by line, in the order in which it was made.
 #[must_use]
 pub fn explain(decision: &Decision) -> Vec<String> {
-    let mut lines: Vec<String> = decision.steps.iter().map(step).collect();
+    let mut lines: Vec<String> = decision.steps.iter().map(explain_step).collect();
     match &decision.outcome {
         Outcome::Pass { .. } => {
             lines.push("let pass: the proxy routes it as it would without hallporter".to_owned());
@@ -38,7 +40,8 @@ pub fn explain(decision: &Decision) -> Vec<String> {
     lines
 }
 
-fn step(step: &Step) -> String {
+/// One step in a sentence.
+pub(super) fn explain_step(step: &Step) -> String {
     match step {
         Step::Emergency { number } => {
             format!("emergency number {number}: let through before anything was looked up")
@@ -80,11 +83,13 @@ fn step(step: &Step) -> String {
             };
             format!("account {account} ({}): {used} {calls}, {limit}: {verdict}", end_of(*side))
         }
-        Step::Device { device, stage, skip: None } => {
-            format!("device {device}, stage {stage}: rings")
-        }
-        Step::Device { device, stage, skip: Some(skip) } => {
-            format!("device {device}, stage {stage}: left out, it {}", why_not(*skip))
+        Step::Device { device, stage, skip } => self::device(device, *stage, *skip),
+        Step::Moment { zone, local } => by_rules::moment(zone, local),
+        Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
+        Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
+        Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
+        Step::OrderLong { ring_s_max } => {
+            format!("the rest is left out: an order rings {ring_s_max} s at the most")
         }
         Step::Mailbox { mailbox, switch, cause } => {
             self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str))
@@ -92,6 +97,15 @@ fn step(step: &Step) -> String {
         Step::CallBack { message, policy } => call_back(*message, *policy),
         Step::OrderFull { branches_max } => {
             format!("the rest of the list is left out: {branches_max} branches are the most")
+        }
+    }
+}
+
+fn device(device: &DeviceName, stage: u8, skip: Option<DeviceSkip>) -> String {
+    match skip {
+        None => format!("device {device}, stage {stage}: rings"),
+        Some(skip) => {
+            format!("device {device}, stage {stage}: left out, it {}", why_not(skip))
         }
     }
 }
@@ -107,6 +121,7 @@ fn why_not(skip: DeviceSkip) -> &'static str {
     match skip {
         DeviceSkip::Disabled => "is disabled",
         DeviceSkip::Loop => "leads back to an account that this call has passed",
+        DeviceSkip::Missing => "is no device of the account (any more)",
         DeviceSkip::NotRegistered => "is not registered",
         DeviceSkip::NoGateway => "is a telephone number, and routing.pstn_gateway is not set",
         DeviceSkip::StageFull => "is one too many for its stage",

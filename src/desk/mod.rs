@@ -12,7 +12,9 @@ mod lifecycle;
 mod output;
 mod rights;
 mod route;
+mod rules;
 mod settings;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
+pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
 #[derive(Clone, Debug)]

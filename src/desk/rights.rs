@@ -69,7 +69,9 @@ impl Desk {
             | Change::Device(..)
             | Change::DeviceGone(..)
             | Change::Mailbox(..)
-            | Change::MailboxGone(..) => return,
+            | Change::MailboxGone(..)
+            | Change::Rules(..)
+            | Change::RulesGone(_) => return,
         };
         for (kind, cap) in [
             (PoolKind::Total, caps.max_calls),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{NodeId, Numbering, SwitchId};
+use crate::domain::{NodeId, Numbering, SwitchId, Zone};
 use crate::messages;
 use crate::routing::Limits;
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub emergency_grace_ms: u64,
     /// How numbers are written where the proxies stand.
     pub numbering: Numbering,
+    /// The zone of accounts that have none of their own.
+    pub zone: Zone,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<String>,
     /// How many branches an order may have.
@@ -63,6 +65,7 @@ impl Default for Settings {
             emergency_numbers: ["112", "911", "110", "999", "000", "sos"].map(str::to_owned).into(),
             emergency_grace_ms: 60 * 60 * 1000,
             numbering: Numbering::default(),
+            zone: Zone::utc(),
             gateway: None,
             limits: Limits { branches_max: 24, stage_branches_max: 10 },
             trust_from: false,

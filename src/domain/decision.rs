@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, CallRef, DeviceName, Identifier, PoolKind};
+use super::{AccountName, CallRef, DeviceName, Identifier, Local, Miss, PoolKind, Zone};
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
 /// were renamed or removed.
@@ -112,6 +112,8 @@ pub enum Cause {
     Loop,
     /// The called account has no device that can ring.
     NoDevice,
+    /// A rule of the called account refuses it, or sends it to the mailbox at once.
+    Rule,
     /// A strict account right after a start, before the proxies were asked.
     Settling,
     /// The table of calls is full.
@@ -122,7 +124,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CallIdReuse,
         Self::Cancelled,
         Self::CapIn,
@@ -131,6 +133,7 @@ impl Cause {
         Self::Disabled,
         Self::Loop,
         Self::NoDevice,
+        Self::Rule,
         Self::Settling,
         Self::TableFull,
         Self::Unknown,
@@ -148,6 +151,7 @@ impl Cause {
             Self::Disabled => "disabled",
             Self::Loop => "loop",
             Self::NoDevice => "no_device",
+            Self::Rule => "rule",
             Self::Settling => "settling",
             Self::TableFull => "table_full",
             Self::Unknown => "unknown",
@@ -221,6 +225,38 @@ pub enum Step {
         /// Why it does not ring; `None`: it does.
         skip: Option<DeviceSkip>,
     },
+    /// Rules were asked, and this is what a clock on the wall showed.
+    Moment {
+        /// Where it hangs.
+        zone: Zone,
+        /// What it showed.
+        local: Local,
+    },
+    /// A rule of the called account was asked.
+    Rule {
+        /// Its name, or its place.
+        name: Arc<str>,
+        /// Where it stands in the file, from 1.
+        line: u32,
+        /// Why it did not match; `None`: it did.
+        missed: Option<Miss>,
+    },
+    /// No rule had the last word: the notification list rings.
+    NoRule,
+    /// A rule forwards the call.
+    Forward {
+        /// Where to.
+        to: Arc<str>,
+        /// The stage in which it is.
+        stage: u8,
+        /// Why it is not done; `None`: it is.
+        skip: Option<DeviceSkip>,
+    },
+    /// What rules have put behind here is left out: the order would ring too long.
+    OrderLong {
+        /// How long an order may ring, in seconds.
+        ring_s_max: u16,
+    },
     /// The called account has a mailbox.
     Mailbox {
         /// Which.
@@ -266,6 +302,8 @@ pub enum DeviceSkip {
     Disabled,
     /// It leads back to an account that this call has passed already.
     Loop,
+    /// A rule names it, and the account has no such device (any more).
+    Missing,
     /// It is registered nowhere.
     NotRegistered,
     /// It is a telephone number, and no gateway is configured.

@@ -27,6 +27,15 @@ impl Number {
             .ok_or_else(|| Error::Identifier { text: shorten(text) })
     }
 
+    /// Whether it begins with these digits, of which there are `length`.
+    #[must_use]
+    pub fn begins_with(self, digits: u64, length: u8) -> bool {
+        let own = self.0.checked_ilog10().map_or(1, |tens| tens + 1);
+        let behind = own.checked_sub(u32::from(length));
+        let cut = behind.and_then(|behind| 10_u64.checked_pow(behind));
+        cut.is_some_and(|cut| self.0 / cut == digits)
+    }
+
     pub(super) fn from_digits(digits: &str) -> Option<Self> {
         let sized = (3..=15).contains(&digits.len()) && !digits.starts_with('0');
         let value = |value: u64, byte: u8| {
@@ -314,6 +323,22 @@ mod tests {
 
     fn spelled(numbering: &Numbering, uri: &str) -> Vec<String> {
         numbering.candidates(uri).into_iter().flatten().map(|found| found.to_string()).collect()
+    }
+
+    #[test]
+    fn a_number_begins_with_its_prefixes_and_no_others() {
+        let number = Number::parse("+493012345").unwrap();
+        for (digits, length, begins) in [
+            (49, 2, true),
+            (4930, 4, true),
+            (493_012_345, 9, true),
+            (4_930_123_456, 10, false),
+            (43, 2, false),
+            (3, 1, false),
+            (0, 255, false),
+        ] {
+            assert_eq!(number.begins_with(digits, length), begins, "{digits}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod name;
 mod notice;
 mod pool;
 mod query;
+mod rule;
 mod seats;
 mod spelled;
 mod spool;
@@ -44,6 +45,11 @@ pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};
+pub use rule::{
+    Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
+    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, RuleStage, Rules, Run, StageCause, StageWho, Who,
+    Window, Yearly,
+};
 pub use seats::{SEATS_MAX, Seat, Seats};
 pub use spelled::Spelled;
 pub use spool::{
@@ -55,4 +61,4 @@ pub use switch::{
 };
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
-pub use zone::Zone;
+pub use zone::{Day, Local, Zone};

@@ -218,6 +218,10 @@ impl Visit<'_> {
             | Room::NumberRemove
             | Room::NumberSet
             | Room::NumberShow
+            | Room::RulesNext
+            | Room::RulesRemove
+            | Room::RulesSet
+            | Room::RulesShow
             | Room::Status
             | Room::Why => admin::answer(self, room).await,
         }

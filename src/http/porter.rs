@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::desk::{Desk, Ended};
-use crate::domain::{CallEvent, CallRef, Decision, Now, RouteQuery};
+use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery};
 use crate::registry::{self, Command};
 
 use super::mailroom::Mailroom;
@@ -20,8 +20,13 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
     /// second), whatever is slow behind it.
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;
 
-    /// Decides without changing anything.
-    fn rehearse(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;
+    /// Decides without changing anything, as it would be at a moment (milliseconds since 1970;
+    /// `None`: now).
+    fn rehearse(&self, query: Box<RouteQuery>, at_ms: Option<i64>) -> BoxFuture<'_, Arc<Decision>>;
+
+    /// The text of an account's rules as it was written; `None`: it has none. The error is a
+    /// sentence.
+    fn rule_text(&self, account: AccountKey) -> BoxFuture<'_, Result<Option<String>, String>>;
 
     /// Takes in what a proxy told.
     fn event(&self, event: CallEvent);

@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::kamailio;
+use crate::rules::Mistake;
 
 use super::wire::ErrorBody;
 
@@ -134,6 +135,12 @@ impl Problem {
     /// The same with what to do about it.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.body.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with every mistake in a text.
+    pub(super) fn mistakes(mut self, mistakes: Vec<Mistake>) -> Self {
+        self.0.body.mistakes = mistakes;
         self
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::desk::explain;
-use crate::domain::{Decision, Outcome};
+use crate::domain::{Decision, Outcome, RouteQuery, Zone};
 use crate::kamailio;
 
 use super::house::Visit;
@@ -109,7 +109,8 @@ pub(super) fn event(visit: &Visit<'_>) -> Result<Reply, Problem> {
 /// `POST /v1/rehearse`.
 pub(super) async fn rehearse(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let query = kamailio::read_query(&visit.body)?;
-    let decision: Arc<Decision> = visit.house.porter.rehearse(Box::new(query)).await;
+    let at_ms = moment(visit, &query)?;
+    let decision: Arc<Decision> = visit.house.porter.rehearse(Box::new(query), at_ms).await;
     let as_value = |result: serde_json::Result<Value>| {
         result.map_err(|error| {
             tracing::error!(%error, "a decision is no JSON: this is a mistake in hallporter");
@@ -121,4 +122,25 @@ pub(super) async fn rehearse(visit: &Visit<'_>) -> Result<Reply, Problem> {
         answer: as_value(serde_json::from_slice(&kamailio::answer(&decision)))?,
         lines: explain(&decision),
     }))
+}
+
+/// When a rehearsal is to be: `at` as a wall shows it, in `tz` (else where the called account
+/// thinks). Proxies send neither.
+fn moment(visit: &Visit<'_>, query: &RouteQuery) -> Result<Option<i64>, Problem> {
+    #[derive(Deserialize)]
+    struct Moment {
+        at: Option<String>,
+        tz: Option<Zone>,
+    }
+    let wrong = |error: serde_json::Error| Problem::wrong(error.to_string()).field("tz");
+    let Moment { at, tz } = serde_json::from_slice(&visit.body).map_err(wrong)?;
+    let Some(at) = at else { return Ok(None) };
+    let mut zone = tz;
+    if zone.is_none() {
+        visit.house.porter.read(&mut |desk, _| zone = Some(desk.zone_of(query)));
+    }
+    let at_ms = zone.unwrap_or_else(Zone::utc).moment(&at);
+    at_ms
+        .map(Some)
+        .ok_or_else(|| Problem::wrong("at is no moment").field("at").hint("write 2026-03-29 02:30"))
 }

@@ -50,6 +50,10 @@ pub(super) enum Room {
     Ready,
     Rehearse,
     Route,
+    RulesNext,
+    RulesRemove,
+    RulesSet,
+    RulesShow,
     Status,
     UploadPut,
     UploadShow,
@@ -85,6 +89,7 @@ const ACCOUNTS: &str = "/v1/accounts";
 const ACCOUNT: &str = "/v1/accounts/{name}";
 const DEVICES: &str = "/v1/accounts/{name}/devices";
 const DEVICE: &str = "/v1/accounts/{name}/devices/{device}";
+const RULES: &str = "/v1/accounts/{name}/rules";
 const NUMBERS: &str = "/v1/numbers";
 const NUMBER: &str = "/v1/numbers/{identifier}";
 const MAILBOXES: &str = "/v1/mailboxes";
@@ -94,7 +99,7 @@ const MESSAGE: &str = "/v1/messages/{id}";
 const UPLOAD: &str = "/u/{link}";
 
 /// All of them, those of one path beside each other.
-pub(super) const WAYS: [Way; 48] = [
+pub(super) const WAYS: [Way; 52] = [
     way("POST", "/v1/route", Scope::Route, Room::Route),
     way("POST", "/v1/event", Scope::Route, Room::Event),
     way("GET", ACCOUNTS, Scope::Admin, Room::AccountList),
@@ -107,6 +112,10 @@ pub(super) const WAYS: [Way; 48] = [
     way("GET", DEVICE, Scope::Admin, Room::DeviceShow),
     way("PATCH", DEVICE, Scope::Admin, Room::DeviceSet),
     way("DELETE", DEVICE, Scope::Admin, Room::DeviceRemove),
+    way("GET", RULES, Scope::Admin, Room::RulesShow),
+    way("PUT", RULES, Scope::Admin, Room::RulesSet),
+    way("DELETE", RULES, Scope::Admin, Room::RulesRemove),
+    way("GET", "/v1/accounts/{name}/rules/next", Scope::Admin, Room::RulesNext),
     way("GET", NUMBERS, Scope::Admin, Room::NumberList),
     way("POST", NUMBERS, Scope::Admin, Room::NumberAdd),
     way("GET", NUMBER, Scope::Admin, Room::NumberShow),

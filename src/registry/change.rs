@@ -1,6 +1,7 @@
 //! What a command comes to: rows that are set or go away.
 
 use crate::domain::{Account, AccountKey, Device, DeviceName, Identifier, Mailbox, MailboxName};
+use crate::rules::RuleFile;
 
 /// One row of the registry that changes. The store writes exactly these, in this order, in the
 /// transaction that writes the command into the log; a start reads them back.
@@ -11,7 +12,7 @@ pub enum Change {
     KeysGiven(u32),
     /// An account is set.
     Account(AccountKey, Account),
-    /// An account goes away, and its identifiers, devices and mailbox with it, and the messages in
+    /// An account goes away, and its identifiers, devices, rules and mailbox with it, and the messages in
     /// that.
     AccountGone(AccountKey),
     /// An identifier leads to an account.
@@ -26,4 +27,8 @@ pub enum Change {
     Mailbox(AccountKey, Mailbox),
     /// A mailbox goes away, and the messages in it.
     MailboxGone(AccountKey, MailboxName),
+    /// An account's rules are set.
+    Rules(AccountKey, RuleFile),
+    /// An account has no rules any more.
+    RulesGone(AccountKey),
 }

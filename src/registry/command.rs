@@ -6,6 +6,7 @@ use crate::domain::{
     AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Identifier,
     Language, Mailbox, MailboxName, Policy, RefusalCodes, Target, Zone,
 };
+use crate::rules::RuleFile;
 
 /// One change of the registry. What the log holds is what was asked, not what came of it: the
 /// same log gives the same registry everywhere.
@@ -22,7 +23,7 @@ pub enum Command {
         #[serde(flatten)]
         patch: AccountPatch,
     },
-    /// Takes an account away, with its identifiers, devices and mailbox. Not possible while
+    /// Takes an account away, with its identifiers, devices, rules and mailbox. Not possible while
     /// accounts are below it. Calls that are up go on and are counted for nobody.
     AccountRemove {
         /// Which.
@@ -90,6 +91,19 @@ pub enum Command {
     MailboxRemove {
         /// Which.
         name: MailboxName,
+    },
+    /// Sets an account's rules, instead of those that it had. Only a text without a mistake can
+    /// be such a command.
+    RulesSet {
+        /// Whose.
+        account: AccountName,
+        /// What was written.
+        text: RuleFile,
+    },
+    /// Takes an account's rules away: its notification list rings.
+    RulesRemove {
+        /// Whose.
+        account: AccountName,
     },
 }
 

@@ -1,7 +1,9 @@
 //! The accounts themselves, by key: in blocks, so that the way to one is short and no growth
 //! moves the rest.
 
-use crate::domain::{Account, AccountKey, Device, Identifier, Mailbox};
+use std::sync::Arc;
+
+use crate::domain::{Account, AccountKey, Device, Identifier, Mailbox, Rules};
 
 use super::Registry;
 
@@ -19,6 +21,8 @@ pub(super) struct Entry {
     pub(super) devices: Vec<Device>,
     /// Most accounts have none, and carry no more than a pointer for it.
     pub(super) mailbox: Option<Box<Mailbox>>,
+    /// What was written is on the disk alone; this is what it says.
+    pub(super) rules: Option<Arc<Rules>>,
 }
 
 /// Keys are never given twice, so a gap stays a gap.
@@ -48,7 +52,8 @@ impl Entries {
             Some(entry) => entry.account = account,
             empty => {
                 let (identifiers, devices) = (Vec::new(), Vec::new());
-                *empty = Some(Entry { account, identifiers, devices, mailbox: None });
+                let (mailbox, rules) = (None, None);
+                *empty = Some(Entry { account, identifiers, devices, mailbox, rules });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Why a change of the registry is refused.
 
 use crate::domain::{self, AccountName, DeviceName, Identifier, MailboxName};
+use crate::rules;
 
 /// A change that was refused. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +105,20 @@ pub enum Error {
         account: AccountName,
         /// The limit.
         max: usize,
+    },
+    /// The account has no rules.
+    #[error("account {account} has no rules: its notification list rings")]
+    NoRules {
+        /// Whose.
+        account: AccountName,
+    },
+    /// The rules don't fit the account.
+    #[error("rules for account {account}: {}", rules::listed(mistakes))]
+    Rules {
+        /// Whose.
+        account: AccountName,
+        /// Every mistake, in the order of the text.
+        mistakes: Vec<rules::Mistake>,
     },
     /// The log skips or repeats a number.
     #[error(

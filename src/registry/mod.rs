@@ -11,10 +11,10 @@ mod entries;
 mod error;
 mod mailbox;
 mod plan;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-
 use std::sync::Arc;
 
 use crate::domain::{
@@ -54,6 +54,8 @@ pub struct Registry {
     children: BTreeSet<(AccountKey, AccountKey)>,
     mailboxes: BTreeMap<MailboxName, AccountKey>,
     devices: usize,
+    /// How many accounts have rules.
+    ruled: usize,
     keys_given: u32,
     applied: u64,
 }
@@ -69,6 +71,8 @@ pub struct Counts {
     pub devices: usize,
     /// Mailboxes.
     pub mailboxes: usize,
+    /// Accounts that have rules.
+    pub ruled: usize,
 }
 
 impl Registry {
@@ -87,6 +91,7 @@ impl Registry {
             children: BTreeSet::new(),
             mailboxes: BTreeMap::new(),
             devices: 0,
+            ruled: 0,
             keys_given: 0,
             applied: 0,
         }
@@ -233,6 +238,7 @@ impl Registry {
             identifiers: self.identifiers.len(),
             devices: self.devices,
             mailboxes: self.mailboxes.len(),
+            ruled: self.ruled,
         }
     }
 
@@ -271,6 +277,8 @@ impl Registry {
             Change::Device(key, device) => self.set_device(key, device),
             Change::Mailbox(key, mailbox) => self.set_mailbox(key, mailbox),
             Change::MailboxGone(key, _) => self.drop_mailbox(key),
+            Change::Rules(key, file) => self.set_rules(key, Some(Arc::clone(file.rules()))),
+            Change::RulesGone(key) => self.set_rules(key, None),
             Change::DeviceGone(key, name) => {
                 let Some(entry) = self.entry_mut(key) else { return };
                 if let Some(place) = entry.devices.iter().rposition(|kept| kept.name == name) {
@@ -306,6 +314,7 @@ impl Registry {
 
     fn drop_account(&mut self, key: AccountKey) {
         self.drop_mailbox(key);
+        self.set_rules(key, None);
         let Some(entry) = self.entries.take(key) else { return };
         self.forget_name(&entry.account.name, key);
         if let Some(parent) = entry.account.parent {

@@ -38,6 +38,8 @@ impl Registry {
                 let (key, _) = self.mailbox_named(name)?;
                 Ok(vec![Change::MailboxGone(key, name.clone())])
             }
+            Command::RulesSet { account, text } => self.rules_set(account, text),
+            Command::RulesRemove { account } => self.rules_remove(account),
         }
     }
 

@@ -223,8 +223,39 @@ fn mailboxes_are_listed_by_name_and_their_names_are_free_again() {
 }
 
 #[test]
-fn an_account_without_mailbox_carries_a_pointer_for_it() {
+fn an_account_without_mailbox_and_rules_carries_a_pointer_for_each() {
     assert_eq!(size_of::<Option<Box<Mailbox>>>(), size_of::<usize>());
     let lists = size_of::<Vec<Identifier>>() + size_of::<Vec<Device>>();
-    assert!(size_of::<Entry>() <= size_of::<Account>() + lists + size_of::<usize>());
+    assert!(size_of::<Entry>() <= size_of::<Account>() + lists + 2 * size_of::<usize>());
+}
+
+/// `rules_set` for alice, with a rule that rings a device.
+fn rules(device: &str) -> String {
+    let text = format!("[[rule]]\nring = [\"{device}\"]\n");
+    serde_json::json!({"command": "rules_set", "account": "alice", "text": text}).to_string()
+}
+
+#[test]
+fn rules_name_devices_of_their_account() {
+    const REMOVE: &str = r#"{"command":"rules_remove","account":"alice"}"#;
+    let mut registry = with(&[ALICE, &device("desk", 1)]);
+    let alice = registry.find("alice").unwrap();
+    let told = run(&mut registry, &[&rules("dask")]);
+    assert!(told.contains("line 2, column 9: rule[0].ring[0]: the account has no device dask"));
+    assert!(registry.rules(alice).is_none());
+    assert!(run(&mut registry, &[REMOVE]).contains("alice has no rules"));
+    assert_eq!(run(&mut registry, &[&rules("desk")]), "");
+    assert_eq!(registry.rules(alice).map(|rules| rules.rules.len()), Some(1));
+    // What is wrong changes nothing.
+    assert!(!run(&mut registry, &[&rules("dask")]).is_empty());
+    assert_eq!((registry.rules(alice).is_some(), registry.counts().ruled), (true, 1));
+    // A device may go: the order says that it is missing.
+    let gone = r#"{"command":"device_remove","account":"alice","name":"desk"}"#;
+    assert_eq!(run(&mut registry, &[gone]), "");
+    assert_eq!((registry.rules(alice).is_some(), registry.counts().ruled), (true, 1));
+    assert_eq!(run(&mut registry, &[REMOVE]), "");
+    assert_eq!((registry.rules(alice).is_none(), registry.counts().ruled), (true, 0));
+    assert_eq!(run(&mut registry, &[&device("desk", 1), &rules("desk")]), "");
+    assert_eq!(run(&mut registry, &[r#"{"command":"account_remove","name":"alice"}"#]), "");
+    assert_eq!(registry.counts().ruled, 0);
 }

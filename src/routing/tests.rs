@@ -24,7 +24,11 @@ fn check(list: &str, limits: Limits, expected: &str) {
         limits,
     };
     let mut steps = Vec::new();
-    let order = order(&list, |device| device.name.as_str().starts_with("loop"), &mut steps);
+    let order = order(
+        &list,
+        |target| matches!(target, Target::Uri(uri) if uri.as_str() == "sip:l@h"),
+        &mut steps,
+    );
     let stages: Vec<String> = order
         .stages
         .iter()
@@ -46,6 +50,11 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::Cap { .. }
             | Step::Mailbox { .. }
             | Step::CallBack { .. }
+            | Step::Moment { .. }
+            | Step::Rule { .. }
+            | Step::NoRule
+            | Step::Forward { .. }
+            | Step::OrderLong { .. }
             | Step::Device { .. } => None,
         })
         .collect();

@@ -168,6 +168,7 @@ fn settings(config: &Config, boot: u32, seed: u64) -> Settings {
         emergency_numbers: config.emergency.numbers.clone(),
         emergency_grace_ms: ms(config.emergency.grace),
         numbering: config.numbering.clone(),
+        zone: config.node.zone.clone(),
         gateway: config.routing.pstn_gateway.clone(),
         limits: Limits {
             branches_max: config.routing.branches_max,

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use crate::desk::{Desk, Ended, Input};
-use crate::domain::{CallEvent, CallRef, CallState, Decision, EventKind, Now, RouteQuery};
+use crate::domain::{
+    AccountKey, CallEvent, CallRef, CallState, Decision, EventKind, Now, RouteQuery,
+};
 use crate::http::wire::{Status, WhyEntry};
 use crate::http::{BoxFuture, CallError, CommandError, Porter};
 use crate::registry::Command;
@@ -38,10 +40,21 @@ impl Porter for Front {
         })
     }
 
-    fn rehearse(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>> {
+    fn rehearse(&self, query: Box<RouteQuery>, at_ms: Option<i64>) -> BoxFuture<'_, Arc<Decision>> {
         Box::pin(async move {
             let query = self.with_registrations(query).await;
-            Arc::new(self.0.desk().rehearse(&query, self.0.now()))
+            let now = self.0.now();
+            let now = Now { wall_ms: at_ms.unwrap_or(now.wall_ms), ..now };
+            Arc::new(self.0.desk().rehearse(&query, now))
+        })
+    }
+
+    fn rule_text(&self, account: AccountKey) -> BoxFuture<'_, Result<Option<String>, String>> {
+        let store = Arc::clone(&self.0.store);
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || store.rule_text(account)).await;
+            let read = read.map_err(|error| error.to_string())?;
+            read.map_err(|error| error.to_string())
         })
     }
 

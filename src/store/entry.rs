@@ -221,7 +221,12 @@ impl<'a> Entry<'a> {
             | Step::Disabled { .. }
             | Step::Mailbox { .. }
             | Step::CallBack { .. }
-            | Step::OrderFull { .. } => {
+            | Step::OrderFull { .. }
+            | Step::Moment { .. }
+            | Step::Rule { .. }
+            | Step::NoRule
+            | Step::Forward { .. }
+            | Step::OrderLong { .. } => {
                 self.byte(JSON);
                 self.json(step);
             }
@@ -275,6 +280,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NotRegistered => 3,
         DeviceSkip::NoGateway => 4,
         DeviceSkip::StageFull => 5,
+        DeviceSkip::Missing => 6,
     }
 }
 

@@ -27,7 +27,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::desk::Ended;
-use crate::domain::{CallRef, Decision};
+use crate::domain::{AccountKey, CallRef, Decision};
 use crate::registry::{Change, Command};
 use crate::sessions::SessionRow;
 
@@ -43,7 +43,11 @@ pub use writer::RowSource;
 /// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.
 const LEDGER_FORMATS: Formats = Formats {
     id: 0x4870_4c65,
-    steps: &[include_str!("schema/ledger_1.sql"), include_str!("schema/ledger_2.sql")],
+    steps: &[
+        include_str!("schema/ledger_1.sql"),
+        include_str!("schema/ledger_2.sql"),
+        include_str!("schema/ledger_3.sql"),
+    ],
 };
 const SESSION_FORMATS: Formats = Formats {
     id: 0x4870_5365,
@@ -163,6 +167,15 @@ impl Store {
             ReadError::Row(sentence) => Error::damaged(&self.ledger_path, sentence),
         })?;
         registry::meta(&ledger, "applied").map_err(|error| self.ledger_error(&error))
+    }
+
+    /// The text of an account's rules as it was written; `None`: it has none.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn rule_text(&self, account: AccountKey) -> Result<Option<String>, Error> {
+        registry::rule_text(&locked(&self.ledger), account)
+            .map_err(|error| self.ledger_error(&error))
     }
 
     /// Reads the calls; says how many rows made no sense and were left out.

@@ -1,13 +1,14 @@
 //! SQL of the registry: accounts, identifiers, devices, and the log of what changed them.
 
 use rusqlite::types::FromSqlError;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use crate::domain::{
     Account, AccountKey, AccountName, Caps, Device, DeviceName, Identifier, Mailbox, Number,
     Policy, RefusalCodes, SipUri, Target, Zone,
 };
 use crate::registry::Change;
+use crate::rules::{RuleFile, listed};
 
 use super::messages;
 
@@ -51,7 +52,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::Account(key, account) => write_account(transaction, *key, account),
         Change::AccountGone(key) => {
             messages::delete_of_account(transaction, *key)?;
-            for table in ["identifier", "device", "mailbox"] {
+            for table in ["identifier", "device", "mailbox", "rules"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key.0])?;
             }
             transaction.execute("DELETE FROM account WHERE key = ?1", [key.0]).map(|_| ())
@@ -78,6 +79,13 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::MailboxGone(key, name) => {
             messages::delete_in_mailbox(transaction, name)?;
             transaction.execute("DELETE FROM mailbox WHERE account = ?1", [key.0]).map(|_| ())
+        }
+        Change::Rules(key, file) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO rules (account, text) VALUES (?1, ?2)")?
+            .execute(params![key.0, &**file.text()])
+            .map(|_| ()),
+        Change::RulesGone(key) => {
+            transaction.execute("DELETE FROM rules WHERE account = ?1", [key.0]).map(|_| ())
         }
     }
 }
@@ -164,7 +172,7 @@ fn write_device(
         .map(|_| ())
 }
 
-/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes. The error
+/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes, rules. The error
 /// is a sentence about a row that makes no sense, or SQLite's.
 pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Result<(), ReadError> {
     let given = meta(connection, "keys_given")?;
@@ -199,7 +207,24 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
             .map_err(|error| ReadError::Row(format!("settings of a mailbox: {error}")))?;
         take(Change::Mailbox(AccountKey(row.get(0)?), mailbox));
     }
+    let mut rules = connection.prepare("SELECT account, text FROM rules ORDER BY account")?;
+    let mut rows = rules.query([])?;
+    while let Some(row) = rows.next()? {
+        let file = RuleFile::read(&row.get::<_, String>(1)?)
+            .map_err(|mistakes| ReadError::Row(format!("rules: {}", listed(&mistakes))))?;
+        take(Change::Rules(AccountKey(row.get(0)?), file));
+    }
     Ok(())
+}
+
+/// The text of an account's rules as it was written.
+pub(super) fn rule_text(
+    connection: &Connection,
+    account: AccountKey,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row("SELECT text FROM rules WHERE account = ?1", [account.0], |row| row.get(0))
+        .optional()
 }
 
 /// Why the registry could not be read.

@@ -45,6 +45,16 @@ pub(crate) fn command(words: &Words<'_>) -> Command {
                 put("account", json!(words.at(2)));
             }
         }
+        "mailbox" => {
+            let name = hallporter::domain::MailboxName::parse(name).unwrap();
+            put("command", json!("mailbox_add"));
+            put("account", json!(words.at(1)));
+            put("mailbox", json!(hallporter::domain::Mailbox::new(name)));
+        }
+        "unrules" => {
+            put("command", json!("rules_remove"));
+            put("account", json!(name));
+        }
         _ => {
             put("account", json!(name));
             put("command", json!(if word == "device" { "device_add" } else { "device_remove" }));

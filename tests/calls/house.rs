@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use hallporter::desk::{Desk, Input, Output, Settings, Ticket};
+use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket, explain};
 use hallporter::domain::{
     AccountKey, AccountName, CallEvent, CallState, EventKind, Method, NodeId, Now, ProxyId,
-    RouteQuery, SeenDialog,
+    RouteQuery, SeenDialog, SwitchId,
 };
 use hallporter::registry::Command;
+use hallporter::rules::{RuleFile, listed};
 
 use super::command::command;
 use super::common::Shelf;
@@ -70,7 +71,11 @@ impl House {
         if self.desk.is_none() {
             self.desk = Some(self.shelf.open(self.settings.clone(), self.now()));
         }
-        let said = self.obey(&words);
+        // A text of rules, its lines with `;` between.
+        let said = match line.strip_prefix("rules ").and_then(|rest| rest.split_once(' ')) {
+            Some((name, text)) => self.rules(name, &text.replace("; ", "\n")),
+            None => self.obey(&words),
+        };
         let happened = std::mem::take(&mut self.happened);
         let happened = happened.iter().filter_map(|happened| output(happened, self.desk()));
         let said = happened.chain(said).collect::<Vec<_>>().join(", ");
@@ -120,6 +125,10 @@ impl House {
         if let Some(gateway) = words.get("gateway") {
             settings.gateway = (gateway != "none").then(|| gateway.to_owned());
         }
+        if words.has("switch") {
+            let (name, sip) = ("fs1".into(), "10.0.0.9:5080".into());
+            settings.switches = vec![SwitchPlace { id: SwitchId(0), name, sip }];
+        }
         settings.trust_from |= words.has("trust_from");
         for (key, place) in [
             ("grace", &mut settings.emergency_grace_ms),
@@ -138,7 +147,7 @@ impl House {
         match words.at(0) {
             "" => {}
             "account" | "alter" | "drop" | "number" | "lead" | "unnumber" | "device"
-            | "undevice" => {
+            | "undevice" | "mailbox" | "unrules" => {
                 let command = command(words);
                 self.commit(command);
             }
@@ -149,6 +158,10 @@ impl House {
             "dry" => {
                 let (query, now) = (self.query(words), self.now());
                 return Some(outcome(&self.desk.as_mut()?.rehearse(&query, now).outcome));
+            }
+            "lines" => {
+                let (query, now) = (self.query(words), self.now());
+                return Some(explain(&self.desk.as_mut()?.rehearse(&query, now)).join(" | "));
             }
             "told" => return Some(self.told(words)),
             "start" => self.event(EventKind::Start, words),
@@ -185,6 +198,17 @@ impl House {
         None
     }
 
+    fn rules(&mut self, name: &str, text: &str) -> Option<String> {
+        match RuleFile::read(text) {
+            Ok(text) => {
+                let account = AccountName::parse(name).unwrap();
+                self.commit(Command::RulesSet { account, text });
+                None
+            }
+            Err(mistakes) => Some(listed(&mistakes)),
+        }
+    }
+
     fn commit(&mut self, command: Command) {
         let index = self.desk().registry().applied() + 1;
         let changes = self.desk().registry().plan(&command).unwrap_or_default();
@@ -206,6 +230,7 @@ impl House {
             from_uri: from_uri.into(),
             ruri: uri(words.behind("to").unwrap_or_default()),
             account: authenticated.then(|| AccountName::parse(who).unwrap()),
+            video: words.has("video"),
             method: if words.has("text") { Method::Message } else { Method::Invite },
             dialog: words.dialog(),
             trail,
@@ -225,7 +250,7 @@ impl House {
             hallporter::domain::Outcome::Fork(order) => {
                 let branch = &order.stages[0].branches[0];
                 let headers = branch.headers.as_deref().unwrap_or_default();
-                format!("{} | {}", branch.uri, headers.trim_end())
+                format!("{} | {}", branch.uri, headers.trim_end().replace("\r\n", " | "))
             }
             hallporter::domain::Outcome::Pass { headers } => format!("pass | {headers}"),
         }

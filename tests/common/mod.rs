@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hallporter::desk::{Desk, Settings};
 use hallporter::domain::{Account, AccountKey, CallRef, Device, Identifier, Mailbox, Now};
 use hallporter::registry::Change;
+use hallporter::rules::RuleFile;
 use hallporter::sessions::{RowChange, SessionRow};
 
 /// What a store would have on disk: rows, and nothing that was not given to it.
@@ -16,6 +17,7 @@ pub(crate) struct Shelf {
     identifiers: BTreeMap<Identifier, AccountKey>,
     devices: BTreeMap<AccountKey, Vec<Device>>,
     mailboxes: BTreeMap<AccountKey, Mailbox>,
+    rules: BTreeMap<AccountKey, RuleFile>,
     calls: BTreeMap<CallRef, SessionRow>,
 }
 
@@ -38,6 +40,7 @@ impl Shelf {
                 self.accounts.remove(&key);
                 self.devices.remove(&key);
                 self.mailboxes.remove(&key);
+                self.rules.remove(&key);
                 self.identifiers.retain(|_, owner| *owner != key);
             }
             Change::Identifier(identifier, key) => {
@@ -58,6 +61,12 @@ impl Shelf {
             }
             Change::MailboxGone(key, _) => {
                 self.mailboxes.remove(&key);
+            }
+            Change::Rules(key, file) => {
+                self.rules.insert(key, file);
+            }
+            Change::RulesGone(key) => {
+                self.rules.remove(&key);
             }
             Change::DeviceGone(key, name) => {
                 self.devices.entry(key).or_default().retain(|device| device.name != name);
@@ -102,6 +111,9 @@ impl Shelf {
         }
         for (key, mailbox) in &self.mailboxes {
             desk.restore_registry(Change::Mailbox(*key, mailbox.clone()));
+        }
+        for (key, file) in &self.rules {
+            desk.restore_registry(Change::Rules(*key, file.clone()));
         }
         desk.registry_restored_to(self.applied);
         for row in self.calls.values() {

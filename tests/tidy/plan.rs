@@ -4,14 +4,19 @@
 /// built yet do no harm.
 pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("registry", &["domain"]),
+    ("text", &[]),
+    ("rules", &["domain", "text"]),
+    ("registry", &["domain", "rules"]),
     ("admission", &["domain"]),
     ("sessions", &["domain"]),
     ("routing", &["domain"]),
     ("messages", &["domain"]),
     ("cluster", &["domain"]),
-    ("desk", &["domain", "registry", "admission", "sessions", "routing", "messages", "cluster"]),
-    ("config", &["domain"]),
+    (
+        "desk",
+        &["domain", "rules", "registry", "admission", "sessions", "routing", "messages", "cluster"],
+    ),
+    ("config", &["domain", "text"]),
     ("kamailio", CORE),
     ("freeswitch", CORE),
     ("media", CORE),
@@ -22,6 +27,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         "http",
         &[
             "domain",
+            "text",
+            "rules",
             "registry",
             "admission",
             "sessions",
@@ -36,6 +43,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         "serve",
         &[
             "domain",
+            "text",
+            "rules",
             "registry",
             "admission",
             "sessions",
@@ -53,14 +62,24 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "http",
         ],
     ),
-    ("cli", &["domain", "registry", "config", "http", "serve"]),
+    ("cli", &["domain", "text", "rules", "registry", "routing", "desk", "config", "http", "serve"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
 
 /// The rooms below the glass door: no clock, no dice, no disk, no network, no waiting, no log.
-pub(crate) const CORE: &[&str] =
-    &["domain", "registry", "admission", "sessions", "routing", "messages", "cluster", "desk"];
+pub(crate) const CORE: &[&str] = &[
+    "domain",
+    "text",
+    "rules",
+    "registry",
+    "admission",
+    "sessions",
+    "routing",
+    "messages",
+    "cluster",
+    "desk",
+];
 
 /// What stands in none of them.
 pub(crate) const NOT_IN_CORE: &[&str] = &[
@@ -125,7 +144,8 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
         "tokio",
         &["cli", "freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"],
     ),
-    ("toml", &["config"]),
+    // Two languages of ours are written in it: settings and rules.
+    ("toml", &["config", "rules"]),
     ("tracing", &["freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"]),
     ("tracing_subscriber", &["serve"]),
 ];

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::cli::failure::Failure;
 use crate::cli::screen::{Screen, or_dash, yes_no};
-use crate::config::show_duration;
 use crate::domain::{CallbackPolicy, CallbackScope};
 use crate::http::wire::{Held, MailboxView};
+use crate::text::show_duration;
 
 /// Shows a list of mailboxes.
 pub(super) fn list(views: &[MailboxView], screen: &mut Screen<'_>) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod device;
 mod mailbox;
 mod message;
 mod number;
+mod rules;
 mod shape;
 
 use axum::http::StatusCode;
@@ -64,6 +65,10 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::NumberRemove => number::remove(visit).await,
         Room::NumberSet => number::set(visit).await,
         Room::NumberShow => number::show(visit),
+        Room::RulesNext => rules::next(visit),
+        Room::RulesRemove => rules::remove(visit).await,
+        Room::RulesSet => rules::set(visit).await,
+        Room::RulesShow => rules::show(visit).await,
         Room::Status => Ok(status(visit).await),
         Room::Why => call::why(visit).await,
         Room::Event
@@ -115,9 +120,12 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
     use registry::Error as E;
     let status = match error {
         E::NoAccount { name } if Some(name) != named => StatusCode::UNPROCESSABLE_ENTITY,
-        E::NoAccount { .. } | E::NoDevice { .. } | E::NoMailbox { .. } | E::NoNumber { .. } => {
-            StatusCode::NOT_FOUND
-        }
+        E::NoAccount { .. }
+        | E::NoDevice { .. }
+        | E::NoMailbox { .. }
+        | E::NoNumber { .. }
+        | E::NoRules { .. } => StatusCode::NOT_FOUND,
+        E::Rules { mistakes, .. } => return rules::wrong(mistakes.clone()),
         E::AccountExists { .. }
         | E::AccountsFull { .. }
         | E::DeviceExists { .. }

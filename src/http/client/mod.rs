@@ -2,6 +2,7 @@
 
 mod error;
 mod mail;
+mod rules;
 mod transport;
 
 use reqwest::Method;

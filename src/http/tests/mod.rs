@@ -6,6 +6,7 @@ mod mailboxes;
 mod mailroom;
 mod messages;
 mod openapi;
+mod rules;
 mod uploads;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -37,6 +38,7 @@ struct Fake {
     full_disk: AtomicBool,
     status: Mutex<Status>,
     events: Mutex<Vec<CallEvent>>,
+    texts: Mutex<std::collections::BTreeMap<AccountKey, String>>,
     mail: mailroom::Mail,
     /// Held by a test that wants `why` to wait.
     gate: tokio::sync::Mutex<()>,
@@ -69,9 +71,16 @@ impl Porter for Fake {
         })
     }
 
-    fn rehearse(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>> {
-        let decision = self.desk.lock().unwrap().rehearse(&query, self.now());
+    fn rehearse(&self, query: Box<RouteQuery>, at_ms: Option<i64>) -> BoxFuture<'_, Arc<Decision>> {
+        let now = self.now();
+        let now = Now { wall_ms: at_ms.unwrap_or(now.wall_ms), ..now };
+        let decision = self.desk.lock().unwrap().rehearse(&query, now);
         Box::pin(async move { Arc::new(decision) })
+    }
+
+    fn rule_text(&self, account: AccountKey) -> BoxFuture<'_, Result<Option<String>, String>> {
+        let text = self.texts.lock().unwrap().get(&account).cloned();
+        Box::pin(async move { Ok(text) })
     }
 
     fn event(&self, event: CallEvent) {
@@ -85,6 +94,11 @@ impl Porter for Fake {
                 return Err(CommandError::NotDurable("the disk is full".to_owned()));
             }
             let index = self.desk.lock().unwrap().registry().applied() + 1;
+            if let Command::RulesSet { account, text } = &command {
+                let key = self.desk.lock().unwrap().registry().find(account.as_str());
+                let text = text.text().to_string();
+                self.texts.lock().unwrap().extend(key.map(|key| (key, text)));
+            }
             let outputs = self.handle(Input::Committed { ticket: Ticket(2), index, command });
             for output in outputs {
                 if let Output::Applied { result, .. } = output {
@@ -163,6 +177,7 @@ async fn house_with(change: impl FnOnce(&mut Options)) -> House {
         full_disk: AtomicBool::new(false),
         status: Mutex::new(Status { ready: true, ..Status::default() }),
         events: Mutex::default(),
+        texts: Mutex::default(),
         mail: mailroom::Mail::default(),
         gate: tokio::sync::Mutex::new(()),
         asked: tokio::sync::Notify::new(),

@@ -6,6 +6,7 @@ mod call;
 mod device;
 mod mailbox;
 mod message;
+mod rules;
 mod status;
 
 pub use account::{AccountFilter, AccountView, PoolView, UsageView};
@@ -18,9 +19,12 @@ pub use message::{
     DepositView, MediumBody, MessageEdit, MessageFilter, MessageView, NoticeFilter, NoticeView,
     OutboxStatus, UploadView,
 };
+pub use rules::{NextFilter, NextView, RulesView, TurnView};
 pub use status::{ProxyStatus, Status, SwitchStatus};
 
 use serde::{Deserialize, Serialize};
+
+use crate::rules::Mistake;
 
 /// How many items a page has when nothing was asked for.
 pub const PAGE_DEFAULT: usize = 100;
@@ -58,4 +62,7 @@ pub struct ErrorBody {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Every mistake in a text of rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
 }

@@ -8,6 +8,7 @@ use crate::domain::{
     Policy, RefusalCodes, SipUri, Target, Zone,
 };
 use crate::registry::{AccountPatch, AccountSpec, DevicePatch, MailboxPatch, Registry};
+use crate::rules::RuleFile;
 
 use super::*;
 
@@ -22,6 +23,10 @@ fn restored(store: &Store) -> Registry {
     let applied = store.load_registry(&mut |change| registry.restore(change)).unwrap();
     registry.restored_to(applied);
     registry
+}
+
+fn rules(device: &str) -> RuleFile {
+    RuleFile::read(&format!("# As it was written.\n[[rule]]\nring = [\"{device}\"]\n")).unwrap()
 }
 
 fn name(text: &str) -> AccountName {
@@ -68,21 +73,27 @@ fn every_row_comes_back() {
         Change::Device(AccountKey(9), device("b", Target::Number(number), 2)),
         Change::Mailbox(AccountKey(3), Mailbox::new(MailboxName::parse("full").unwrap())),
         Change::Mailbox(AccountKey(9), Mailbox::new(MailboxName::parse("plain").unwrap())),
+        Change::Rules(AccountKey(3), rules("b")),
+        Change::Rules(AccountKey(9), rules("b")),
     ];
     let store = dir.open();
     store.commit(1, NOW_MS, &some_command(), &rows).unwrap();
     drop(store);
     let store = dir.open();
     assert_eq!(changes_of(&store), (rows.to_vec(), 1));
+    let text = store.rule_text(AccountKey(3)).unwrap();
+    assert_eq!(text.as_deref(), Some(&**rules("b").text()));
+    assert_eq!(store.rule_text(AccountKey(4)).unwrap(), None);
 
     let gone = [
         Change::IdentifierGone(Identifier::parse("+999").unwrap()),
         Change::DeviceGone(AccountKey(3), DeviceName::parse("c").unwrap()),
         Change::AccountGone(AccountKey(9)),
+        Change::RulesGone(AccountKey(4)),
     ];
     store.commit(2, NOW_MS, &some_command(), &gone).unwrap();
     drop(store);
-    let left = [0, 1, 4, 6, 8].map(|place: usize| rows[place].clone());
+    let left = [0, 1, 4, 6, 8, 10].map(|place: usize| rows[place].clone());
     assert_eq!(changes_of(&dir.open()), (left.to_vec(), 2));
 }
 
@@ -168,6 +179,9 @@ fn command() -> impl Strategy<Value = Command> {
         });
     prop_oneof![
         9 => mailbox_command(),
+        4 => (account_name(), device_name())
+            .prop_map(|(account, name)| Command::RulesSet { account, text: rules(name.as_str()) }),
+        1 => account_name().prop_map(|account| Command::RulesRemove { account }),
         4 => add,
         2 => set,
         1 => account_name().prop_map(|name| Command::AccountRemove { name }),
@@ -192,6 +206,7 @@ fn told(registry: &Registry) -> Vec<String> {
         lines.push(format!("{:?}", registry.devices(key)));
         lines.push(format!("{:?}", registry.children(key, None).collect::<Vec<_>>()));
         lines.push(format!("{:?}", registry.mailbox_of(key)));
+        lines.push(format!("{:?}", registry.rules(key)));
     }
     lines.extend(registry.numbers(None).map(|(number, key)| format!("{number} {key:?}")));
     lines.extend(registry.mailboxes(None).map(|found| format!("{found:?}")));
@@ -295,6 +310,7 @@ fn a_row_that_makes_no_sense_stops_the_start() {
         ("nowhere", "INSERT INTO identifier VALUES (1, 'nowhere', 0)"),
         ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1)"),
         ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1)"),
+        ("rules: line 1, column 8", "INSERT INTO rules VALUES (0, '[[rule]')"),
         ("mailbox", "INSERT INTO mailbox VALUES (0, 'm', '{\"name\":\"m\"}')"),
     ] {
         let dir = Dir::new();

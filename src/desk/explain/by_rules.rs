@@ -1,0 +1,67 @@
+//! Rules in sentences.
+
+use crate::domain::{Found, Local, Miss, Zone};
+
+const WEEKDAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+/// What the wall showed: `it is Sunday 2026-03-29, 03:30 in Europe/Berlin (+02:00)`.
+pub(super) fn moment(zone: &Zone, local: &Local) -> String {
+    let offset_minutes = local.offset_s.unsigned_abs() / 60;
+    let sign = if local.offset_s < 0 { '-' } else { '+' };
+    format!(
+        "it is {} {}, {} in {} ({sign}{:02}:{:02})",
+        weekday(local.weekday),
+        local.day,
+        clock(local.minute),
+        zone.as_str(),
+        offset_minutes / 60,
+        offset_minutes % 60
+    )
+}
+
+/// A rule, and why it did not match.
+pub(super) fn rule(name: &str, line: u32, missed: Option<&Miss>) -> String {
+    match missed {
+        None => format!("rule {name} (line {line}): matches"),
+        Some(miss) => format!("rule {name} (line {line}): no, {}", why_missed(miss)),
+    }
+}
+
+/// Where a call is forwarded to, or why not.
+pub(super) fn forward(to: &str, stage: u8, why_not: Option<&str>) -> String {
+    match why_not {
+        None => format!("forwarded to {to}, stage {stage}"),
+        Some(why_not) => format!("forward to {to}, stage {stage}: left out, it {why_not}"),
+    }
+}
+
+fn why_missed(Miss { found, unless }: &Miss) -> String {
+    let is = if *unless { "an exception for" } else { "not for" };
+    match found {
+        Found::Hours { minute } => format!("{is} {}", clock(*minute)),
+        Found::Days { weekday: day } => format!("{is} a {}", weekday(*day)),
+        Found::Dates { day } => format!("{is} {day}"),
+        Found::Holidays { day } if *unless => format!("{day} is a holiday"),
+        Found::Holidays { day } => format!("{day} is no holiday"),
+        Found::From => format!("{is} this caller"),
+        Found::To => format!("{is} what was dialled"),
+        Found::Kind { kind } => format!("{is} this kind ({})", kind.as_str()),
+        Found::Busy { calls } => format!("{is} {calls} calls up"),
+        Found::Registered if *unless => "one of its devices can be reached".to_owned(),
+        Found::Registered => "none of its devices can be reached".to_owned(),
+        Found::After { cause: None } => "nothing has rung before".to_owned(),
+        Found::After { cause: Some(cause) } if *unless => {
+            format!("{is} what comes after {}", cause.as_str())
+        }
+        Found::After { cause: Some(cause) } => format!("not after {}", cause.as_str()),
+    }
+}
+
+fn weekday(day: u8) -> &'static str {
+    WEEKDAYS.get(usize::from(day)).copied().unwrap_or("day")
+}
+
+fn clock(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}

@@ -1,0 +1,89 @@
+//! The called account's rules, asked about one call.
+
+use crate::admission::refusal_by_rule;
+use std::sync::Arc;
+
+use crate::domain::{
+    AccountKey, Cause, Communication, Method, Now, Outcome, PoolId, PoolKind, RefusalCodes,
+    RouteQuery, Rules, Seats, Side, Spelled, Step, Target,
+};
+use crate::routing::{Caller, Followed, List, Question, follow};
+
+use super::Desk;
+use super::consider::refused;
+
+/// A question, and what stands around it.
+pub(super) struct Asked<'a> {
+    pub(super) query: &'a RouteQuery,
+    pub(super) caller: Option<AccountKey>,
+    pub(super) callee: AccountKey,
+    /// The seats of a call that is known already.
+    pub(super) held: Option<&'a Seats>,
+    pub(super) now: Now,
+}
+
+/// What an order has come to.
+pub(super) enum Ordered {
+    /// Somebody rings, or the call passes.
+    Rings(Outcome),
+    /// Nobody rings, and the account's mailbox takes the call, if there is one.
+    Nobody(Cause),
+    /// The caller is refused, whether there is a mailbox or not.
+    Refused(Outcome),
+}
+
+impl Desk {
+    /// Who rings, as the rules of the called account say.
+    pub(super) fn order_by_rules(
+        &self,
+        rules: &Rules,
+        asked: &Asked<'_>,
+        list: &List<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Ordered {
+        let Asked { query, caller, callee, held, now } = *asked;
+        let account = |key: AccountKey| self.registry.account(key);
+        let name = caller.and_then(account).map(|caller| &caller.name);
+        let zone = account(callee).and_then(|callee| callee.zone.as_ref());
+        let up = self.rights.usage(PoolId::new(callee, PoolKind::Total)).live;
+        let dialled = self.callee(Spelled::read(&query.ruri)).0;
+        let question = Question {
+            at_ms: now.wall_ms,
+            zone: zone.unwrap_or(&self.settings.zone),
+            kind: kind(query),
+            from: Caller::of(&query.from_uri, &self.settings.numbering, name),
+            dialled: dialled.as_ref(),
+            // A call that is asked about again sits there itself.
+            calls: up.saturating_sub(u32::from(held.is_some_and(|held| held.has(callee)))),
+            cause: None,
+        };
+        let leads_back = |target: &Target| self.leads_back(target, callee, &query.trail);
+        match follow(rules, &question, list, leads_back, steps) {
+            Followed::Refuse { code, reason } => {
+                Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
+            }
+            Followed::Order { mut order, mailbox, mailbox_alone } => {
+                if order.stages.is_empty() {
+                    let cause = if mailbox_alone { Cause::Rule } else { Cause::NoDevice };
+                    return match mailbox {
+                        true => Ordered::Nobody(cause),
+                        false => {
+                            Ordered::Refused(refused(cause, Side::To, RefusalCodes::default()))
+                        }
+                    };
+                }
+                let last = mailbox.then(|| self.mailbox_stage(Some(callee), None, steps));
+                order.stages.extend(last.flatten());
+                Ordered::Rings(Outcome::Fork(Arc::new(order)))
+            }
+        }
+    }
+}
+
+fn kind(query: &RouteQuery) -> Communication {
+    match (query.method, query.video) {
+        (Method::Message, _) => Communication::Text,
+        (Method::Invite, true) => Communication::Video,
+        (Method::Invite, false) => Communication::Call,
+    }
+}

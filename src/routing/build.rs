@@ -1,0 +1,201 @@
+//! One stage after the other, within bounds.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri, Stage,
+    Step, Target,
+};
+
+use super::List;
+
+/// An order that is being made. Each device that is looked at leaves a step.
+pub(super) struct Build<'a, L> {
+    list: &'a List<'a>,
+    /// Whether a target would bring the call back to an account that it has passed.
+    leads_back: L,
+    steps: &'a mut Vec<Step>,
+    stages: Vec<Stage>,
+    branches: usize,
+    /// Whether the next device rings together with the last stage.
+    open: bool,
+    /// Whether the order takes nothing more.
+    full: bool,
+    /// How long all stages may ring, in seconds, if there is a limit.
+    ring_s_max: Option<u16>,
+}
+
+impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
+    pub(super) fn new(list: &'a List<'a>, leads_back: L, steps: &'a mut Vec<Step>) -> Self {
+        let stages = Vec::with_capacity(4);
+        let (branches, open, full) = (0, false, false);
+        Self { list, leads_back, steps, stages, branches, open, full, ring_s_max: None }
+    }
+
+    /// The same, for an order whose whole ring time is limited.
+    pub(super) fn limited(self) -> Self {
+        Self { ring_s_max: Some(ORDER_RING_S_MAX), ..self }
+    }
+
+    /// The next device begins a stage.
+    pub(super) fn next_stage(&mut self) {
+        self.open = false;
+    }
+
+    /// The number of the stage that is being made, from 1.
+    pub(super) fn stage_number(&self) -> u8 {
+        let number = self.stages.len() + usize::from(!self.open);
+        u8::try_from(number).unwrap_or(u8::MAX)
+    }
+
+    /// Notes something beside the devices.
+    pub(super) fn note(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Whether the order takes something more; says so once when it does not.
+    pub(super) fn has_room(&mut self) -> bool {
+        if !self.full && self.branches >= self.list.limits.branches_max {
+            self.full = true;
+            self.note(Step::OrderFull { branches_max: self.list.limits.branches_max });
+        }
+        !self.full
+    }
+
+    /// Adds a device, which rings so long. `stage` is what is said of it.
+    pub(super) fn device(&mut self, device: &Device, stage: u8, ring_s: u16) {
+        if !self.has_room() {
+            return;
+        }
+        let found = match self.room() {
+            _ if (self.leads_back)(&device.target) => Err(DeviceSkip::Loop),
+            0 => Err(DeviceSkip::StageFull),
+            _ if !device.enabled => Err(DeviceSkip::Disabled),
+            _ => branches_of(&device.name, &device.target, self.list, None),
+        };
+        let step = |skip| Step::Device { device: device.name.clone(), stage, skip };
+        match found {
+            Ok(branches) => self.add(branches, ring_s, step(None)),
+            Err(skip) => self.note(step(Some(skip))),
+        }
+    }
+
+    /// Adds a place to which the call is forwarded, with header lines of its own.
+    pub(super) fn forward(&mut self, name: &DeviceName, to: &Target, ring_s: u16, header: &str) {
+        self.next_stage();
+        if !self.has_room() {
+            return;
+        }
+        let stage = self.stage_number();
+        let shown: Arc<str> = match to {
+            Target::Uri(uri) | Target::Aor(uri) => uri.shared(),
+            Target::Number(number) => number.to_string().into(),
+        };
+        let found = match (self.leads_back)(to) {
+            true => Err(DeviceSkip::Loop),
+            false => branches_of(name, to, self.list, Some(header)),
+        };
+        let step = |skip| Step::Forward { to: shown, stage, skip };
+        match found {
+            Ok(branches) => self.add(branches, ring_s, step(None)),
+            Err(skip) => self.note(step(Some(skip))),
+        }
+        self.next_stage();
+    }
+
+    /// What has come of it.
+    pub(super) fn done(self) -> ForkOrder {
+        ForkOrder { stages: self.stages }
+    }
+
+    /// How many branches the stage that is being made may still take.
+    fn room(&self) -> usize {
+        let taken =
+            if self.open { self.stages.last().map_or(0, |last| last.branches.len()) } else { 0 };
+        let limits = self.list.limits;
+        let room = limits.stage_branches_max.saturating_sub(taken);
+        room.min(limits.branches_max.saturating_sub(self.branches))
+    }
+
+    fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) {
+        let last = self.stages.last_mut().filter(|_| self.open);
+        let before_s = last.as_ref().map_or(0, |last| last.ring_s);
+        let all_s: u32 = {
+            let longer_s = u32::from(ring_s.saturating_sub(before_s));
+            self.stages.iter().map(|stage| u32::from(stage.ring_s)).sum::<u32>() + longer_s
+        };
+        if let Some(ring_s_max) = self.ring_s_max.filter(|max| all_s > u32::from(*max)) {
+            self.full = true;
+            self.note(Step::OrderLong { ring_s_max });
+            return;
+        }
+        self.note(step);
+        found.truncate(self.room());
+        self.branches += found.len();
+        match self.stages.last_mut().filter(|_| self.open) {
+            Some(stage) => {
+                stage.ring_s = stage.ring_s.max(ring_s);
+                stage.branches.append(&mut found);
+            }
+            None => self.stages.push(Stage { ring_s, branches: found, mailbox: false }),
+        }
+        self.open = true;
+    }
+}
+
+/// Where a device is, as far as somebody looked.
+pub(super) fn is_reachable(target: &Target, list: &List<'_>) -> bool {
+    match target {
+        Target::Uri(_) => true,
+        Target::Number(_) => list.gateway.is_some(),
+        // Nobody could say where it is: better to try than to leave somebody unreached.
+        Target::Aor(aor) => list.registrations.get(aor).is_none_or(|found| !found.is_empty()),
+    }
+}
+
+fn branches_of(
+    name: &DeviceName,
+    target: &Target,
+    list: &List<'_>,
+    header: Option<&str>,
+) -> Result<Vec<Branch>, DeviceSkip> {
+    let headers = match header {
+        Some(header) => Some(Arc::from([&**list.headers, header].concat())),
+        None => (!list.headers.is_empty()).then(|| Arc::clone(list.headers)),
+    };
+    let branch = |uri: Arc<str>| Branch {
+        device: name.clone(),
+        uri,
+        dst_uri: None,
+        path: None,
+        headers: headers.clone(),
+    };
+    match target {
+        Target::Uri(uri) => Ok(vec![branch(uri.shared())]),
+        Target::Number(number) => {
+            let gateway = list.gateway.ok_or(DeviceSkip::NoGateway)?;
+            Ok(vec![branch(at_gateway(*number, gateway))])
+        }
+        Target::Aor(aor) => match list.registrations.get(aor).map(Vec::as_slice) {
+            None => Ok(vec![branch(aor.shared())]),
+            Some([]) => Err(DeviceSkip::NotRegistered),
+            Some(contacts) => Ok(contacts
+                .iter()
+                .map(|contact| Branch {
+                    dst_uri: contact.received.as_ref().map(SipUri::shared),
+                    path: contact.path.clone(),
+                    ..branch(contact.uri.shared())
+                })
+                .collect()),
+        },
+    }
+}
+
+fn at_gateway(number: Number, gateway: &str) -> Arc<str> {
+    let mut uri = String::with_capacity(32 + gateway.len());
+    uri.push_str("sip:");
+    uri.push_str(&number.text());
+    uri.push('@');
+    uri.push_str(gateway);
+    uri.into()
+}

@@ -1,0 +1,166 @@
+//! Rules, asked one after the other, and the order that they come to.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::domain::{
+    DeviceName, DeviceSkip, ForkOrder, Identifier, RING_S_MAX, Rule, RuleEnd, Rules, StageWho,
+    Step, Target,
+};
+
+use super::build::Build;
+use super::judge::{Judge, Question};
+use super::{List, whole_list};
+
+/// How long a forwarded call rings where the rule does not say.
+const FORWARD_RING_S: u16 = 30;
+
+/// What rules come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// These ring, and after them the mailbox, if `mailbox` says so and there is one. It may be
+    /// that none rings.
+    Order {
+        /// Who rings.
+        order: ForkOrder,
+        /// Whether a mailbox may take the call.
+        mailbox: bool,
+        /// Whether a rule wants nothing but the mailbox.
+        mailbox_alone: bool,
+    },
+    /// The caller is refused.
+    Refuse {
+        /// The SIP code, 400 to 699.
+        code: u16,
+        /// What he is told, if the rule says.
+        reason: Option<Arc<str>>,
+    },
+}
+
+/// Asks rules in their order. The first that matches decides, but for those that go on: their
+/// stages ring first. If none has the last word, the notification list rings. Each rule that was
+/// asked leaves a step, and each device that was looked at.
+///
+/// The same question gives the same answer; nothing is remembered.
+pub fn follow(
+    rules: &Rules,
+    question: &Question<'_>,
+    list: &List<'_>,
+    leads_back: impl Fn(&Target) -> bool,
+    steps: &mut Vec<Step>,
+) -> Followed {
+    let mut judge = Judge::new(rules, question, list);
+    let mut matched: Vec<&Rule> = Vec::with_capacity(4);
+    for (rule, name) in rules.rules.iter().zip(&rules.names) {
+        let missed = judge.missed(rule, steps);
+        steps.push(Step::Rule { name: Arc::clone(name), line: rule.line, missed });
+        if missed.is_none() {
+            matched.push(rule);
+            if !rule.goes_on {
+                break;
+            }
+        }
+    }
+    let last = matched.last().filter(|last| !last.goes_on);
+    if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
+        let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
+        return Followed::Refuse { code, reason: reason.cloned() };
+    }
+    let (decided, rings) = (last.is_some(), matched.iter().any(|rule| rule.stages.count > 0));
+    let end = matched.iter().rev().map(|rule| rule.end).find(|end| *end != RuleEnd::Open);
+    if !decided {
+        steps.push(Step::NoRule);
+    }
+    let mut build = Build::new(list, leads_back, steps).limited();
+    for rule in matched {
+        stages(&mut judge, rule, &mut build);
+    }
+    if !decided {
+        whole_list(&mut build, list);
+    }
+    let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
+    Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+}
+
+fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mut Build<'_, L>) {
+    let rules = judge.rules;
+    for stage in rule.stages.of(&rules.stages) {
+        build.next_stage();
+        if !build.has_room() {
+            return;
+        }
+        match stage.who {
+            StageWho::Together(run) => {
+                let number = build.stage_number();
+                for member in run.of(&rules.members) {
+                    one(judge, *member, number, stage.ring_s, build);
+                }
+            }
+            StageWho::OneByOne(run) => {
+                for member in run.of(&rules.members) {
+                    build.next_stage();
+                    let number = build.stage_number();
+                    one(judge, *member, number, stage.ring_s, build);
+                }
+            }
+            StageWho::All => {
+                let number = build.stage_number();
+                for device in judge.list.devices {
+                    build.device(device, number, stage.ring_s.unwrap_or(device.ring_s));
+                }
+            }
+            StageWho::List => whole_list(build, judge.list),
+            StageWho::Forward(target) => {
+                let Some(target) = rules.targets.get(usize::from(target)) else { continue };
+                let Ok(name) = DeviceName::parse("forward") else { continue };
+                let ring_s = stage.ring_s.unwrap_or(FORWARD_RING_S).min(RING_S_MAX);
+                let first = build.stage_number() == 1;
+                let gateway = judge.list.gateway;
+                let header =
+                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, first));
+                build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn one<L: Fn(&Target) -> bool>(
+    judge: &mut Judge<'_>,
+    member: u16,
+    stage: u8,
+    ring_s: Option<u16>,
+    build: &mut Build<'_, L>,
+) {
+    match judge.device(member) {
+        Some(device) => build.device(device, stage, ring_s.unwrap_or(device.ring_s)),
+        None => {
+            let name = judge.rules.devices.get(usize::from(member));
+            if let Some(device) = name.cloned() {
+                build.note(Step::Device { device, stage, skip: Some(DeviceSkip::Missing) });
+            }
+        }
+    }
+}
+
+/// Who has diverted the call, for gateways and for the phone that gets it (RFC 5806). How an
+/// earlier stage ended is not known when the order is made.
+fn diversion(dialled: &Identifier, gateway: Option<&str>, at_once: bool) -> String {
+    let mut header = String::with_capacity(64);
+    let reason = if at_once { "unconditional" } else { "unknown" };
+    // What an identifier may hold is more than may stand in a header.
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%@:[]".contains(&byte);
+    let _ = match dialled {
+        Identifier::Number(number) => match gateway {
+            // As gateways write numbers themselves.
+            Some(gateway) => {
+                write!(header, "Diversion: <sip:{number}@{gateway}>;reason={reason};counter=1\r\n")
+            }
+            None => write!(header, "Diversion: <tel:{number}>;reason={reason};counter=1\r\n"),
+        },
+        Identifier::Address(address) if address.bytes().all(safe) => {
+            write!(header, "Diversion: <sip:{address}>;reason={reason};counter=1\r\n")
+        }
+        Identifier::Address(_) => Ok(()),
+    };
+    header
+}

@@ -1,0 +1,300 @@
+//! Rules, and what they do: `ring`, `forward`, `mailbox`, `refuse`.
+
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::domain::{
+    Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, StageWho,
+    Target,
+};
+use crate::text::parse_duration;
+
+use super::page::{At, Page, Value, Wrong, below, called, shorten};
+use super::tables::{place, together};
+use super::when::one_of;
+
+const KEYS: &[&str] =
+    &["name", "zone", "when", "unless", "ring", "forward", "mailbox", "refuse", "continue"];
+const LATER: &[(&str, &str)] = &[(
+    "notify",
+    "is not carried out yet: webhooks tell of messages and missed calls (docs/webhooks.md)",
+)];
+const STAGE_KEYS: &[&str] = &["devices", "for", "order"];
+const STAGE_LATER: &[(&str, &str)] = &[
+    ("delay", "is not carried out yet: put what should ring later into a stage of its own, behind"),
+    ("confirm", "is not carried out yet: nobody asks whoever answers to press a key"),
+    ("skip", "is not carried out yet for busy devices; unregistered ones are always left out"),
+];
+const ORDERS: [&str; 2] = ["parallel", "serial"];
+const ORDERS_LATER: [&str; 3] = ["round_robin", "least_recent", "last_answered"];
+/// The most stages of one rule.
+const STAGES_MAX: usize = 32;
+/// The longest name of a rule, in characters.
+const NAME_MAX: usize = 64;
+
+/// What a rule does, as far as it was read.
+#[derive(Default)]
+struct Does {
+    stages: Vec<RuleStage>,
+    mailbox: Option<bool>,
+    refuse: Option<RuleEnd>,
+}
+
+impl Page<'_> {
+    /// `[[rule]]`
+    pub(super) fn rule(&mut self, at_place: usize, at: &At, table: &DeTable<'_>) {
+        let path = format!("rule[{at_place}]");
+        self.known(table, &path, KEYS, LATER);
+        let name = self.rule_name(at_place, &path, table);
+        let zone = table.get("zone").and_then(|value| {
+            let key = below(&path, "zone");
+            let zone = self.zone(value, &key)?;
+            let place = self.tables.zone(zone);
+            self.fits(&value.span(), &key, place)
+        });
+        let [when, unless] = ["when", "unless"].map(|key| {
+            let value = table.get(key);
+            value.map_or_else(Run::default, |value| self.conditions(&below(&path, key), value))
+        });
+        let goes_on = table.get("continue");
+        let goes_on = goes_on.and_then(|value| self.flag(&below(&path, "continue"), value));
+        let goes_on = goes_on.unwrap_or_default();
+        let mistakes = self.mistake_count();
+        let does = self.does(&path, table);
+        if self.mistake_count() == mistakes {
+            self.makes_sense(&path, at, &does, goes_on);
+        }
+        let ring_s =
+            does.stages.iter().map(|stage| u32::from(stage.ring_s.unwrap_or(0))).sum::<u32>();
+        if ring_s > u32::from(ORDER_RING_S_MAX) {
+            let what = format!("its stages ring {ring_s} s, and {ORDER_RING_S_MAX} s is the most");
+            self.wrong(at, &path, what, None);
+        }
+        let stages = together(&mut self.tables.stages, does.stages);
+        let Some(stages) = self.fits(at, &path, stages) else { return };
+        let end = match (does.refuse, does.mailbox) {
+            (Some(refuse), _) => refuse,
+            (None, Some(true)) => RuleEnd::Mailbox,
+            (None, Some(false)) => RuleEnd::NoMailbox,
+            (None, None) => RuleEnd::Open,
+        };
+        let line = self.line(at);
+        self.tables.rules.push(Rule { line, zone, goes_on, when, unless, stages, end });
+        self.tables.names.push(name);
+    }
+
+    fn rule_name(&mut self, at_place: usize, path: &str, table: &DeTable<'_>) -> Arc<str> {
+        let own: Arc<str> = format!("{}", at_place + 1).into();
+        let Some(value) = table.get("name") else { return own };
+        let key = below(path, "name");
+        let Some(name) = self.text(&key, value) else { return own };
+        let plain = !name.is_empty()
+            && name.chars().count() <= NAME_MAX
+            && !name.chars().any(char::is_control);
+        if !plain {
+            let what = format!("must be 1 to {NAME_MAX} characters in one line");
+            self.wrong(&value.span(), &key, what, None);
+        } else if self.names().contains(name) {
+            self.wrong(&value.span(), &key, "another rule has this name", None);
+        }
+        name.into()
+    }
+
+    fn does(&mut self, path: &str, table: &DeTable<'_>) -> Does {
+        let mut does = Does::default();
+        if let Some(value) = table.get("ring") {
+            does.stages = self.ring(&below(path, "ring"), value);
+        }
+        if let Some(value) = table.get("forward") {
+            let stage = self.forward(&below(path, "forward"), value);
+            does.stages.extend(stage);
+        }
+        if let Some(value) = table.get("mailbox") {
+            let key = below(path, "mailbox");
+            if value.get_ref().as_table().is_some() {
+                let what = "is true or false: a greeting for a single rule is not carried out yet";
+                self.wrong(&value.span(), &key, what, None);
+            } else {
+                does.mailbox = self.flag(&key, value);
+            }
+        }
+        if let Some(value) = table.get("refuse") {
+            does.refuse = self.refuse(&below(path, "refuse"), value);
+        }
+        does
+    }
+
+    fn makes_sense(&mut self, path: &str, at: &At, does: &Does, goes_on: bool) {
+        let rings = !does.stages.is_empty();
+        if does.refuse.is_some() && (rings || does.mailbox.is_some() || goes_on) {
+            let what = "refuses, and does something else as well";
+            let hint =
+                "a rule that refuses does nothing else: what rang before has answered or not";
+            self.wrong(at, path, what, Some(hint));
+        } else if does.refuse.is_none() && !rings && does.mailbox.is_none() {
+            let hint = "say what rings (`ring`), or `forward`, `mailbox`, `refuse`";
+            self.wrong(at, path, "does nothing", Some(hint));
+        } else if !rings && does.mailbox == Some(false) && !goes_on {
+            let hint = "add `ring`, or let the rule `refuse` with a code";
+            self.wrong(at, path, "leaves the caller with nobody", Some(hint));
+        }
+    }
+
+    /// `ring = ["desk", ["soft", "mobile"], { devices = …, for = "20s" }]`: stage by stage.
+    fn ring(&mut self, key: &str, value: &Value<'_>) -> Vec<RuleStage> {
+        let one = std::slice::from_ref(value);
+        let elements = value.get_ref().as_array().map_or(one, |elements| &elements[..]);
+        if elements.is_empty() {
+            self.wrong(&value.span(), key, "lists nothing", Some("leave the key out"));
+        }
+        if elements.len() > STAGES_MAX {
+            let what = format!("has more than {STAGES_MAX} stages");
+            self.wrong(&value.span(), key, what, None);
+        }
+        let stages = elements.iter().take(STAGES_MAX).enumerate();
+        stages
+            .filter_map(|(place, element)| self.stage(&format!("{key}[{place}]"), element))
+            .collect()
+    }
+
+    fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
+        let at = value.span();
+        let (devices, ring_s, serial) = match value.get_ref() {
+            DeValue::String(text) if text.as_ref() == "list" => {
+                return Some(RuleStage { ring_s: None, who: StageWho::List });
+            }
+            DeValue::String(_) | DeValue::Array(_) => (value, None, false),
+            DeValue::Table(table) => {
+                self.known(table, key, STAGE_KEYS, STAGE_LATER);
+                let ring = table.get("for");
+                let ring_s = ring.and_then(|value| self.ring_s(&below(key, "for"), value));
+                let order = table.get("order");
+                let serial = order.and_then(|value| self.is_serial(&below(key, "order"), value));
+                let Some(devices) = table.get("devices") else {
+                    let hint = "add devices = [\"NAME\", …]";
+                    self.wrong(&at, key, "does not say what rings", Some(hint));
+                    return None;
+                };
+                (devices, ring_s, serial.unwrap_or_default())
+            }
+            other @ (DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)) => {
+                let what =
+                    format!("must be a device, a list of them or a stage, not {}", called(other));
+                self.wrong(&at, key, what, None);
+                return None;
+            }
+        };
+        let all = devices.get_ref().as_str() == Some("all");
+        if all {
+            if serial {
+                let hint = "write \"list\" for the account's own stages";
+                self.wrong(&at, key, "all devices ring together", Some(hint));
+            }
+            return Some(RuleStage { ring_s, who: StageWho::All });
+        }
+        let names = self.device_names(key, devices);
+        let run = self.tables.members(&names);
+        let run = self.fits(&at, key, run)?;
+        let who = if serial { StageWho::OneByOne(run) } else { StageWho::Together(run) };
+        Some(RuleStage { ring_s, who })
+    }
+
+    fn is_serial(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
+        let text = self.text(key, value)?;
+        if ORDERS_LATER.contains(&text) {
+            let what = format!("\"{text}\" is not carried out yet: nobody keeps who answered last");
+            self.wrong(&value.span(), key, what, Some("take \"parallel\" or \"serial\""));
+            return None;
+        }
+        let known = ORDERS.iter().position(|order| *order == text);
+        let read = known.map(|order| order == 1).ok_or_else(|| one_of(text, &ORDERS));
+        self.take(&value.span(), key, read)
+    }
+
+    fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
+        let text = self.text(key, value)?;
+        let read = parse_duration(text).map_err(|what| (what, None)).and_then(|ring| {
+            let whole = ring.subsec_nanos() == 0;
+            let ring_s = u16::try_from(ring.as_secs()).ok().filter(|_| whole);
+            ring_s
+                .filter(|ring_s| (1..=RING_S_MAX).contains(ring_s))
+                .ok_or_else(|| (format!("take 1s to {RING_S_MAX}s, in whole seconds"), None))
+        });
+        self.take(&value.span(), key, read)
+    }
+
+    /// `forward = "+49171…"`, or with a time.
+    fn forward(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
+        let (to, ring_s) = match value.get_ref().as_table() {
+            None => (value, None),
+            Some(table) => {
+                self.known(table, key, &["to", "for"], STAGE_LATER);
+                let ring = table.get("for");
+                let ring_s = ring.and_then(|value| self.ring_s(&below(key, "for"), value));
+                let Some(to) = table.get("to") else {
+                    let hint = "add to = \"+49171…\"";
+                    self.wrong(&value.span(), key, "does not say where to", Some(hint));
+                    return None;
+                };
+                (to, ring_s)
+            }
+        };
+        let text = self.text(key, to)?;
+        let target = self.take(&to.span(), key, target(text))?;
+        let made = place(&mut self.tables.targets, target);
+        let target = self.fits(&to.span(), key, made)?;
+        Some(RuleStage { ring_s, who: StageWho::Forward(target) })
+    }
+
+    /// `refuse = 486`, or `{ code = 603, reason = "…" }`.
+    fn refuse(&mut self, key: &str, value: &Value<'_>) -> Option<RuleEnd> {
+        let Some(table) = value.get_ref().as_table() else {
+            let code = self.count(key, value, [400, 699])?;
+            return Some(RuleEnd::Refuse { code, reason: None });
+        };
+        self.known(table, key, &["code", "reason"], &[]);
+        let reason = table.get("reason").and_then(|value| {
+            let key = below(key, "reason");
+            let text = self.text(&key, value)?;
+            let text = self.take(&value.span(), &key, reason(text))?;
+            let made = place(&mut self.tables.reasons, text);
+            self.fits(&value.span(), &key, made)
+        });
+        let Some(code) = table.get("code") else {
+            self.wrong(&value.span(), key, "does not say with which code", Some("add code = 486"));
+            return None;
+        };
+        let code = self.count(&below(key, "code"), code, [400, 699])?;
+        Some(RuleEnd::Refuse { code, reason })
+    }
+}
+
+fn target(text: &str) -> Result<Target, Wrong> {
+    let number = match Identifier::parse(text) {
+        Ok(Identifier::Number(number)) if !text.contains('@') => Some(number),
+        _ => None,
+    };
+    if let Some(number) = number {
+        return Ok(Target::Number(number));
+    }
+    let uri = if text.contains(':') { text.to_owned() } else { format!("sip:{text}") };
+    SipUri::parse(&uri).ok().filter(|_| text.contains('@')).map(Target::Uri).ok_or_else(|| {
+        let what = format!("\"{}\" is no place to forward to", shorten(text));
+        (what, Some("write +49171…, user@host or a SIP URI".to_owned()))
+    })
+}
+
+/// A sentence for the caller, which goes into a status line and a quoted string of a header.
+fn reason(text: &str) -> Result<Arc<str>, Wrong> {
+    const BYTES_MAX: usize = 80;
+    let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !b"\"\\".contains(&byte));
+    if plain && (1..=BYTES_MAX).contains(&text.len()) {
+        return Ok(text.into());
+    }
+    let what = format!("must be 1 to {BYTES_MAX} plain characters without quotes");
+    Err((what, Some("it is sent in the answer's first line".to_owned())))
+}

@@ -1,0 +1,146 @@
+//! Rules as data: `rules/cases/*.toml` are texts with examples in them (who rings, and with what
+//! explanation), `rules/mistakes/*.toml` are texts that must be refused, beside each a `.txt` with
+//! every sentence.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
+
+#[path = "rules/properties.rs"]
+mod properties;
+#[path = "rules/zones.rs"]
+mod zones;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use hallporter::desk::{Around, try_example};
+use hallporter::domain::{Device, DeviceName, Numbering, SipUri, Target, Zone};
+use hallporter::rules::{Reach, RuleFile, read};
+
+/// Where the texts lie.
+fn texts(below: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(below);
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    paths
+}
+
+/// The devices of every account here: two that ring first, then one, then another.
+fn devices() -> Vec<Device> {
+    [("desk", 1, 15), ("soft", 1, 20), ("mobile", 2, 25), ("home", 3, 30)]
+        .map(|(name, stage, ring_s)| Device {
+            name: DeviceName::parse(name).unwrap(),
+            target: Target::Uri(SipUri::parse(&format!("sip:{name}@10.0.0.7")).unwrap()),
+            stage,
+            ring_s,
+            enabled: name != "off",
+        })
+        .into()
+}
+
+#[test]
+fn every_case_comes_out_as_it_says() {
+    let (devices, zone) = (devices(), Zone::parse("Europe/Berlin").unwrap());
+    let numbering = Numbering { country: "49".to_owned(), ..Numbering::default() };
+    let around = Around { devices, zone, numbering, mailbox: true };
+    let (mut count, mut wrong) = (0, String::new());
+    for path in texts("cases") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (rules, examples) = match read(&text, Reach::ALL) {
+            Ok(read) => read,
+            Err(mistakes) => {
+                let _ = writeln!(wrong, "{name}: {mistakes:#?}");
+                continue;
+            }
+        };
+        assert!(!examples.is_empty(), "{name} has no example");
+        for example in examples {
+            count += 1;
+            let trial = try_example(&rules, &example, &around);
+            if !trial.as_expected {
+                let _ = writeln!(
+                    wrong,
+                    "{name}, line {}: expected {:?} because {:?}, got {:?}\n    {}",
+                    example.line,
+                    example.expect,
+                    example.why,
+                    trial.got,
+                    trial.lines.join("\n    ")
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(count > 300, "there are {count} cases");
+}
+
+/// Every text in `docs/rules.md` is one that the program takes, and its examples come out.
+#[test]
+fn what_the_page_shows_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    let numbering = Numbering::default();
+    let around = Around { devices: devices(), zone, numbering, mailbox: true };
+    let mut count = 0;
+    for block in page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        let (rules, examples) = read(block, Reach::NOW).unwrap_or_else(|m| panic!("{m:#?}"));
+        for example in examples {
+            let trial = try_example(&rules, &example, &around);
+            assert!(trial.as_expected, "{}: {trial:#?}", example.name);
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "{count} examples");
+    // What the page does not name, nobody finds.
+    for key in ["hours", "days", "dates", "holidays", "from", "to", "kind", "busy", "registered"] {
+        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place() {
+    let mut wrong = String::new();
+    for path in texts("mistakes") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let told = match RuleFile::read(&text) {
+            Ok(_) => "it is accepted\n".to_owned(),
+            Err(mistakes) => mistakes.iter().map(|mistake| format!("{mistake}\n")).collect(),
+        };
+        let expected = std::fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
+        if told != expected {
+            let _ = writeln!(wrong, "{}:\n{told}", path.display());
+            if std::env::var_os("HALLPORTER_BLESS").is_some() {
+                std::fs::write(path.with_extension("txt"), &told).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn what_is_accepted_now_needs_nothing_that_cannot_be_carried_out() {
+    for (text, key) in [
+        ("[[rule]]\nwhen.after = [\"busy\"]\nring = [\"desk\"]\n", "rule[0].when.after"),
+        ("[[rule]]\nwhen.kind = [\"missed\"]\nring = [\"desk\"]\n", "rule[0].when.kind"),
+    ] {
+        assert!(read(text, Reach::ALL).is_ok());
+        let mistakes = RuleFile::read(text).unwrap_err();
+        assert_eq!((mistakes.len(), mistakes[0].key.as_str(), mistakes[0].line), (1, key, 2));
+    }
+}
+
+#[test]
+fn a_text_survives_the_log() {
+    let file = RuleFile::read("[[rule]]\nring = [\"desk\"] # as it was written\n").unwrap();
+    let written = serde_json::to_string(&file).unwrap();
+    assert_eq!(serde_json::from_str::<RuleFile>(&written).unwrap(), file);
+    assert!(serde_json::from_str::<RuleFile>("\"[[rule]]\"").is_err());
+    let strangers = file.strangers(|name| name.as_str() == "soft");
+    assert_eq!(
+        (strangers[0].line, strangers[0].column, strangers[0].key.as_str()),
+        (2, 9, "rule[0].ring[0]")
+    );
+    assert!(file.strangers(|_| true).is_empty());
+}

@@ -1,0 +1,182 @@
+//! What holds of all rules, whatever they say.
+
+use std::sync::Arc;
+
+use hallporter::domain::{
+    Communication, ForkOrder, Identifier, ORDER_RING_S_MAX, Registrations, Step,
+};
+use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
+use proptest::prelude::*;
+
+use super::*;
+
+fn word(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+    proptest::sample::select(words).prop_map(|word| format!("\"{word}\""))
+}
+
+fn list(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+    proptest::collection::vec(word(words), 1..4).prop_map(|words| format!("[{}]", words.join(", ")))
+}
+
+const DEVICES: &[&str] = &["desk", "soft", "mobile", "home", "group:all", "group:two"];
+
+fn condition() -> impl Strategy<Value = String> {
+    prop_oneof![
+        list(&["08:00-18:00", "22:00-06:00", "00:00-24:00", "12-13"])
+            .prop_map(|l| format!("hours = {l}")),
+        list(&["mon", "mon-fri", "sat-mon", "sun"]).prop_map(|l| format!("days = {l}")),
+        list(&["02-29", "12-24..01-02", "2026-03-29", "2026-01-01..2027-12-31"])
+            .prop_map(|l| format!("dates = {l}")),
+        list(&["+49*", "anonymous", "+15550100", "country:AT", "*@example.com"])
+            .prop_map(|l| format!("from = {l}")),
+        list(&["call", "video", "text"]).prop_map(|l| format!("kind = {l}")),
+        (1..4u8).prop_map(|n| format!("busy = {n}")),
+        list(DEVICES).prop_map(|l| format!("registered = {l}")),
+    ]
+}
+
+fn stage() -> impl Strategy<Value = String> {
+    prop_oneof![
+        word(DEVICES),
+        list(DEVICES),
+        Just("\"list\"".to_owned()),
+        Just("\"all\"".to_owned()),
+        (list(DEVICES), 1..200u16, any::<bool>()).prop_map(|(devices, ring_s, serial)| {
+            let order = if serial { "serial" } else { "parallel" };
+            format!("{{ devices = {devices}, for = \"{ring_s}s\", order = \"{order}\" }}")
+        }),
+    ]
+}
+
+fn action() -> impl Strategy<Value = String> {
+    let ring = || {
+        let stages = proptest::collection::vec(stage(), 1..5);
+        stages.prop_map(|stages| format!("ring = [{}]", stages.join(", ")))
+    };
+    prop_oneof![
+        4 => ring(),
+        2 => ring().prop_map(|ring| format!("continue = true\n{ring}")),
+        1 => Just("forward = \"+491711234\"".to_owned()),
+        1 => Just("mailbox = true".to_owned()),
+        1 => (400..700u16).prop_map(|code| format!("refuse = {code}")),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let rule = (proptest::collection::btree_set(condition(), 1..3), any::<bool>(), action())
+        .prop_map(|(conditions, unless, action)| {
+            let mut keys = std::collections::BTreeSet::new();
+            let mut rule = format!("[[rule]]\n{action}\n");
+            for condition in conditions {
+                let key = condition.split(' ').next().unwrap().to_owned();
+                if keys.insert(key) {
+                    let table = if unless { "unless" } else { "when" };
+                    let _ = writeln!(rule, "{table}.{condition}");
+                }
+            }
+            rule
+        });
+    proptest::collection::vec(rule, 1..8).prop_map(|rules| {
+        let groups = "[group]\nall = [\"desk\", \"soft\", \"mobile\", \"home\"]\ntwo = [\"group:all\", \"desk\"]\n";
+        format!("{groups}{}", rules.concat())
+    })
+}
+
+fn order_of(
+    text: &str,
+    at_ms: i64,
+    from: &str,
+    calls: u32,
+    branches_max: usize,
+) -> (Followed, Vec<Step>) {
+    let file = RuleFile::read(text);
+    let Ok(file) = file else { return (empty(), Vec::new()) };
+    let (devices, zone) = (devices(), Zone::parse("Europe/Berlin").unwrap());
+    let (numbering, registrations) = (Numbering::default(), Registrations::new());
+    let dialled = Identifier::parse("+493012345").unwrap();
+    let question = Question {
+        at_ms,
+        zone: &zone,
+        kind: Communication::Call,
+        from: Caller::of(from, &numbering, None),
+        dialled: Some(&dialled),
+        calls,
+        cause: None,
+    };
+    let headers: Arc<str> = "".into();
+    let list = List {
+        devices: &devices,
+        registrations: &registrations,
+        gateway: Some("gw"),
+        headers: &headers,
+        limits: Limits { branches_max, stage_branches_max: 3 },
+    };
+    let mut steps = Vec::new();
+    (follow(file.rules(), &question, &list, |_| false, &mut steps), steps)
+}
+
+fn empty() -> Followed {
+    Followed::Order { order: ForkOrder::default(), mailbox: true, mailbox_alone: false }
+}
+
+proptest! {
+    /// Whatever rules say: an order ends, no device rings twice in a stage, no stage is empty or
+    /// too wide, and all of it is over in a quarter of an hour. The same question gets the same
+    /// answer.
+    #[test]
+    fn an_order_ends(
+        text in text(),
+        at_ms in 1_700_000_000_000_i64..1_900_000_000_000,
+        from in proptest::sample::select(vec!["sip:+4930@h", "sip:anonymous@anonymous.invalid", "", "sip:a@example.com"]),
+        calls in 0..4u32,
+        branches_max in 1..30usize,
+    ) {
+        let (followed, steps) = order_of(&text, at_ms, from, calls, branches_max);
+        let again = order_of(&text, at_ms, from, calls, branches_max);
+        prop_assert_eq!(&followed, &again.0);
+        prop_assert_eq!(&steps, &again.1);
+        let Followed::Order { order, .. } = followed else { return Ok(()) };
+        let ring_s: u32 = order.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
+        prop_assert!(ring_s <= u32::from(ORDER_RING_S_MAX), "{} s", ring_s);
+        let mut branches = 0;
+        for stage in &order.stages {
+            prop_assert!((1..=3).contains(&stage.branches.len()));
+            prop_assert!((1..=300).contains(&stage.ring_s));
+            branches += stage.branches.len();
+            let mut names: Vec<&str> = stage.branches.iter().map(|b| b.device.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            prop_assert_eq!(names.len(), stage.branches.len());
+        }
+        prop_assert!(branches <= branches_max);
+    }
+
+    /// Nearly all of the texts that these properties are tried on say something.
+    #[test]
+    fn texts_are_read_or_their_mistakes_have_places(text in text()) {
+        if let Err(mistakes) = RuleFile::read(&text) {
+            prop_assert!(!mistakes.is_empty());
+            let lines = text.lines().count() + 1;
+            for mistake in mistakes {
+                // Stages that add up to more than an order may ring are all that can be wrong.
+                prop_assert!(mistake.what.contains("is the most"), "{}", mistake);
+                prop_assert!((1..=lines).contains(&mistake.line));
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in "(\\[\\[rule\\]\\]\n|when|ring|\\.|hours|=|\\[|\\]|\"|\\{|\\}|[a-z0-9:*+\n ]|\\PC){0,60}") {
+        if let Err(mistakes) = RuleFile::read(&text) {
+            prop_assert!(!mistakes.is_empty());
+            prop_assert!(mistakes.iter().all(|mistake| mistake.line > 0 && mistake.column > 0));
+        }
+    }
+
+    #[test]
+    fn no_calendar_panics(text in "(BEGIN:VEVENT\n|END:VEVENT\n|DTSTART:20240229\n|DTEND:2026[0-9]{4}\n|RRULE:FREQ=YEARLY|;BYDAY=-?[0-9](MO|TH)|;BYMONTH=[0-9]+|;UNTIL=[0-9]{8}|;COUNT=[0-9]|\n|\\PC){0,40}") {
+        if let Err(mistakes) = hallporter::rules::read_calendar(&text) {
+            prop_assert!(!mistakes.is_empty());
+        }
+    }
+}
