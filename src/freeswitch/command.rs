@@ -68,6 +68,11 @@ pub(super) fn leg(command: &SwitchCommand) -> &LegId {
     }
 }
 
+/// Answering. What is played next waits for it, and nothing else does.
+pub(super) fn answer() -> Execute {
+    Execute::new("answer", "")
+}
+
 /// Playing, with the tail behind it.
 pub(super) fn play(
     step: StepId,

@@ -2,7 +2,9 @@
 //! future is dropped shifts every later reply (measured), so none ever is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use esl::{BgJobTracker, EslClient, EslEvent};
 
@@ -164,7 +166,8 @@ impl Operator {
     async fn try_carry_out(&mut self, command: &SwitchCommand) -> Result<Option<String>, Error> {
         match command {
             SwitchCommand::Claim { leg } => self.claim(leg).await,
-            SwitchCommand::Answer { leg } => self.plain(&format!("uuid_answer {leg}")).await,
+            // `uuid_answer` would hold up what is asked for other legs until this one has its sound.
+            SwitchCommand::Answer { leg } => self.execute(leg, &command::answer()).await,
             SwitchCommand::Play { leg, step, sounds, keys } => {
                 let queue = command::play(*step, sounds, *keys, &self.config.fallback)?;
                 self.run(leg, &queue).await
@@ -241,10 +244,12 @@ impl Operator {
     /// Runs applications on a leg, one behind the other; what ran before is over.
     async fn run(&mut self, leg: &LegId, queue: &[Execute]) -> Result<Option<String>, Error> {
         self.flush(leg).await?;
-        for execute in queue {
-            if let Some(refusal) = self.execute(leg, execute).await? {
-                return Ok(Some(refusal));
-            }
+        // Sent at once, for each answer that is waited for holds up all other legs; they are
+        // carried out in their order (event-lock).
+        let sent = together(queue.iter().map(|execute| self.execute(leg, execute)));
+        let refusals: Result<Vec<Option<String>>, Error> = sent.await.into_iter().collect();
+        if let Some(refusal) = refusals?.into_iter().flatten().next() {
+            return Ok(Some(refusal));
         }
         self.tails.insert(leg.clone());
         if self.guards.remove(leg) {
@@ -349,4 +354,22 @@ impl Operator {
             }
         }
     }
+}
+
+/// Begins all of them in their order, and awaits every one to its end: a command that is dropped
+/// shifts every later reply.
+async fn together<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waiting: Vec<_> = all.map(|one| (Box::pin(one), None)).collect();
+    poll_fn(|context| {
+        let mut done = true;
+        for (one, outcome) in waiting.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+            match one.as_mut().poll(context) {
+                Poll::Ready(value) => *outcome = Some(value),
+                Poll::Pending => done = false,
+            }
+        }
+        if done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, outcome)| outcome).collect()
 }

@@ -84,8 +84,7 @@ async fn a_claim_is_ours_by_exactly_one_answer() {
         side.switch.send(play(1));
         assert_eq!(heard(&mut fake, 4).await, played(1));
         side.switch.send(SwitchCommand::Answer { leg: leg(X) });
-        let after =
-            if ours { format!("api sched_del {X}") } else { format!("api uuid_answer {X}") };
+        let after = if ours { format!("api sched_del {X}") } else { sendmsg("answer", "", None) };
         assert_eq!(heard(&mut fake, 1).await, [after]);
     }
 }
@@ -178,7 +177,7 @@ async fn the_beat_stops_with_the_daemon() {
 #[tokio::test]
 async fn what_a_switch_refuses_is_told() {
     let (mut fake, mut side) = house().await;
-    fake.answer("uuid_answer", "-ERR No such channel!\n");
+    fake.answer("sendmsg", "-ERR invalid session id [x]");
     side.switch.send(SwitchCommand::Answer { leg: leg(X) });
     assert_eq!(side.next().await, told(LegEvent::Refused { command: "answer" }));
     // What could break a command is not even sent.

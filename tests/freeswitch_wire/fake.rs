@@ -306,13 +306,19 @@ fn reply(
         )
         .into_bytes();
     }
-    let Some(api) = asked.strip_prefix("api ") else { return command_reply("+OK") };
+    let fitting = |asked: &str| {
+        let found = state.answers.iter().rev().find(|(begin, _)| asked.starts_with(begin));
+        found.map(|(_, answer)| answer.clone())
+    };
+    let Some(api) = asked.strip_prefix("api ") else {
+        return command_reply(&fitting(asked).unwrap_or_else(|| "+OK".to_owned()));
+    };
     if state.manner == Manner::Deaf {
         return Vec::new();
     }
-    let fitting = state.answers.iter().rev().find(|(begin, _)| api.starts_with(begin));
+    let told = fitting(api);
     let body = match api {
-        _ if fitting.is_some() => fitting.unwrap().1.clone(),
+        _ if told.is_some() => told.unwrap(),
         "global_getvar core_uuid" => state.core_uuid.clone(),
         "show channels as json" => state.channels.clone(),
         _ if api.starts_with("uuid_exists") => "true".to_owned(),
