@@ -151,7 +151,6 @@ impl Link {
     /// As long as both connections are up.
     async fn talk(&self, lines: Lines, waiting: &mut mpsc::Receiver<Asked>) -> Error {
         let restarted = self.shared.up(&lines.core_uuid);
-        tracing::info!(switch = &*self.config.name, restarted, "the switch is there");
         let seen = Arc::new(Mutex::new(Seen::new(self.recognise)));
         let overflow = Arc::new(Notify::new());
         let reader = Reader {
@@ -190,6 +189,8 @@ impl Link {
         if let Err(error) = first(operator, restarted).await {
             return error;
         }
+        // Only now: before the first beat it leads callers to its own words.
+        tracing::info!(switch = &*self.config.name, restarted, "the switch is there");
         let patience = self.config.patience;
         let mut beat = every(patience.beat_every);
         let mut list = every(patience.list_every);
