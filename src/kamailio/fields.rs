@@ -4,8 +4,10 @@
 //! the second of two equal keys win. Kamailio 5.6.3 builds JSON by concatenation, so a second key
 //! is how a caller would smuggle one in.
 
+use base64::Engine as _;
+
 use super::Error;
-use super::base64url::decode;
+use super::base64url::BASE64URL;
 use super::element::Raw;
 use super::scan::is_printable;
 
@@ -68,8 +70,10 @@ impl<'a, const N: usize> Fields<'a, N> {
             if text.len() > bytes_max.div_ceil(3) * 4 {
                 return Err(Error::TooLong { field, bytes_max });
             }
-            decode(text, &mut self.scratch)
-                .ok_or(Error::Form { field, wanted: "base64url, as enc says" })?;
+            self.scratch.clear();
+            BASE64URL
+                .decode_vec(text, &mut self.scratch)
+                .map_err(|_| Error::Form { field, wanted: "base64url, as enc says" })?;
             self.scratch.as_slice()
         } else {
             text
