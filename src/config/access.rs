@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::text::shorten;
+
 use super::ReadToken;
 use super::file::Typed;
 use super::keys::SECTIONS;
 use super::mistake::{Mistake, Warning};
 use super::token::{Secret, read_failed};
-use super::value::{Value, shorten};
+use super::value::Value;
 
 /// A file on its way from typed to checked.
 pub(super) struct Check<'a> {

@@ -1,6 +1,6 @@
 //! Addresses of other servers, as an operator writes them.
 
-use super::value::shorten;
+use crate::text::shorten;
 
 /// Whether `text` is `host`, `host:port` or `[IPv6]:port`, of characters that can't break out of
 /// a SIP URI.

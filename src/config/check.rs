@@ -4,10 +4,12 @@ use std::path::Path;
 
 use crate::domain::{Numbering, Zone};
 
+use crate::text::shorten;
+
 use super::access::Check;
 use super::address::{check_url, is_host_port};
 use super::file::Typed;
-use super::value::{Value, shorten};
+use super::value::Value;
 use super::{
     Calls, Checked, Config, Emergency, Kamailio, Log, LogFormat, Node, Proxy, ReadToken, Routing,
 };

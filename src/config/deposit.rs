@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::Language;
-use crate::text::nearest;
+use crate::text::{nearest, shorten};
 
 use super::access::Check;
 use super::address::{check_url, is_host_port};
 use super::messages::{Links, Messages, Switch, VideoWay, Webhook};
 use super::token::Secret;
-use super::value::{Value, shorten};
+use super::value::Value;
 
 const MESSAGES: &str = "messages";
 const SWITCH: &str = "freeswitch";

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::text::shorten;
+
 use super::access::Check;
 use super::file::Typed;
 use super::mistake::Mistake;
 use super::token::Secret;
-use super::value::shorten;
 use super::{Http, ReadToken};
 
 /// Reads and checks where the daemon listens.

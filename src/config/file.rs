@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::text::{Lines, nearest};
+use crate::text::{Lines, nearest, shorten};
 
 use super::keys::{Key, Preset, SECTIONS, Section};
 use super::mistake::{Mistake, Warning};
-use super::value::{Value, called, read_value, shorten};
+use super::value::{Value, called, read_value};
 
 /// The longest file, in bytes. A longer one is refused unread.
 pub(super) const FILE_BYTES_MAX: usize = 256 * 1024;

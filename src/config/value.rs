@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::text::{nearest, parse_duration, show_duration};
+use crate::text::{nearest, parse_duration, shorten, show_duration};
 
 use super::keys::Kind;
 
@@ -108,17 +108,6 @@ fn plain_text(text: &str) -> Result<String, Wrong> {
         return Err(("holds a control character (a line break, a NUL, …)".to_owned(), None));
     }
     Ok(text.to_owned())
-}
-
-/// The beginning of something that somebody wrote, printable, for a sentence.
-pub(super) fn shorten(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 60;
-    let mut short: String =
-        text.chars().take(CHARACTERS_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().count() > CHARACTERS_MAX {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]

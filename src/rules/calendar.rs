@@ -2,8 +2,10 @@
 
 use crate::domain::{Dates, Day, DaySpan, Yearly};
 
+use crate::text::shorten;
+
 use super::ical::{Event, read_calendar};
-use super::page::{Page, Value, Wrong, shorten};
+use super::page::{Page, Value, Wrong};
 use super::tables::together;
 use super::when::unknown_name;
 

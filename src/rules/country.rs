@@ -5,7 +5,9 @@
 //! one (+1, +7, +44, ...) can't be told apart by a prefix, and a rule that pretended to would be
 //! wrong at night.
 
-use super::page::{Wrong, shorten};
+use crate::text::shorten;
+
+use super::page::Wrong;
 
 /// The prefix of a country, such as `+49` for `DE`.
 pub(super) fn calling_code(country: &str) -> Result<&'static str, Wrong> {

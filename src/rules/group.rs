@@ -6,7 +6,9 @@ use toml::de::DeTable;
 
 use crate::domain::DeviceName;
 
-use super::page::{At, Page, Value, shorten};
+use crate::text::shorten;
+
+use super::page::{At, Page, Value};
 use super::when::unknown_name;
 
 /// How deep groups may stand in groups.

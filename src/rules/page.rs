@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{DeviceName, RULES_MAX, Rules, Zone};
-use crate::text::{Lines, nearest};
+use crate::text::{Lines, nearest, shorten};
 
 use super::calendar::Calendar;
 use super::example::Example;
@@ -352,15 +352,4 @@ pub(super) fn called(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a section",
     }
-}
-
-/// The beginning of something that somebody wrote, printable, for a sentence.
-pub(super) fn shorten(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 60;
-    let mut short: String =
-        text.chars().take(CHARACTERS_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().count() > CHARACTERS_MAX {
-        short.push('…');
-    }
-    short
 }

@@ -8,9 +8,9 @@ use crate::domain::{
     Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, StageWho,
     Target,
 };
-use crate::text::parse_duration;
+use crate::text::{parse_duration, shorten};
 
-use super::page::{At, Page, Value, Wrong, below, called, shorten};
+use super::page::{At, Page, Value, Wrong, below, called};
 use super::tables::{place, together};
 use super::when::one_of;
 

@@ -1,9 +1,9 @@
 //! Conditions: `when` and `unless`.
 
 use crate::domain::{Communication, Condition, Few, Party, Run, StageCause, Who, Window};
-use crate::text::nearest;
+use crate::text::{nearest, shorten};
 
-use super::page::{At, Page, Value, Wrong, below, shorten};
+use super::page::{At, Page, Value, Wrong, below};
 use super::tables::{TooMuch, together};
 use super::who::{People, Side};
 

@@ -2,8 +2,10 @@
 
 use crate::domain::{AccountName, Identifier, Number, Party};
 
+use crate::text::shorten;
+
 use super::country::calling_code;
-use super::page::{Page, Value, Wrong, shorten};
+use super::page::{Page, Value, Wrong};
 
 /// At which end of a call somebody is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,9 @@
 mod duration;
 mod near;
 mod place;
+mod quoted;
 
 pub use duration::{parse_duration, show_duration};
 pub use near::nearest;
 pub use place::Lines;
+pub use quoted::shorten;
