@@ -79,7 +79,7 @@ pub enum Input {
         /// What.
         event: SwitchEvent,
     },
-    /// The keeper of the files tells something.
+    /// The keeper of the files tells something. Answered by [`super::Output::Known`].
     Spool(SpoolEvent),
     /// A deposit lies in the spool, at a start.
     Resume(Box<DepositCard>),

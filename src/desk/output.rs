@@ -51,7 +51,7 @@ pub enum Output {
     },
     /// A recording was managed: the call-back may go on.
     Managed(MessageId),
-    /// Whether there is the deposit that an operator named.
+    /// Whether there is the deposit that was named; of an uploaded file, whether it was waited for.
     Known(bool),
     /// A switch should do something.
     Switch(SwitchId, SwitchCommand),

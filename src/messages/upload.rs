@@ -102,15 +102,8 @@ impl Deposit {
     }
 
     pub(super) fn link_told(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
-        match event {
-            Event::Done { .. } | Event::Refused("play") => {
-                self.hang_up_after_words(State::LinkTold, turn);
-            }
-            Event::Timeout if self.step.is_some() => {
-                self.hang_up_after_words(State::LinkTold, turn);
-            }
-            Event::Timeout => self.await_upload(turn),
-            _ => {}
+        if self.gone_after_words(event, turn) {
+            self.await_upload(turn);
         }
     }
 

@@ -106,22 +106,25 @@ impl Deposit {
     }
 
     pub(super) fn announcing(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) {
-        match event {
-            Event::Done { .. } | Event::Refused("play") => {
-                self.hang_up_after_words(State::Announcing, turn);
-            }
-            Event::Timeout if self.step.is_some() => {
-                self.hang_up_after_words(State::Announcing, turn);
-            }
-            Event::Timeout => self.call_device(turn),
-            _ => {}
+        if self.gone_after_words(event, turn) {
+            self.call_device(turn);
         }
     }
 
-    pub(super) fn hang_up_after_words(&mut self, state: State, turn: &mut Turn<'_>) {
-        self.step = None;
-        self.hang_up(turn, "NORMAL_CLEARING");
-        self.enter(state, Some(SWITCH_MS), turn);
+    /// Words are said, and the leg is hung up behind them. Says whether it did not even tell of its
+    /// end: then what comes after has to begin without.
+    pub(super) fn gone_after_words(&mut self, event: &Event<'_>, turn: &mut Turn<'_>) -> bool {
+        let spoke = self.step.is_some();
+        match event {
+            Event::Timeout if !spoke => return true,
+            Event::Done { .. } | Event::Refused("play") | Event::Timeout => {
+                self.step = None;
+                self.hang_up(turn, "NORMAL_CLEARING");
+                self.enter(self.state, Some(SWITCH_MS), turn);
+            }
+            _ => {}
+        }
+        false
     }
 
     /// Calls the device that has just been hung up.
