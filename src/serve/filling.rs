@@ -24,11 +24,37 @@ enum Batch {
     Sessions(Vec<SessionRow>),
 }
 
+/// Gathers rows and hands them over by the batch. Who takes them is there until the end.
+struct Gathered<'a, T> {
+    rows: Vec<T>,
+    give: &'a SyncSender<Batch>,
+    batch: fn(Vec<T>) -> Batch,
+}
+
+impl<'a, T> Gathered<'a, T> {
+    fn new(give: &'a SyncSender<Batch>, batch: fn(Vec<T>) -> Batch) -> Self {
+        Self { rows: Vec::with_capacity(BATCH), give, batch }
+    }
+
+    fn add(&mut self, row: T) {
+        self.rows.push(row);
+        if self.rows.len() == BATCH {
+            let full = std::mem::replace(&mut self.rows, Vec::with_capacity(BATCH));
+            let _ = self.give.send((self.batch)(full));
+        }
+    }
+
+    fn done(self) {
+        let _ = self.give.send((self.batch)(self.rows));
+    }
+}
+
 /// Fills the desk with what the store has.
 pub(super) fn fill(house: &House) -> Result<(), Error> {
     let (give, taken) = sync_channel(BATCHES_MAX);
     let skipped = thread::scope(|scope| {
-        let reader = scope.spawn(|| read(&house.store, give));
+        // The way ends with the reader, and with it the taking in.
+        let reader = scope.spawn(move || read(&house.store, &give));
         take_in(house, taken);
         reader.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
     })?;
@@ -42,27 +68,15 @@ pub(super) fn fill(house: &House) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads everything; says how many calls made no sense. Who takes the rows is there until the end.
-fn read(store: &Store, give: SyncSender<Batch>) -> Result<u64, Error> {
-    let mut changes = Vec::with_capacity(BATCH);
-    let applied = store.load_registry(&mut |change| {
-        changes.push(change);
-        if changes.len() == BATCH {
-            let full = std::mem::replace(&mut changes, Vec::with_capacity(BATCH));
-            let _ = give.send(Batch::Registry(full));
-        }
-    })?;
-    let _ = give.send(Batch::Registry(changes));
+/// Reads everything; says how many calls made no sense.
+fn read(store: &Store, give: &SyncSender<Batch>) -> Result<u64, Error> {
+    let mut changes = Gathered::new(give, Batch::Registry);
+    let applied = store.load_registry(&mut |change| changes.add(change))?;
+    changes.done();
     let _ = give.send(Batch::Applied(applied));
-    let mut rows = Vec::with_capacity(BATCH);
-    let skipped = store.load_sessions(&mut |row| {
-        rows.push(row);
-        if rows.len() == BATCH {
-            let full = std::mem::replace(&mut rows, Vec::with_capacity(BATCH));
-            let _ = give.send(Batch::Sessions(full));
-        }
-    })?;
-    let _ = give.send(Batch::Sessions(rows));
+    let mut rows = Gathered::new(give, Batch::Sessions);
+    let skipped = store.load_sessions(&mut |row| rows.add(row))?;
+    rows.done();
     Ok(skipped)
 }
 
