@@ -117,14 +117,18 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         room.min(limits.branches_max.saturating_sub(self.branches))
     }
 
+    /// How long all stages would ring, in seconds, with a device more that rings so long.
+    fn ring_s_with(&self, ring_s: u16) -> u32 {
+        let last = self.stages.last().filter(|_| self.open);
+        let longer_s = ring_s.saturating_sub(last.map_or(0, |last| last.ring_s));
+        let all_s: u32 = self.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
+        all_s + u32::from(longer_s)
+    }
+
     fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) {
-        let last = self.stages.last_mut().filter(|_| self.open);
-        let before_s = last.as_ref().map_or(0, |last| last.ring_s);
-        let all_s: u32 = {
-            let longer_s = u32::from(ring_s.saturating_sub(before_s));
-            self.stages.iter().map(|stage| u32::from(stage.ring_s)).sum::<u32>() + longer_s
-        };
-        if let Some(ring_s_max) = self.ring_s_max.filter(|max| all_s > u32::from(*max)) {
+        if let Some(ring_s_max) = self.ring_s_max
+            && self.ring_s_with(ring_s) > u32::from(ring_s_max)
+        {
             self.full = true;
             self.note(Step::OrderLong { ring_s_max });
             return;
