@@ -2,11 +2,10 @@
 //! future is dropped shifts every later reply (measured), so none ever is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 use esl::{BgJobTracker, EslClient, EslEvent};
+use futures_util::future::join_all;
 
 use crate::domain::{LegEvent, LegId, SwitchCommand, SwitchEvent, VideoFacts};
 
@@ -245,8 +244,8 @@ impl Operator {
     async fn run(&mut self, leg: &LegId, queue: &[Execute]) -> Result<Option<String>, Error> {
         self.flush(leg).await?;
         // Sent at once, for each answer that is waited for holds up all other legs; they are
-        // carried out in their order (event-lock).
-        let sent = together(queue.iter().map(|execute| self.execute(leg, execute)));
+        // carried out in their order (event-lock), and every one is awaited to its end.
+        let sent = join_all(queue.iter().map(|execute| self.execute(leg, execute)));
         let refusals: Result<Vec<Option<String>>, Error> = sent.await.into_iter().collect();
         if let Some(refusal) = refusals?.into_iter().flatten().next() {
             return Ok(Some(refusal));
@@ -354,22 +353,4 @@ impl Operator {
             }
         }
     }
-}
-
-/// Begins all of them in their order, and awaits every one to its end: a command that is dropped
-/// shifts every later reply.
-async fn together<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut waiting: Vec<_> = all.map(|one| (Box::pin(one), None)).collect();
-    poll_fn(|context| {
-        let mut done = true;
-        for (one, outcome) in waiting.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
-            match one.as_mut().poll(context) {
-                Poll::Ready(value) => *outcome = Some(value),
-                Poll::Pending => done = false,
-            }
-        }
-        if done { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    waiting.into_iter().filter_map(|(_, outcome)| outcome).collect()
 }

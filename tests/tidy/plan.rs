@@ -119,6 +119,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
     ("esl", &["freeswitch"]),
+    ("futures_util", &["freeswitch"]),
     ("getrandom", &["cli", "serve"]),
     ("hashbrown", &["domain", "sessions"]),
     ("http_body", &["http"]),
