@@ -3,6 +3,7 @@
 pub(crate) mod daemon;
 pub(crate) mod dial;
 pub(crate) mod digest;
+pub(crate) mod door;
 pub(crate) mod kamailio;
 mod leg;
 pub(crate) mod line;

@@ -1,48 +1,39 @@
 //! A daemon that is none: it answers what it is told to, true or not.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use serde_json::Value;
 
-use super::web::whole;
+use super::door::Door;
 
 /// The stub. Whoever asks gets the answer that is set at that moment.
 pub(crate) struct Stub {
     pub(crate) at: SocketAddr,
     shared: Arc<Shared>,
+    _door: Door,
 }
 
 struct Shared {
     answer: Mutex<(u16, String)>,
     questions: Mutex<Vec<String>>,
-    over: AtomicBool,
 }
 
 impl Stub {
     pub(crate) fn new(at: SocketAddr) -> Self {
-        let listener = TcpListener::bind(at).unwrap();
-        let shared = Arc::new(Shared {
-            answer: Mutex::new((200, String::new())),
-            questions: Mutex::default(),
-            over: AtomicBool::new(false),
-        });
-        let serving = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if serving.over.load(Ordering::Relaxed) {
-                    return;
-                }
-                let (serving, stream) = (Arc::clone(&serving), stream.unwrap());
-                std::thread::spawn(move || serving.talk(stream));
+        let answer = Mutex::new((200, String::new()));
+        let shared = Arc::new(Shared { answer, questions: Mutex::default() });
+        let asked = Arc::clone(&shared);
+        let door = Door::open(at, move |head, body| {
+            if !head.starts_with("POST /v1/route") {
+                return (200, "{}".to_owned());
             }
+            asked.questions.lock().unwrap().push(body.to_owned());
+            asked.answer.lock().unwrap().clone()
         });
-        Self { at, shared }
+        Self { at, shared, _door: door }
     }
 
     /// What every question gets from now on.
@@ -57,14 +48,6 @@ impl Stub {
     }
 }
 
-impl Drop for Stub {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
-        // So that the listener wakes and ends.
-        let _ = TcpStream::connect(self.at);
-    }
-}
-
 fn decoded(text: &str) -> Value {
     let mut question: Value =
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -75,38 +58,4 @@ fn decoded(text: &str) -> Value {
         }
     }
     question
-}
-
-impl Shared {
-    /// One connection, as long as it is kept.
-    fn talk(&self, mut stream: TcpStream) {
-        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        let (mut bytes, mut part) = (Vec::new(), [0; 65_536]);
-        while !self.over.load(Ordering::Relaxed) {
-            match stream.read(&mut part) {
-                Ok(0) => return,
-                Ok(count) => bytes.extend_from_slice(&part[..count]),
-                Err(_) => continue,
-            }
-            if !whole(&bytes) {
-                continue;
-            }
-            let request = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
-            let (head, body) = request.split_once("\r\n\r\n").unwrap();
-            let (status, answer) = if head.starts_with("POST /v1/route") {
-                self.questions.lock().unwrap().push(body.to_owned());
-                self.answer.lock().unwrap().clone()
-            } else {
-                (200, "{}".to_owned())
-            };
-            let answer = format!(
-                "HTTP/1.1 {status} As Told\r\nContent-Type: application/json\r\n\
-                 Content-Length: {}\r\n\r\n{answer}",
-                answer.len()
-            );
-            if stream.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
 }

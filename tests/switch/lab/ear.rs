@@ -1,19 +1,18 @@
 //! Who is told by webhook: it hears every notice, and refuses as many as it is told to.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::live::web::whole;
+use crate::live::door::Door;
 
 /// The receiver.
 pub(crate) struct Ear {
     pub(crate) at: SocketAddr,
     shared: Arc<Shared>,
+    _door: Door,
 }
 
 #[derive(Default)]
@@ -22,24 +21,21 @@ struct Shared {
     refused: Mutex<Vec<Value>>,
     /// How many notices are refused before one is heard.
     deaf: AtomicU32,
-    over: AtomicBool,
 }
 
 impl Ear {
     pub(crate) fn new(at: SocketAddr) -> Self {
-        let listener = TcpListener::bind(at).unwrap();
-        let shared = Arc::new(Shared::default());
-        let hearing = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if hearing.over.load(Ordering::Relaxed) {
-                    return;
-                }
-                let (hearing, stream) = (Arc::clone(&hearing), stream.unwrap());
-                std::thread::spawn(move || hearing.talk(stream));
-            }
+        let shared = Arc::<Shared>::default();
+        let told = Arc::clone(&shared);
+        let door = Door::open(at, move |_, body| {
+            let notice: Value = serde_json::from_str(body).unwrap();
+            let count = |deaf: u32| deaf.checked_sub(1);
+            let deaf = told.deaf.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok();
+            let (list, status) = if deaf { (&told.refused, 503) } else { (&told.heard, 200) };
+            list.lock().unwrap().push(notice);
+            (status, String::new())
         });
-        Self { at, shared }
+        Self { at, shared, _door: door }
     }
 
     /// The next notices are refused (503): so many.
@@ -55,44 +51,5 @@ impl Ear {
     /// What was refused.
     pub(crate) fn refused(&self) -> usize {
         self.shared.refused.lock().unwrap().len()
-    }
-}
-
-impl Drop for Ear {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
-        // So that the listener wakes and ends.
-        let _ = TcpStream::connect(self.at);
-    }
-}
-
-impl Shared {
-    /// One connection, as long as it is kept.
-    fn talk(&self, mut stream: TcpStream) {
-        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        let (mut bytes, mut part) = (Vec::new(), [0; 65_536]);
-        while !self.over.load(Ordering::Relaxed) {
-            match stream.read(&mut part) {
-                Ok(0) => return,
-                Ok(count) => bytes.extend_from_slice(&part[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-                Err(_) => return,
-            }
-            if !whole(&bytes) {
-                continue;
-            }
-            let request = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
-            let (_, body) = request.split_once("\r\n\r\n").unwrap();
-            let notice: Value = serde_json::from_str(body).unwrap();
-            let count = |deaf: u32| deaf.checked_sub(1);
-            let deaf = self.deaf.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok();
-            let (list, line) =
-                if deaf { (&self.refused, "503 Not Now") } else { (&self.heard, "200 OK") };
-            list.lock().unwrap().push(notice);
-            let answer = format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n");
-            if stream.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-        }
     }
 }
