@@ -19,3 +19,5 @@ mod recordings;
 mod shown;
 #[path = "freeswitch_wire/side.rs"]
 mod side;
+#[path = "freeswitch_wire/side_by_side.rs"]
+mod side_by_side;

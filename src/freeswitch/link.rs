@@ -1,20 +1,19 @@
 //! Keeping the connections to one switch: login, subscription, watching, trying again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use esl::{
-    EslClient, EslConnectOptions, EslError, EslEvent, EslEventStream, EventFormat, EventOverflow,
-};
+use esl::{EslClient, EslConnectOptions, EslEventStream, EventFormat, EventOverflow};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use crate::domain::SwitchEvent;
 
-use super::event::{Headers, read};
 use super::operator::Operator;
+use super::reader::{Reader, ping};
 use super::seen::{Recognise, Seen};
+use super::shift::Shift;
 use super::status::Shared;
 use super::{Asked, Error, Patience, Sink, SwitchConfig, command, refuse};
 
@@ -169,93 +168,12 @@ impl Link {
         watchers.spawn(ping(lines.events_client, self.config.patience.ping_every));
         let (sink, shared) = (Arc::clone(&self.sink), Arc::clone(&self.shared));
         let config = Arc::clone(&self.config);
-        let mut operator = Operator::new(config, lines.commands_client, sink, shared, seen);
-        let error = self
-            .operate(&mut operator, lines.jobs, restarted, &overflow, &mut watchers, waiting)
-            .await;
-        operator.give_up_jobs();
+        let operator = Operator::new(config, lines.commands_client, sink, shared, seen);
+        let mut shift = Shift::new(&operator);
+        let error = shift.work(lines.jobs, restarted, &overflow, &mut watchers, waiting).await;
+        shift.give_up();
         error
     }
-
-    async fn operate(
-        &self,
-        operator: &mut Operator,
-        mut jobs: EslEventStream,
-        restarted: bool,
-        overflow: &Notify,
-        watchers: &mut JoinSet<Error>,
-        waiting: &mut mpsc::Receiver<Asked>,
-    ) -> Error {
-        if let Err(error) = first(operator, restarted).await {
-            return error;
-        }
-        // Only now: before the first beat it leads callers to its own words.
-        tracing::info!(switch = &*self.config.name, restarted, "the switch is there");
-        let patience = self.config.patience;
-        let mut beat = every(patience.beat_every);
-        let mut list = every(patience.list_every);
-        // The table is filled a moment late: who has come just before us is in it then.
-        list.reset_after(patience.list_every / 5);
-        loop {
-            // Only waiting stands in the select; what is sent is awaited to its end below.
-            let due = tokio::select! {
-                biased;
-                ended = watchers.join_next() => {
-                    return match ended {
-                        Some(Ok(error)) => error,
-                        Some(Err(error)) => Error::Lost(error.to_string()),
-                        None => Error::Lost("nobody reads".to_owned()),
-                    };
-                }
-                _ = beat.tick() => Due::Beat,
-                job = jobs.recv() => Due::Job(job.map(Box::new)),
-                command = waiting.recv() => Due::Command(command),
-                () = overflow.notified() => Due::List,
-                _ = list.tick() => Due::List,
-            };
-            let done = match due {
-                Due::Beat => operator.beat().await,
-                Due::List => operator.list(false).await,
-                Due::Job(None) => return Error::Lost("the connection for commands".to_owned()),
-                Due::Job(Some(event)) => {
-                    if let Ok(event) = *event {
-                        operator.job_done(&event);
-                    }
-                    Ok(())
-                }
-                Due::Command(None) => return Error::Lost("the daemon stops".to_owned()),
-                Due::Command(Some((command, event))) => {
-                    self.shared.stopwatch.command(event);
-                    operator.carry_out(&command).await
-                }
-            };
-            if let Err(error) = done
-                && !matches!(error, Error::Nonsense(_))
-            {
-                return error;
-            }
-        }
-    }
-}
-
-/// What comes next.
-enum Due {
-    Beat,
-    List,
-    Job(Option<Box<Result<EslEvent, EslError>>>),
-    Command(Option<Asked>),
-}
-
-async fn first(operator: &mut Operator, restarted: bool) -> Result<(), Error> {
-    operator.beat().await?;
-    operator.list(restarted).await
-}
-
-fn every(period: Duration) -> tokio::time::Interval {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.reset();
-    ticks
 }
 
 /// The wait before the next try: doubled each time, and up to a quarter longer by a figure that
@@ -267,91 +185,6 @@ fn again(patience: &Patience, tries: u32, needs_operator: bool) -> Duration {
     let doubled = patience.again_first.saturating_mul(1 << tries.min(16));
     let wait = doubled.min(patience.again_max);
     wait + wait * (tries.wrapping_mul(7) % 16) / 64
-}
-
-/// Asks for a sign of life; the answers feed the crate's watch over silence, too. Two in a row
-/// that do not come: the switch is frozen, or answers nobody.
-async fn ping(client: EslClient, every: Duration) -> Error {
-    let mut missed = 0;
-    loop {
-        sleep(every).await;
-        match client.api("uptime").await {
-            Ok(_) => missed = 0,
-            Err(error) if error.is_connection_error() || missed == 1 => {
-                return Error::talking(&error);
-            }
-            Err(_) => missed += 1,
-        }
-    }
-}
-
-/// Reads what the switch tells. Awaits nothing but the switch: a reader that waits loses events.
-struct Reader {
-    client: EslClient,
-    /// Events that were dropped, as far as that is known here.
-    dropped: u64,
-    config: Arc<SwitchConfig>,
-    sink: Sink,
-    shared: Arc<Shared>,
-    seen: Arc<Mutex<Seen>>,
-    overflow: Arc<Notify>,
-}
-
-impl Reader {
-    async fn run(mut self, mut events: EslEventStream) -> Error {
-        while let Some(event) = events.recv().await {
-            match event {
-                Ok(event) => self.event(&event),
-                Err(EslError::QueueFull) => {}
-                Err(error) if error.is_connection_error() => return Error::talking(&error),
-                Err(error) => {
-                    tracing::warn!(
-                        switch = &*self.config.name, %error,
-                        "an event of the switch could not be read"
-                    );
-                }
-            }
-            self.look_for_dropped();
-        }
-        Error::Lost(format!("{:?}", events.status()))
-    }
-
-    /// The crate's own notice (`QueueFull`) comes with the next event behind the gap, and on a
-    /// quiet switch there may be none for long: its counter says so at once.
-    fn look_for_dropped(&mut self) {
-        let dropped = self.client.dropped_event_count();
-        if dropped != self.dropped {
-            self.dropped = dropped;
-            self.shared.overflow();
-            self.overflow.notify_one();
-        }
-    }
-
-    fn event(&self, event: &EslEvent) {
-        self.shared.event();
-        self.shared.stopwatch.event_begins();
-        let told = {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let told = read(event, &mut seen);
-            self.shared.set_legs(seen.len());
-            told
-        };
-        match told {
-            Some(told) => (self.sink)(self.config.id, told),
-            None => self.shared.ignored(),
-        }
-        self.shared.stopwatch.event_ends();
-    }
-}
-
-impl Headers for EslEvent {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.header_str(name)
-    }
-
-    fn body(&self) -> Option<&str> {
-        Self::body(self)
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::domain::{LegEvent, LegId, LegSeen, SwitchEvent};
 
 use super::Error;
 use super::event::{Headers, facts, is_guest};
+use super::jobs::Job;
 use super::operator::Operator;
 use super::seen::News;
 
@@ -49,19 +50,37 @@ pub fn read_list(body: &str) -> Result<Vec<LegSeen>, Error> {
     Ok(legs.collect())
 }
 
+/// The command for it.
+const LIST: &str = "show channels as json";
 /// What the dialplan runs on a leg of ours before it parks (`dialplan/hallporter.xml`). Such a leg
 /// is told when it parks.
 const BEFORE_PARK: &[&str] = &["", "set", "ring_ready", "sched_transfer"];
 
 impl Operator {
-    /// Reads the list and tells it: legs that wait unseen first, then all of ours.
-    pub(super) async fn list(&mut self, restarted: bool) -> Result<(), Error> {
-        let all = read_list(&self.api("show channels as json").await?)?;
+    /// Asks for the list, waits for it, and tells it. For the first one: nothing else may be done
+    /// before it.
+    pub(super) async fn first_list(&self, restarted: bool) -> Result<(), Error> {
+        let answer = self.api(LIST).await?;
+        self.listed(&answer, restarted).await
+    }
+
+    /// Asks for the list in the background: the switch writes a long one for many milliseconds,
+    /// and would do nothing else on this connection meanwhile.
+    pub(super) async fn ask_list(&self) -> Result<(), Error> {
+        match self.begin(LIST, Job::List, &mut None).await? {
+            None => Ok(()),
+            Some(refusal) => Err(Error::Nonsense(refusal)),
+        }
+    }
+
+    /// Takes in the list and tells it: legs that wait unseen first, then all of ours.
+    pub(super) async fn listed(&self, answer: &str, restarted: bool) -> Result<(), Error> {
+        let all = read_list(answer)?;
         let mut ours: Vec<LegSeen> = Vec::new();
         let mut others = BTreeMap::new();
         for row in all {
             // What is none of ours stays so until it does something else.
-            let passed = self.others.get(&row.leg) == Some(&row.application);
+            let passed = self.handled().others.get(&row.leg) == Some(&row.application);
             let known = self.seen().has(&row.leg);
             if !known && (passed || !self.is_marked(&row.leg).await?) {
                 others.insert(row.leg, row.application);
@@ -71,13 +90,13 @@ impl Operator {
                 // Somebody before us, or before the loss of the connection, has let this run: the
                 // dead man's tail waits behind it, and must not fire into what we ask for next.
                 if matches!(&*row.application, "playback" | "record") {
-                    self.tails.insert(row.leg.clone());
+                    self.handled().tails.insert(row.leg.clone());
                 }
                 self.found(&row).await?;
             }
             ours.push(row);
         }
-        self.others = others;
+        self.handled().others = others;
         self.absent(&mut ours).await?;
         self.forget_all_but_seen();
         self.shared.set_legs(ours.len());
@@ -87,7 +106,7 @@ impl Operator {
 
     /// The table is filled a moment late: absence from it is none, and a call that was asked for
     /// just now is no leg yet.
-    async fn absent(&mut self, ours: &mut Vec<LegSeen>) -> Result<(), Error> {
+    async fn absent(&self, ours: &mut Vec<LegSeen>) -> Result<(), Error> {
         let listed: BTreeSet<LegId> = ours.iter().map(|row| row.leg.clone()).collect();
         let known = self.seen().legs();
         for leg in known.into_iter().filter(|leg| !listed.contains(leg)) {

@@ -1,20 +1,25 @@
 //! FreeSWITCH's language: the Event Socket.
 //!
 //! One [`Switch`] for each FreeSWITCH. It keeps two connections (events, commands), tells what
-//! happens on our legs, and does what it is asked, strictly in order. While it works it refreshes
-//! the beat by which the dialplan knows that a caller may wait for us.
+//! happens on our legs, and does what it is asked: strictly in order for each leg, legs in turn.
+//! While it works it refreshes the beat by which the dialplan knows that a caller may wait for us.
 
 mod command;
+mod errand;
 mod error;
 mod event;
 #[cfg(test)]
 mod hostile;
+mod jobs;
+mod lanes;
 mod link;
 mod list;
 mod operator;
 mod reaction;
+mod reader;
 mod secret;
 mod seen;
+mod shift;
 mod status;
 
 use std::sync::Arc;

@@ -9,6 +9,9 @@ use tokio::sync::mpsc;
 
 pub(crate) const PASSWORD: &str = "a secret of the tests";
 
+/// The numbers of jobs for lists are beyond it: those of other jobs are told by tests.
+const FIRST_LIST: usize = 1_000_000;
+
 /// How it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -18,6 +21,10 @@ pub(crate) enum Manner {
     Mute,
     /// It lets people in, and answers no `api` command.
     Deaf,
+    /// It says that a job has ended before it says that it has begun.
+    Hasty,
+    /// It begins to make lists in the background, and never ends one.
+    Listless,
     /// It says these bytes to everybody, each block after a command, and hangs up.
     Recorded(&'static [&'static [u8]]),
 }
@@ -37,6 +44,7 @@ struct State {
     connections: usize,
     open: usize,
     job: usize,
+    lists: usize,
     beats: usize,
     /// Pieces that were given to say, and those that were said.
     to_say: usize,
@@ -65,6 +73,7 @@ impl Fake {
             connections: 0,
             open: 0,
             job: 0,
+            lists: 0,
             beats: 0,
             to_say: 0,
             said: 0,
@@ -138,6 +147,11 @@ impl Fake {
         let _ = line.send(frame);
     }
 
+    /// How often a list was asked for in the background.
+    pub(crate) fn lists(&self) -> usize {
+        lock(&self.state).lists
+    }
+
     /// How often the beat was refreshed.
     pub(crate) fn beats(&self) -> usize {
         lock(&self.state).beats
@@ -207,7 +221,9 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     match manner {
         Manner::Mute => while stream.read_u8().await.is_ok() {},
         Manner::Recorded(blocks) => recorded(&mut stream, blocks).await,
-        Manner::Good | Manner::Deaf => talk(&mut stream, &state).await,
+        Manner::Good | Manner::Deaf | Manner::Hasty | Manner::Listless => {
+            talk(&mut stream, &state).await;
+        }
     }
     let mut state = lock(&state);
     state.open = state.open.saturating_sub(1);
@@ -290,21 +306,18 @@ fn reply(
         return command_reply("+OK event listener enabled plain");
     }
     const BEAT: &str = "api expand global_setvar hallporter_beat=${strepoch()}";
+    const LIST: &str = "bgapi show channels as json";
     state.beats += usize::from(asked == BEAT);
-    let daily = [BEAT, "api uptime", "api show channels as json", "api global_getvar core_uuid"]
-        .contains(&asked)
-        || asked.starts_with("api uuid_exists")
-        || asked.starts_with("api uuid_getvar") && asked.ends_with(" hallporter");
+    let daily =
+        [BEAT, LIST, "api uptime", "api show channels as json", "api global_getvar core_uuid"]
+            .contains(&asked)
+            || asked.starts_with("api uuid_exists")
+            || asked.starts_with("api uuid_getvar") && asked.ends_with(" hallporter");
     if !daily {
         let _ = state.commands.send(asked.to_owned());
     }
-    if asked.starts_with("bgapi ") {
-        state.job += 1;
-        let job = job(state.job);
-        return format!(
-            "Content-Type: command/reply\nReply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n"
-        )
-        .into_bytes();
+    if asked == LIST || asked.starts_with("bgapi ") {
+        return begin_job(asked == LIST, &mut state);
     }
     let fitting = |asked: &str| {
         let found = state.answers.iter().rev().find(|(begin, _)| asked.starts_with(begin));
@@ -326,6 +339,25 @@ fn reply(
         _ => "+OK\n".to_owned(),
     };
     format!("Content-Type: api/response\nContent-Length: {}\n\n{body}", body.len()).into_bytes()
+}
+
+/// A job begins, and ends at once if it is a list.
+fn begin_job(is_list: bool, state: &mut State) -> Vec<u8> {
+    let count = if is_list { &mut state.lists } else { &mut state.job };
+    *count += 1;
+    let number = job(if is_list { FIRST_LIST + *count } else { *count });
+    let reply = job_reply(&number);
+    let end = [("Event-Name", "BACKGROUND_JOB"), ("Job-UUID", &*number)];
+    match state.manner {
+        Manner::Hasty => [event(&end, "Sent"), reply].concat(),
+        Manner::Good if is_list => [reply, event(&end, &state.channels)].concat(),
+        _ => reply,
+    }
+}
+
+fn job_reply(job: &str) -> Vec<u8> {
+    format!("Content-Type: command/reply\nReply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n")
+        .into_bytes()
 }
 
 fn command_reply(text: &str) -> Vec<u8> {
