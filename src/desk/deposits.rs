@@ -317,6 +317,6 @@ impl Desk {
 /// A stage with one branch.
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
-    let branch = Branch { device, uri: uri.into(), dst_uri: None, path: None, headers };
+    let branch = Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers };
     Some(Stage { ring_s, branches: vec![branch], mailbox: name == "mailbox" })
 }

@@ -148,6 +148,8 @@ pub struct Rules {
     pub stages: Box<[RuleStage]>,
     /// Places in `devices`, pointed at by stages and conditions.
     pub members: Box<[u16]>,
+    /// After how many seconds devices of a stage join it, pointed at by stages.
+    pub delays: Box<[u16]>,
     /// The devices that rules name.
     pub devices: Box<[DeviceName]>,
     /// Where rules forward to.
@@ -199,6 +201,8 @@ pub enum RuleEnd {
 pub struct RuleStage {
     /// How long, in seconds; `None`: as long as the devices say.
     pub ring_s: Option<u16>,
+    /// When its devices join, one entry for each member; empty: all at once.
+    pub after: Run,
     /// What rings.
     pub who: StageWho,
 }

@@ -92,21 +92,23 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
         match stage.who {
             StageWho::Together(run) => {
                 let number = build.stage_number();
-                for member in run.of(&rules.members) {
-                    one(judge, *member, number, stage.ring_s, build);
+                let delays = stage.after.of(&rules.delays);
+                for (place, member) in run.of(&rules.members).iter().enumerate() {
+                    let after_s = delays.get(place).copied().unwrap_or_default();
+                    one(judge, *member, (number, after_s), stage.ring_s, build);
                 }
             }
             StageWho::OneByOne(run) => {
                 for member in run.of(&rules.members) {
                     build.next_stage();
                     let number = build.stage_number();
-                    one(judge, *member, number, stage.ring_s, build);
+                    one(judge, *member, (number, 0), stage.ring_s, build);
                 }
             }
             StageWho::All => {
                 let number = build.stage_number();
                 for device in judge.list.devices {
-                    build.device(device, number, stage.ring_s.unwrap_or(device.ring_s));
+                    build.device(device, (number, 0), stage.ring_s.unwrap_or(device.ring_s));
                 }
             }
             StageWho::List => whole_list(build, judge.list),
@@ -127,16 +129,21 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
 fn one<L: Fn(&Target) -> bool>(
     judge: &mut Judge<'_>,
     member: u16,
-    stage: u8,
+    (stage, after_s): (u8, u16),
     ring_s: Option<u16>,
     build: &mut Build<'_, L>,
 ) {
     match judge.device(member) {
-        Some(device) => build.device(device, stage, ring_s.unwrap_or(device.ring_s)),
+        Some(device) => {
+            // Whoever joins late rings as long as else.
+            let own_s = device.ring_s.saturating_add(after_s).min(RING_S_MAX);
+            build.device(device, (stage, after_s), ring_s.unwrap_or(own_s));
+        }
         None => {
             let name = judge.rules.devices.get(usize::from(member));
             if let Some(device) = name.cloned() {
-                build.note(Step::Device { device, stage, skip: Some(DeviceSkip::Missing) });
+                let skip = Some(DeviceSkip::Missing);
+                build.note(Step::Device { device, stage, after_s, skip });
             }
         }
     }

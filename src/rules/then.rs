@@ -22,10 +22,13 @@ const LATER: &[(&str, &str)] = &[(
 )];
 const STAGE_KEYS: &[&str] = &["devices", "for", "order"];
 const STAGE_LATER: &[(&str, &str)] = &[
-    ("delay", "is not carried out yet: put what should ring later into a stage of its own, behind"),
+    ("delay", AT_THE_DEVICE),
+    ("after", AT_THE_DEVICE),
+    ("device", "belongs into a list: [\"desk\", { device = \"mobile\", after = \"8s\" }]"),
     ("confirm", "is not carried out yet: nobody asks whoever answers to press a key"),
     ("skip", "is not carried out yet for busy devices; unregistered ones are always left out"),
 ];
+const AT_THE_DEVICE: &str = "stands at the device: { device = \"mobile\", after = \"8s\" }";
 const ORDERS: [&str; 2] = ["parallel", "serial"];
 const ORDERS_LATER: [&str; 3] = ["round_robin", "least_recent", "last_answered"];
 /// The most stages of one rule.
@@ -159,10 +162,10 @@ impl Page<'_> {
     }
 
     fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
-        let at = value.span();
+        let (at, after) = (value.span(), Run::default());
         let (devices, ring_s, serial) = match value.get_ref() {
             DeValue::String(text) if text.as_ref() == "list" => {
-                return Some(RuleStage { ring_s: None, who: StageWho::List });
+                return Some(RuleStage { ring_s: None, after, who: StageWho::List });
             }
             DeValue::String(_) | DeValue::Array(_) => (value, None, false),
             DeValue::Table(table) => {
@@ -194,13 +197,15 @@ impl Page<'_> {
                 let hint = "write \"list\" for the account's own stages";
                 self.wrong(&at, key, "all devices ring together", Some(hint));
             }
-            return Some(RuleStage { ring_s, who: StageWho::All });
+            return Some(RuleStage { ring_s, after, who: StageWho::All });
         }
-        let names = self.device_names(key, devices);
+        let (names, delays) = self.joining(key, devices, ring_s, serial);
         let run = self.tables.members(&names);
         let run = self.fits(&at, key, run)?;
+        let after = self.tables.delays(delays);
+        let after = self.fits(&at, key, after)?;
         let who = if serial { StageWho::OneByOne(run) } else { StageWho::Together(run) };
-        Some(RuleStage { ring_s, who })
+        Some(RuleStage { ring_s, after, who })
     }
 
     fn is_serial(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
@@ -215,7 +220,7 @@ impl Page<'_> {
         self.take(&value.span(), key, read)
     }
 
-    fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
+    pub(super) fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
         let text = self.text(key, value)?;
         let read = parse_duration(text).map_err(|what| (what, None)).and_then(|ring| {
             let whole = ring.subsec_nanos() == 0;
@@ -247,7 +252,7 @@ impl Page<'_> {
         let target = self.take(&to.span(), key, target(text))?;
         let made = place(&mut self.tables.targets, target);
         let target = self.fits(&to.span(), key, made)?;
-        Some(RuleStage { ring_s, who: StageWho::Forward(target) })
+        Some(RuleStage { ring_s, after: Run::default(), who: StageWho::Forward(target) })
     }
 
     /// `refuse = 486`, or `{ code = 603, reason = "…" }`.

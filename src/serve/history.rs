@@ -125,8 +125,8 @@ mod tests {
             Step::Disabled { account: account.clone(), side: Side::From },
             cap(Room::Yes, None),
             cap(Room::Frozen, Some(2)),
-            Step::Device { device: device.clone(), stage: 1, skip: None },
-            Step::Device { device, stage: 255, skip: Some(DeviceSkip::NoGateway) },
+            Step::Device { device: device.clone(), stage: 1, after_s: 8, skip: None },
+            Step::Device { device, stage: 255, after_s: 0, skip: Some(DeviceSkip::NoGateway) },
             Step::OrderFull { branches_max: 12 },
         ]
     }
@@ -180,3 +180,4 @@ mod tests {
         }
     }
 }
+            after_s: 8,

@@ -19,6 +19,8 @@ pub(super) const OTHER: u8 = 2;
 
 /// The outcomes.
 pub(super) const FORK: u8 = 0;
+/// In the first number of a stage: its branches say when they join.
+pub(super) const LATE: u64 = 1 << 17;
 pub(super) const PASS: u8 = 1;
 pub(super) const REFUSE: u8 = 2;
 
@@ -163,10 +165,15 @@ impl<'a> Entry<'a> {
         self.byte(FORK);
         self.number(order.stages.len() as u64);
         for stage in &order.stages {
-            self.number(u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox));
+            let late = stage.branches.iter().any(|branch| branch.after_s > 0);
+            let first = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
+            self.number(first | if late { LATE } else { 0 });
             self.number(stage.branches.len() as u64);
             for branch in &stage.branches {
-                let Branch { device, uri, dst_uri, path, headers } = branch;
+                let Branch { device, after_s, uri, dst_uri, path, headers } = branch;
+                if late {
+                    self.number(u64::from(*after_s));
+                }
                 self.name(device.as_str());
                 self.text(uri);
                 self.names([dst_uri.as_deref(), path.as_deref(), headers.as_deref()]);
@@ -210,14 +217,15 @@ impl<'a> Entry<'a> {
                     self.number((*cap).into());
                 }
             }
-            Step::Device { device, stage, skip } => {
+            Step::Device { device, stage, after_s: 0, skip } => {
                 self.byte(DEVICE);
                 self.name(device.as_str());
                 self.byte(*stage);
                 self.byte(skip.map_or(0, skip_byte));
             }
             Step::Repeated => self.byte(REPEATED),
-            Step::Emergency { .. }
+            Step::Device { .. }
+            | Step::Emergency { .. }
             | Step::Disabled { .. }
             | Step::Mailbox { .. }
             | Step::CallBack { .. }

@@ -12,8 +12,8 @@ use crate::domain::{
 
 use super::HistoryEntry;
 use super::entry::{
-    ADDRESS, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LENGTH_BYTES, LONG, NUMBER,
-    OTHER, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
+    ADDRESS, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LATE, LENGTH_BYTES, LONG,
+    NUMBER, OTHER, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
 };
 
 const SIDES: [Side; 2] = [Side::From, Side::To];
@@ -103,14 +103,23 @@ impl<'a> Reading<'a> {
 
     fn stage(&mut self) -> Option<Stage> {
         let first = self.number()?;
-        let ring_s = u16::try_from(first >> 1).ok()?;
-        Some(Stage { ring_s, branches: self.list(Self::branch)?, mailbox: first & 1 != 0 })
+        let ring_s = u16::try_from((first & !LATE) >> 1).ok()?;
+        let branches = match first & LATE {
+            0 => self.list(Self::branch)?,
+            _ => self.list(Self::late_branch)?,
+        };
+        Some(Stage { ring_s, branches, mailbox: first & 1 != 0 })
+    }
+
+    fn late_branch(&mut self) -> Option<Branch> {
+        let after_s = self.small()?;
+        Some(Branch { after_s, ..self.branch()? })
     }
 
     fn branch(&mut self) -> Option<Branch> {
         let (device, uri) = (DeviceName::parse(self.name()?).ok()?, self.shared()?);
         let [dst_uri, path, headers] = self.names()?.map(|name| name.map(Arc::from));
-        Some(Branch { device, uri, dst_uri, path, headers })
+        Some(Branch { device, after_s: 0, uri, dst_uri, path, headers })
     }
 
     fn step(&mut self) -> Option<Step> {
@@ -152,7 +161,7 @@ impl<'a> Reading<'a> {
                     Some(place) => Some(*SKIPS.get(place)?),
                     None => None,
                 };
-                Step::Device { device, stage, skip }
+                Step::Device { device, stage, after_s: 0, skip }
             }
             REPEATED => Step::Repeated,
             JSON => serde_json::from_value(self.json()?).ok()?,

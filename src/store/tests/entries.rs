@@ -67,8 +67,9 @@ fn any_step() -> impl Strategy<Value = Step> {
                 Step::Cap { account, side, kind, used, cap, room }
             }
         ),
-        (device(), any::<u8>(), proptest::option::of(pick(&skips)))
-            .prop_map(|(device, stage, skip)| Step::Device { device, stage, skip }),
+        (device(), any::<u8>(), proptest::option::of(pick(&skips)), 0..3_u16).prop_map(
+            |(device, stage, skip, after_s)| Step::Device { device, stage, after_s, skip }
+        ),
         (maybe(), proptest::option::of(pick(&Cause::ALL))).prop_map(|(switch, cause)| {
             Step::Mailbox { mailbox: MailboxName::parse("box").unwrap(), switch, cause }
         }),
@@ -81,8 +82,15 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {
-    let branch = (device(), text(), maybe(), maybe(), maybe()).prop_map(
-        |(device, uri, dst_uri, path, headers)| Branch { device, uri, dst_uri, path, headers },
+    let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe()).prop_map(
+        |(device, after_s, uri, dst_uri, path, headers)| Branch {
+            device,
+            after_s,
+            uri,
+            dst_uri,
+            path,
+            headers,
+        },
     );
     let branches = proptest::collection::vec(branch, 0..5);
     let stage = (any::<u16>(), branches, any::<bool>())
@@ -230,6 +238,7 @@ fn an_entry_is_small() {
         kind: PoolKind::Total,
         used: 3,
         cap: Some(10),
+        after_s: 0,
         room: Room::Yes,
     };
     let decision = Decision {
