@@ -211,6 +211,7 @@ fn event(kind: EventKind, id: u32) -> CallEvent {
         from_tag: "8f3a91c2".into(),
         dialog: Some((id % 4096, id)),
         code: None,
+        branches: [].into(),
         account: None,
         ruri: None,
         from_uri: None,

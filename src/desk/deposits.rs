@@ -251,6 +251,7 @@ impl Desk {
                 from_tag: "".into(),
                 dialog: None,
                 code: None,
+                branches: [].into(),
                 account: None,
                 ruri: None,
                 from_uri: None,

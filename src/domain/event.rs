@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccountName, CallState};
+use super::{AccountName, CallState, DeviceName};
 
 /// What happened to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,17 @@ pub enum EventKind {
     End,
     /// The call ended without an answer.
     Failed,
+}
+
+/// How one branch of a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BranchEnd {
+    /// The device that rang.
+    pub device: DeviceName,
+    /// Its final SIP code; 408 if it did not answer in time.
+    pub code: u16,
+    /// How long after it was called, in milliseconds; a tenth of a second is as exact as it gets.
+    pub after_ms: u32,
 }
 
 /// One event of a call's life, in any order, any number of times.
@@ -28,6 +39,9 @@ pub struct CallEvent {
     pub dialog: Option<(u32, u32)>,
     /// The SIP code that ended it, if known.
     pub code: Option<u16>,
+    /// How the branches ended, in that order; those that were cancelled or never answered may be
+    /// missing.
+    pub branches: Arc<[BranchEnd]>,
     /// Who made the call, if the proxy had authenticated the caller; for a call that is not
     /// known here.
     pub account: Option<AccountName>,

@@ -207,6 +207,7 @@ async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
         from_tag: "".into(),
         dialog: Some(dialog),
         code: None,
+        branches: [].into(),
         account: None,
         ruri: None,
         from_uri: None,

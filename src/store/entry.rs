@@ -7,8 +7,8 @@
 
 use crate::desk::Ended;
 use crate::domain::{
-    Branch, CallRef, Decision, DeviceSkip, EndCause, ForkOrder, Identifier, Outcome, PoolKind,
-    Room, Side, Step,
+    Branch, BranchEnd, CallRef, Decision, DeviceSkip, EndCause, ForkOrder, Identifier, Outcome,
+    PoolKind, Room, Side, Step,
 };
 
 /// The kinds of entries. Here and below: a number that was given is never given again.
@@ -249,10 +249,19 @@ impl<'a> Entry<'a> {
 
     /// Everything about an end but what the beginning has.
     pub(super) fn ended(&mut self, ended: &Ended) {
-        let Ended { call: _, call_id: _, cause, code, at_ms: _, up_ms } = ended;
+        let Ended { call: _, call_id: _, cause, code, at_ms: _, up_ms, branches } = ended;
         self.byte(cause_byte(*cause));
         self.number(code.map_or(0, |code| u64::from(code) + 1));
         self.number(up_ms.cast_unsigned());
+        // Left out when there are none, as in what older versions have written.
+        if !branches.is_empty() {
+            self.number(branches.len() as u64);
+        }
+        for BranchEnd { device, code, after_ms } in branches.iter() {
+            self.name(device.as_str());
+            self.number((*code).into());
+            self.number((*after_ms).into());
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::desk::Ended;
 use crate::domain::{
-    AccountName, Branch, CallRef, Cause, Decision, DeviceName, DeviceSkip, EndCause, ForkOrder,
-    Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage, Step,
+    AccountName, Branch, BranchEnd, CallRef, Cause, Decision, DeviceName, DeviceSkip, EndCause,
+    ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage, Step,
 };
 
 use super::HistoryEntry;
@@ -176,7 +176,15 @@ impl<'a> Reading<'a> {
             None => None,
         };
         let up_ms = self.number()?.cast_signed();
-        Some(Ended { call, call_id: call_id.into(), cause, code, at_ms, up_ms })
+        let branches =
+            if self.bytes.is_empty() { Vec::new() } else { self.list(Self::branch_end)? };
+        let branches = branches.into();
+        Some(Ended { call, call_id: call_id.into(), cause, code, at_ms, up_ms, branches })
+    }
+
+    fn branch_end(&mut self) -> Option<BranchEnd> {
+        let device = DeviceName::parse(self.name()?).ok()?;
+        Some(BranchEnd { device, code: self.small()?, after_ms: self.small()? })
     }
 
     fn json(&mut self) -> Option<Value> {

@@ -84,6 +84,7 @@ impl House {
             from_tag: "t".into(),
             dialog: None,
             code: None,
+            branches: [].into(),
             account: None,
             ruri: None,
             from_uri: None,

@@ -263,6 +263,7 @@ impl House {
             from_tag: words.get("tag").unwrap_or_default().into(),
             dialog: words.dialog(),
             code: None,
+            branches: [].into(),
             account: words.behind("from").map(|name| AccountName::parse(name).unwrap()),
             ruri: words.behind("to").map(uri),
             from_uri: None,

@@ -250,6 +250,7 @@ impl Stage {
             from_tag: tag(tag_number).into(),
             dialog: h.map(|h| (1, h.into())),
             code: None,
+            branches: [].into(),
             account: ends.from.map(name),
             ruri: Some(uri(ends.to).into()),
             from_uri: None,

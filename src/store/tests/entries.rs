@@ -5,8 +5,9 @@ use serde_json::{Value, to_value};
 
 use crate::desk::Ended;
 use crate::domain::{
-    Branch, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause, ForkOrder,
-    Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage, Step,
+    Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
+    ForkOrder, Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage,
+    Step,
 };
 
 use super::super::entry::{DECIDED, ENDED, Entry, OTHER};
@@ -204,7 +205,17 @@ fn ends_and_the_rest_come_back() {
         causes.into_iter().zip([None, Some(0), Some(486), Some(u16::MAX), None, None])
     {
         let (call, call_id) = (CallRef::new(1, 7), Arc::from("a@h"));
-        let ended = Ended { call, call_id, cause, code, at_ms: NOW_MS, up_ms: 70_000 };
+        let end = |code, after_ms| BranchEnd {
+            device: DeviceName::parse("desk").unwrap(),
+            code,
+            after_ms,
+        };
+        let branches: Arc<[BranchEnd]> = match code {
+            Some(_) => [end(486, 3200), end(408, 20_000)].into(),
+            None => [].into(),
+        };
+        let (at_ms, up_ms) = (NOW_MS, 70_000);
+        let ended = Ended { call, call_id, cause, code, at_ms, up_ms, branches };
         let mut entry = Entry::begin(&mut page, ENDED, &ended.call_id, Some(call), NOW_MS);
         entry.ended(&ended);
         entry.close();
@@ -227,6 +238,7 @@ fn an_entry_is_small() {
     let headers: Arc<str> = "X-Hallporter-Trail: 1f\r\n".into();
     let branch = Branch {
         device: device.clone(),
+        after_s: 0,
         uri: "sip:desk@10.0.0.7".into(),
         dst_uri: None,
         path: None,
@@ -238,7 +250,6 @@ fn an_entry_is_small() {
         kind: PoolKind::Total,
         used: 3,
         cap: Some(10),
-        after_s: 0,
         room: Room::Yes,
     };
     let decision = Decision {
