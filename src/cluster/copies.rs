@@ -11,7 +11,7 @@ use std::hash::Hash;
 
 use crate::domain::NodeId;
 
-use super::log::{Change, Known, Log, Mark, Telling};
+use super::numbered::{Change, Known, Mark, Numbered, Telling};
 
 /// What a node told of another, or of itself.
 pub type Frame<K, R> = (NodeId, Telling<K, R>);
@@ -50,7 +50,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Copies<K, R> {
     node: NodeId,
-    logs: BTreeMap<NodeId, Copy<K, R>>,
+    copies: BTreeMap<NodeId, Copy<K, R>>,
     peers: BTreeMap<NodeId, BTreeMap<NodeId, Told>>,
     limits: Limits,
 }
@@ -58,14 +58,14 @@ pub struct Copies<K, R> {
 /// One node's rows.
 #[derive(Debug)]
 struct Copy<K, R> {
-    log: Log<K, R>,
+    rows: Numbered<K, R>,
     /// The same told from the beginning, until it is all there: what is known stays in view.
     anew: Option<Anew<K, R>>,
 }
 
 #[derive(Debug)]
 struct Anew<K, R> {
-    log: Log<K, R>,
+    rows: Numbered<K, R>,
     /// It is all there when this is known.
     whole_at: u64,
 }
@@ -97,14 +97,14 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     /// At a node that starts for the `boot`-th time, and knows of nobody.
     #[must_use]
     pub fn new(node: NodeId, boot: u32, limits: Limits) -> Self {
-        let own = Copy { log: Log::new(boot, limits.gone_max), anew: None };
-        Self { node, logs: BTreeMap::from([(node, own)]), peers: BTreeMap::new(), limits }
+        let own = Copy { rows: Numbered::new(boot, limits.gone_max), anew: None };
+        Self { node, copies: BTreeMap::from([(node, own)]), peers: BTreeMap::new(), limits }
     }
 
     /// An own row is this now; `None`: it is gone.
     pub fn change(&mut self, key: K, row: Option<R>) {
-        if let Some(own) = self.logs.get_mut(&self.node) {
-            own.log.change(key, row);
+        if let Some(own) = self.copies.get_mut(&self.node) {
+            own.rows.change(key, row);
         }
     }
 
@@ -123,7 +123,7 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     /// A node has left for good: its rows go.
     pub fn forget(&mut self, node: NodeId) {
         if node != self.node {
-            self.logs.remove(&node);
+            self.copies.remove(&node);
             self.peers.remove(&node);
         }
     }
@@ -132,9 +132,9 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     #[must_use]
     pub fn marks(&self) -> Marks {
         Marks {
-            known: self.logs.iter().map(|(node, copy)| (*node, copy.log.known)).collect(),
+            known: self.copies.iter().map(|(node, copy)| (*node, copy.rows.known)).collect(),
             begun: self
-                .logs
+                .copies
                 .iter()
                 .filter_map(|(node, copy)| Some((*node, copy.begun()?)))
                 .collect(),
@@ -145,9 +145,9 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     /// A peer says what it knows, and will be told what it does not.
     pub fn take_marks(&mut self, peer: NodeId, marks: &Marks) {
         let Some(all_told) = self.peers.get_mut(&peer) else { return };
-        for (node, copy) in &self.logs {
+        for (node, copy) in &self.copies {
             let theirs = marks.known.get(node).copied().unwrap_or_default();
-            let ours = copy.log.known;
+            let ours = copy.rows.known;
             let start = match *node {
                 node if node == self.node => Some(theirs.mark),
                 node if node == peer || marks.hears.contains(&node) => None,
@@ -175,8 +175,9 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
         let (rows_max, mut frames) = (self.limits.rows_max, Vec::new());
         for (peer, all_told) in &mut self.peers {
             for (node, told) in all_told {
-                let log = self.logs.get(node).map(|copy| &copy.log);
-                let Some(telling) = log.and_then(|log| log.tell((told.upto, told.floor), rows_max))
+                let rows = self.copies.get(node).map(|copy| &copy.rows);
+                let Some(telling) =
+                    rows.and_then(|rows| rows.tell((told.upto, told.floor), rows_max))
                 else {
                     continue;
                 };
@@ -192,54 +193,54 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
 
     /// Somebody tells of a node. Nobody tells us of ourselves.
     pub fn take(&mut self, (node, telling): Frame<K, R>) -> News<K, R> {
-        let known = self.logs.contains_key(&node);
-        if node == self.node || (!known && self.logs.len() >= NODES_MAX) {
+        let known = self.copies.contains_key(&node);
+        if node == self.node || (!known && self.copies.len() >= NODES_MAX) {
             return News::None;
         }
         let gone_max = self.limits.gone_max;
-        let nothing = || Copy { log: Log::new(0, gone_max), anew: None };
-        self.logs.entry(node).or_insert_with(nothing).take(&telling, gone_max)
+        let nothing = || Copy { rows: Numbered::new(0, gone_max), anew: None };
+        self.copies.entry(node).or_insert_with(nothing).take(&telling, gone_max)
     }
 
     /// What is known of a node's rows.
     #[must_use]
     pub fn known(&self, node: NodeId) -> Known {
-        self.logs.get(&node).map(|copy| copy.log.known).unwrap_or_default()
+        self.copies.get(&node).map(|copy| copy.rows.known).unwrap_or_default()
     }
 
     /// One row of a node.
     #[must_use]
     pub fn row(&self, node: NodeId, key: &K) -> Option<&R> {
-        self.logs.get(&node)?.log.get(key)
+        self.copies.get(&node)?.rows.get(key)
     }
 
     /// The rows of a node, in the order in which they last changed.
     pub fn rows(&self, node: NodeId) -> impl Iterator<Item = (&K, &R)> {
-        self.logs.get(&node).into_iter().flat_map(|copy| copy.log.rows())
+        self.copies.get(&node).into_iter().flat_map(|copy| copy.rows.rows())
     }
 }
 
 impl<K: Ord + Hash + Clone, R: Clone> Copy<K, R> {
     fn begun(&self) -> Option<(Mark, u64)> {
-        self.anew.as_ref().map(|anew| (anew.log.known.mark, anew.whole_at))
+        self.anew.as_ref().map(|anew| (anew.rows.known.mark, anew.whole_at))
     }
 
     fn take(&mut self, telling: &Telling<K, R>, gone_max: usize) -> News<K, R> {
         let (boot, last) = (telling.boot, telling.last);
         // Who knows as much is listened to as well: he would not begin anew without a reason.
-        if telling.anew && (Mark { boot, number: last }) >= self.log.known.mark {
-            let log = Log::anew(boot, gone_max, telling.floor);
-            self.anew = Some(Anew { log, whole_at: last });
+        if telling.anew && (Mark { boot, number: last }) >= self.rows.known.mark {
+            let rows = Numbered::anew(boot, gone_max, telling.floor);
+            self.anew = Some(Anew { rows, whole_at: last });
         }
-        let news = self.log.take(telling);
+        let news = self.rows.take(telling);
         if let Some(anew) = &mut self.anew {
-            anew.log.take(telling);
+            anew.rows.take(telling);
         }
-        let is_whole = |anew: &mut Anew<K, R>| anew.log.known.mark.number >= anew.whole_at;
+        let is_whole = |anew: &mut Anew<K, R>| anew.rows.known.mark.number >= anew.whole_at;
         if let Some(anew) = self.anew.take_if(is_whole)
-            && anew.log.known.mark >= self.log.known.mark
+            && anew.rows.known.mark >= self.rows.known.mark
         {
-            self.log = anew.log;
+            self.rows = anew.rows;
             return News::All;
         }
         if news.is_empty() { News::None } else { News::Some(news) }

@@ -6,8 +6,8 @@
 
 mod copies;
 mod ledger;
-mod log;
+mod numbered;
 
 pub use copies::{Copies, Frame, Limits, Marks, NODES_MAX, News};
 pub use ledger::Ledger;
-pub use log::{Change, Known, Mark, Telling};
+pub use numbered::{Change, Known, Mark, Telling};

@@ -65,7 +65,7 @@ pub struct Change<K, R> {
 
 /// All rows of one node since one start of it.
 #[derive(Clone, Debug)]
-pub(super) struct Log<K, R> {
+pub(super) struct Numbered<K, R> {
     pub(super) known: Known,
     /// Rows that had gone by then are forgotten, so who knows less cannot go on from it: unless he
     /// has all he knows from a telling with this floor, into which such rows did not come.
@@ -77,7 +77,7 @@ pub(super) struct Log<K, R> {
     gone_max: usize,
 }
 
-impl<K: Ord + Hash + Clone, R: Clone> Log<K, R> {
+impl<K: Ord + Hash + Clone, R: Clone> Numbered<K, R> {
     pub(super) fn new(boot: u32, gone_max: usize) -> Self {
         Self {
             known: Known { mark: Mark { boot, number: 0 }, whole: true, sum: 0 },
