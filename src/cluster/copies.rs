@@ -101,6 +101,12 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
         Self { node, copies: BTreeMap::from([(node, own)]), peers: BTreeMap::new(), limits }
     }
 
+    /// Whose it is.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
     /// An own row is this now; `None`: it is gone.
     pub fn change(&mut self, key: K, row: Option<R>) {
         if let Some(own) = self.copies.get_mut(&self.node) {
