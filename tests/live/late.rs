@@ -233,3 +233,24 @@ fn many_calls_have_their_late_branches_at_the_same_time() {
     house.daemon.carries("alice", 0);
     assert_eq!(house.kamailio.mistakes(), [""; 0]);
 }
+
+/// What a phone wrote into its contact about push (RFC 8599) comes back to it with the call: the
+/// push service behind it finds the phone by that.
+#[test]
+fn what_a_contact_says_about_push_is_kept() {
+    if !installed() {
+        return;
+    }
+    let house = house("push-kept");
+    house.daemon.cli("device add alice pocket --aor sip:pocket@hp.test --ring 20s");
+    house.follows("[[rule]]\nring = [\"pocket\"]\n");
+    let push = ";pn-provider=apns;pn-prid=00fc13adff78;pn-param=DEF123GHIJ.net.example.voip";
+    let contact = house.phone.uri("pocket") + push;
+    house.line.register("pocket", &contact);
+    let call = house.call();
+    let got = &house.phone.gets("INVITE", &call.id, 1)[0];
+    assert_eq!(got.message.ruri(), contact);
+    call.rings();
+    call.cancel();
+    call.ends_with(487);
+}
