@@ -176,8 +176,11 @@ impl Desk {
     /// Takes in what a switch tells.
     pub(super) fn switch(&mut self, switch: SwitchId, event: &SwitchEvent, now: Now) {
         match event {
+            SwitchEvent::CallsAsked { restarted } => self.calls_asked(switch, *restarted),
+            SwitchEvent::Calls(calls) => self.calls_seen(switch, calls, now),
             SwitchEvent::Lost => {
                 self.switches_up.remove(&switch);
+                self.calls_lost(switch);
             }
             SwitchEvent::Legs { .. } => {
                 self.switches_up.insert(switch);
@@ -189,6 +192,9 @@ impl Desk {
             }
             SwitchEvent::Leg { leg, event: LegEvent::HungUp { .. } } => self.leg_gone(leg, now),
             SwitchEvent::Leg { .. } => {}
+        }
+        if let SwitchEvent::Leg { leg, event } = event {
+            self.routed_leg(switch, leg, event, now);
         }
         self.deposits.switch(switch, event, now);
         self.drain_deposits();

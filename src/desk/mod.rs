@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
+mod alone;
 mod asked;
 mod consider;
 mod deposits;
@@ -87,6 +88,7 @@ impl Desk {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let Settings { node, boot, seed, proxies, .. } = settings;
+        let switches = settings.switches.iter().filter_map(SwitchPlace::as_proxy);
         let mut ledger = Ledger::default();
         let mut rights = Rights::new(node, boot, true);
         let hello = LedgerCommand::Hello { node, boot, nonce: seed };
@@ -99,7 +101,7 @@ impl Desk {
             rights,
             table: Table::new(seed, settings.calls_max),
             tombstones: Tombstones::new(seed),
-            looks: Looks::new((0..proxies).map(ProxyId)),
+            looks: Looks::new((0..proxies).map(ProxyId).chain(switches)),
             pending: BTreeMap::new(),
             grace: BTreeMap::new(),
             deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),

@@ -234,7 +234,7 @@ fn writable(address: &str, via: Option<&str>) -> Result<String, Error> {
 /// What stands behind `sip:`, as a device wrote it into its Contact. Without `%`: the switch takes
 /// `user%domain` for a registered user of its own. And without parameters that are the switch's
 /// own words: `fs_path` says where the request really goes, and the first one counts.
-fn address(uri: &str) -> Result<&str, Error> {
+pub(super) fn address(uri: &str) -> Result<&str, Error> {
     const WHAT: &str = "the device's address";
     let address = uri.split_once(':').map_or("", |(_, rest)| rest);
     let plain = checked(address, b"@.:-_+;=~*", WHAT)?;

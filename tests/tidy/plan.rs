@@ -37,6 +37,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "cluster",
             "desk",
             "kamailio",
+            "freeswitch",
         ],
     ),
     (
@@ -119,6 +120,8 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
     ("esl", &["freeswitch"]),
+    // How a FreeSWITCH asks.
+    ("form_urlencoded", &["freeswitch"]),
     ("futures_util", &["freeswitch"]),
     ("getrandom", &["cli", "serve"]),
     ("hashbrown", &["domain", "sessions"]),
