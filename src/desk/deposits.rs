@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::messages::{self, Arrival, Managed};
 use crate::sessions::{Session, Slot};
 
+use super::confirm::CONFIRM;
 use super::consider::Considered;
 use super::settings::SwitchPlace;
 use super::{Desk, Output};
@@ -62,7 +63,7 @@ impl Desk {
 
     /// The switch for the next message: one that is connected, else the first (its dialplan tells
     /// the caller that nobody is there).
-    fn switch_place(&self) -> Option<&SwitchPlace> {
+    pub(super) fn switch_place(&self) -> Option<&SwitchPlace> {
         let places = &self.settings.switches;
         let up: Vec<&SwitchPlace> =
             places.iter().filter(|place| self.switches_up.contains(&place.id)).collect();
@@ -201,6 +202,10 @@ impl Desk {
     }
 
     fn leg_came(&mut self, switch: SwitchId, leg: &LegId, facts: &LegFacts, now: Now) {
+        if facts.dialled.starts_with(CONFIRM) {
+            self.confirm(switch, leg, facts);
+            return;
+        }
         if let Some(text) = facts.dialled.strip_prefix(CALL_BACK)
             && let Some(message) = MessageId::parse(text)
         {

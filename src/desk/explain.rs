@@ -3,8 +3,8 @@
 mod by_rules;
 
 use crate::domain::{
-    CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName, MessageId, Outcome,
-    PoolKind, Room, Side, Step,
+    Branch, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName, MessageId,
+    Outcome, PoolKind, Room, Side, Step,
 };
 
 /// The decision, line by line, in the order in which it was made.
@@ -23,11 +23,7 @@ pub fn explain(decision: &Decision) -> Vec<String> {
         )),
         Outcome::Fork(order) => {
             for (position, stage) in order.stages.iter().enumerate() {
-                let branches: Vec<String> = stage
-                    .branches
-                    .iter()
-                    .map(|branch| format!("{} at {}", branch.device, branch.uri))
-                    .collect();
+                let branches: Vec<String> = stage.branches.iter().map(rings).collect();
                 let after = match (position, stage.mailbox) {
                     (_, true) => "takes a message, within",
                     (0, false) => "rings",
@@ -117,6 +113,14 @@ fn end_of(side: Side) -> &'static str {
     }
 }
 
+fn rings(branch: &Branch) -> String {
+    let at = branch.header(Branch::DEVICE).unwrap_or(&branch.uri);
+    match branch.confirm() {
+        None => format!("{} at {at}", branch.device),
+        Some(key) => format!("{} at {at} (once {key} is pressed there)", branch.device),
+    }
+}
+
 fn why_not(skip: DeviceSkip) -> &'static str {
     match skip {
         DeviceSkip::Disabled => "is disabled",
@@ -124,6 +128,9 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::Missing => "is no device of the account (any more)",
         DeviceSkip::NotRegistered => "is not registered",
         DeviceSkip::NoGateway => "is a telephone number, and routing.pstn_gateway is not set",
+        DeviceSkip::NoSwitch => {
+            "is to be confirmed by a key, and no switch is configured that could ask for it"
+        }
         DeviceSkip::StageFull => "is one too many for its stage",
     }
 }

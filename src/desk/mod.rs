@@ -4,6 +4,7 @@
 
 mod alone;
 mod asked;
+mod confirm;
 mod consider;
 mod deposits;
 mod explain;

@@ -199,6 +199,8 @@ pub enum RuleEnd {
 pub struct RuleStage {
     /// How long, in seconds; `None`: as long as the devices say.
     pub ring_s: Option<u16>,
+    /// The digit (`b'0'` to `b'9'`) that whoever answers has to press before he gets the call.
+    pub confirm: Option<u8>,
     /// What rings.
     pub who: StageWho,
 }

@@ -346,6 +346,22 @@ pub enum SwitchCommand {
         /// How long it may ring, in seconds.
         ring_s: u16,
     },
+    /// Take a waiting leg, and connect it with a device once whoever answers there has pressed a
+    /// key. If nobody does, the leg is ended. Nothing is told.
+    Confirm {
+        /// The waiting leg.
+        leg: LegId,
+        /// Whom.
+        uri: SipUri,
+        /// By which way, `host:port`, if not directly.
+        via: Option<Arc<str>>,
+        /// The digit.
+        key: char,
+        /// The directory of the prompts, in the language in which he is asked.
+        prompts: Arc<str>,
+        /// How long it may take, in seconds: ringing, hearing, pressing.
+        ring_s: u16,
+    },
     /// Send a text to a device. Answered by [`LegEvent::TextSent`] under the given leg.
     SendText {
         /// The leg it belongs to; it need not be there any more.

@@ -7,6 +7,7 @@
 mod ask;
 mod calls;
 mod command;
+mod confirm;
 mod errand;
 mod error;
 mod event;

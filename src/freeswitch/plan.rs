@@ -10,6 +10,7 @@ use crate::domain::{Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, SipU
 
 use super::CONTEXT;
 use super::command::address;
+use super::confirm;
 
 /// What the switch knows, and the decision does not.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub struct Around<'a> {
     pub dialled: &'a str,
     /// The SIP profile by which devices are called.
     pub profile: &'a str,
+    /// The directory of the prompts, in the language in which people are asked for a key.
+    pub prompts: &'a str,
     /// The addresses of record among those that may ring: the switch knows where they are.
     pub aors: &'a [SipUri],
 }
@@ -149,7 +152,7 @@ fn bridge(stage: &Stage, around: Around<'_>) -> Option<String> {
     let places: Vec<(Vec<String>, String)> = stage
         .branches
         .iter()
-        .filter_map(|branch| Some((lines_of(branch), place(branch, around)?)))
+        .filter_map(|branch| Some((lines_of(branch, around)?, place(branch, around)?)))
         .collect();
     let (first, _) = places.first()?;
     // What all have in common stands before them: a device that is registered in two places is
@@ -187,9 +190,14 @@ fn place(branch: &Branch, around: Around<'_>) -> Option<String> {
     Some(format!("sofia/{}/{to}{way}", around.profile))
 }
 
-/// The header lines of a branch, as variables of its leg.
-fn lines_of(branch: &Branch) -> Vec<String> {
-    branch.headers.as_deref().map(variables).unwrap_or_default()
+/// The header lines of a branch, as variables of its leg; `None` if it can't be asked for its key.
+fn lines_of(branch: &Branch, around: Around<'_>) -> Option<Vec<String>> {
+    let mut lines = branch.headers.as_deref().map(variables).unwrap_or_default();
+    if let Some(key) = branch.confirm() {
+        lines.retain(|line| !line.starts_with("sip_h_X-Hallporter-Confirm="));
+        lines.push(confirm::variables(key, around.prompts).ok()?);
+    }
+    Some(lines)
 }
 
 /// Header lines as variables. A line that could end the list of variables or begin another one is

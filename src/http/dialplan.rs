@@ -28,7 +28,8 @@ pub(super) async fn answer(visit: &Visit<'_>) -> Result<Reply, Problem> {
     porter.read(&mut |desk, _| aors = desk.addresses_to_look_up(&query));
     let decision = porter.route(Box::new(query)).await;
     tell(&decision);
-    let around = Around { dialled: &dialled, profile: &switch.profile, aors: &aors };
+    let (profile, prompts) = (&*switch.profile, &*switch.prompts);
+    let around = Around { dialled: &dialled, profile, prompts, aors: &aors };
     let plan = freeswitch::plan(&decision, around);
     meter.routed(porter.stopwatch_us().saturating_sub(began_us));
     Ok(Reply::text(XML, plan))

@@ -71,6 +71,8 @@ pub struct CallingSwitch {
     pub id: SwitchId,
     /// The SIP profile by which devices are called.
     pub profile: String,
+    /// The directory of the prompts, in the language in which people are asked to press a key.
+    pub prompts: String,
 }
 
 /// Why a change of the registry did not come about.

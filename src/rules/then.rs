@@ -20,10 +20,9 @@ const LATER: &[(&str, &str)] = &[(
     "notify",
     "is not carried out yet: webhooks tell of messages and missed calls (docs/webhooks.md)",
 )];
-const STAGE_KEYS: &[&str] = &["devices", "for", "order"];
+const STAGE_KEYS: &[&str] = &["devices", "for", "order", "confirm"];
 const STAGE_LATER: &[(&str, &str)] = &[
     ("delay", "is not carried out yet: put what should ring later into a stage of its own, behind"),
-    ("confirm", "is not carried out yet: nobody asks whoever answers to press a key"),
     ("skip", "is not carried out yet for busy devices; unregistered ones are always left out"),
 ];
 const ORDERS: [&str; 2] = ["parallel", "serial"];
@@ -160,11 +159,11 @@ impl Page<'_> {
 
     fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
         let at = value.span();
-        let (devices, ring_s, serial) = match value.get_ref() {
+        let (devices, ring_s, serial, confirm) = match value.get_ref() {
             DeValue::String(text) if text.as_ref() == "list" => {
-                return Some(RuleStage { ring_s: None, who: StageWho::List });
+                return Some(RuleStage { ring_s: None, confirm: None, who: StageWho::List });
             }
-            DeValue::String(_) | DeValue::Array(_) => (value, None, false),
+            DeValue::String(_) | DeValue::Array(_) => (value, None, false, None),
             DeValue::Table(table) => {
                 self.known(table, key, STAGE_KEYS, STAGE_LATER);
                 let ring = table.get("for");
@@ -176,7 +175,7 @@ impl Page<'_> {
                     self.wrong(&at, key, "does not say what rings", Some(hint));
                     return None;
                 };
-                (devices, ring_s, serial.unwrap_or_default())
+                (devices, ring_s, serial.unwrap_or_default(), self.confirm(key, table))
             }
             other @ (DeValue::Integer(_)
             | DeValue::Float(_)
@@ -194,13 +193,28 @@ impl Page<'_> {
                 let hint = "write \"list\" for the account's own stages";
                 self.wrong(&at, key, "all devices ring together", Some(hint));
             }
-            return Some(RuleStage { ring_s, who: StageWho::All });
+            return Some(RuleStage { ring_s, confirm, who: StageWho::All });
         }
         let names = self.device_names(key, devices);
         let run = self.tables.members(&names);
         let run = self.fits(&at, key, run)?;
         let who = if serial { StageWho::OneByOne(run) } else { StageWho::Together(run) };
-        Some(RuleStage { ring_s, who })
+        Some(RuleStage { ring_s, confirm, who })
+    }
+
+    /// `confirm = "1"`
+    fn confirm(&mut self, key: &str, table: &DeTable<'_>) -> Option<u8> {
+        let value = table.get("confirm")?;
+        let key = below(key, "confirm");
+        let text = self.text(&key, value)?;
+        let read = match text.as_bytes() {
+            [digit @ b'0'..=b'9'] => Ok(*digit),
+            _ => {
+                let what = format!("\"{}\" is no key that can be asked for", shorten(text));
+                Err((what, Some("take one digit, such as \"1\"".to_owned())))
+            }
+        };
+        self.take(&value.span(), &key, read)
     }
 
     fn is_serial(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
@@ -229,10 +243,10 @@ impl Page<'_> {
 
     /// `forward = "+49171…"`, or with a time.
     fn forward(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
-        let (to, ring_s) = match value.get_ref().as_table() {
-            None => (value, None),
+        let (to, ring_s, confirm) = match value.get_ref().as_table() {
+            None => (value, None, None),
             Some(table) => {
-                self.known(table, key, &["to", "for"], STAGE_LATER);
+                self.known(table, key, &["to", "for", "confirm"], STAGE_LATER);
                 let ring = table.get("for");
                 let ring_s = ring.and_then(|value| self.ring_s(&below(key, "for"), value));
                 let Some(to) = table.get("to") else {
@@ -240,14 +254,14 @@ impl Page<'_> {
                     self.wrong(&value.span(), key, "does not say where to", Some(hint));
                     return None;
                 };
-                (to, ring_s)
+                (to, ring_s, self.confirm(key, table))
             }
         };
         let text = self.text(key, to)?;
         let target = self.take(&to.span(), key, target(text))?;
         let made = place(&mut self.tables.targets, target);
         let target = self.fits(&to.span(), key, made)?;
-        Some(RuleStage { ring_s, who: StageWho::Forward(target) })
+        Some(RuleStage { ring_s, confirm, who: StageWho::Forward(target) })
     }
 
     /// `refuse = 486`, or `{ code = 603, reason = "…" }`.

@@ -77,8 +77,9 @@ impl Porter for Front {
         let config = self.0.config();
         let mut switches = config.switches.iter().zip(0u8..);
         let (switch, id) = switches.find(|(switch, _)| switch.name == name)?;
-        let profile = || switch.profile.clone();
-        switch.routes.then(|| CallingSwitch { id: SwitchId(id), profile: profile() })
+        let mail = config.messages.as_ref().filter(|_| switch.routes)?;
+        let prompts = format!("{}/{}", mail.prompts.display(), mail.language);
+        Some(CallingSwitch { id: SwitchId(id), profile: switch.profile.clone(), prompts })
     }
 
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>> {

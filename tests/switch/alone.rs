@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use crate::lab::house::{House, house_alone};
 use crate::lab::phone::Dialled;
-use crate::lab::{Call, Manners, Phone, Takes, becomes, eventually, installed, seconds};
+use crate::lab::{Call, Manners, Phone, Says, Takes, becomes, eventually, installed, seconds};
 
 /// Bob has two phones that ring together and a third one behind them; alice calls.
 struct Town {
@@ -280,4 +280,66 @@ fn a_registered_device_rings_wherever_it_is() {
     }
     assert!(call.code(seconds(5.0)) >= 400);
     town.carries(0);
+}
+
+/// Rules for bob: his first phone by a key, then his third.
+#[track_caller]
+pub(crate) fn by_key(house: &House, key: &str) {
+    let file = house.lab.dir.join("rules.toml");
+    let text = format!(
+        "[[rule]]\nring = [{{ devices = [\"group:out\"], for = \"9s\", confirm = \"{key}\" }}, \"late\"]\n\
+         mailbox = false\n[group]\nout = [\"group:mobiles\"]\nmobiles = [\"desk\"]\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    house.daemon.cli(&format!("rule set bob {}", file.display()));
+}
+
+#[test]
+fn a_key_takes_the_call_and_a_voicemail_does_not() {
+    if !installed() {
+        return;
+    }
+    let town = town("alone-confirm");
+    by_key(&town.house, "7");
+    confirms(&town.house, &town.first, &town.third, || town.dials("+493012345"));
+    town.carries(0);
+}
+
+/// The key connects; another one, none, and a refusal lead on to the next stage.
+pub(crate) fn confirms(house: &House, mobile: &Phone, next: &Phone, dials: impl Fn() -> Call) {
+    let logs = || format!("{}\n{}", house.daemon.log(), house.switch.log());
+    let (rang, before) = (mobile.came(), next.came());
+    takes(next, Takes::Answers);
+    takes(mobile, Takes::Answers);
+    let call = dials();
+    let asked = mobile.comes(rang, seconds(8.0));
+    house.hears(&asked, "confirm");
+    house.hears(&asked, "key_seven");
+    assert_eq!(call.code(seconds(0.0)), 0, "it is answered without the key\n{}", logs());
+    asked.presses("7");
+    assert_eq!(call.code(seconds(5.0)), 200, "{}", logs());
+    call.says(Says::Tone(700));
+    assert!(asked.hears_loud(asked.loud() + 25, seconds(5.0)), "{}", logs());
+    assert_eq!(next.came(), before);
+    call.bye();
+    assert!(asked.hung_up(seconds(5.0)), "{}", logs());
+    // A voicemail answers, and presses nothing, or what it likes.
+    for keys in ["", "1"] {
+        let number = mobile.came();
+        let call = dials();
+        let asked = mobile.comes(number, seconds(8.0));
+        house.hears(&asked, "confirm");
+        if !keys.is_empty() {
+            asked.presses(keys);
+        }
+        assert_eq!(call.code(seconds(14.0)), 200, "{}", logs());
+        assert!(asked.hung_up(seconds(5.0)), "{}", logs());
+        call.bye();
+    }
+    assert_eq!(next.came(), before + 2, "{}", logs());
+    takes(mobile, Takes::Refuses(486));
+    let call = dials();
+    assert_eq!(call.code(seconds(8.0)), 200, "{}", logs());
+    assert_eq!(next.came(), before + 3, "{}", logs());
+    call.bye();
 }

@@ -31,7 +31,7 @@ fn decision(outcome: Outcome) -> Decision {
 }
 
 fn planned(outcome: Outcome, dialled: &str, aors: &[SipUri]) -> String {
-    plan(&decision(outcome), Around { dialled, profile: "phones", aors })
+    plan(&decision(outcome), Around { dialled, profile: "phones", prompts: "/p/en", aors })
 }
 
 /// The actions of a plan as `application data`, unescaped.
@@ -102,6 +102,18 @@ fn a_mailbox_is_told_why() {
     let text = planned(fork(vec![mailbox]), "1", &[]);
     let done = actions(&text);
     assert_eq!(done[3..], ["set hallporter_cause=cap_in", "transfer bob XML hallporter"]);
+}
+
+#[test]
+fn who_answers_presses_a_key() {
+    let headers = Some("X-Hallporter-Trail: 1\r\nX-Hallporter-Confirm: 7\r\n");
+    let text = planned(fork(vec![stage(9, vec![branch("sip:m@h", headers)])]), "1", &[]);
+    assert_eq!(
+        actions(&text)[4],
+        "bridge {originate_timeout=9,ignore_early_media=true,sip_h_X-Hallporter-Trail=1,\
+         group_confirm_key=7,group_confirm_read_timeout=3000,\
+         group_confirm_file=file_string:///p/en/confirm.wav!/p/en/key_seven.wav}sofia/phones/m@h"
+    );
 }
 
 #[test]

@@ -85,7 +85,11 @@ impl Porter for Fake {
 
     fn calling_switch(&self, name: &str) -> Option<CallingSwitch> {
         let profile = "phones".to_owned();
-        (name == "fs1").then(|| CallingSwitch { id: SwitchId(0), profile })
+        (name == "fs1").then(|| CallingSwitch {
+            id: SwitchId(0),
+            profile,
+            prompts: "/p/en".to_owned(),
+        })
     }
 
     fn event(&self, event: CallEvent) {
