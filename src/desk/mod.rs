@@ -102,7 +102,8 @@ impl Desk {
             rights,
             table: Table::new(seed, settings.calls_max),
             tombstones: Tombstones::new(seed),
-            looks: Looks::new((0..proxies).map(ProxyId).chain(switches)),
+            looks: Looks::new((0..proxies).map(ProxyId).chain(switches))
+                .beside_others(proxies == 0),
             pending: BTreeMap::new(),
             grace: BTreeMap::new(),
             deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),
