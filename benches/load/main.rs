@@ -16,6 +16,7 @@ mod http;
 mod kamailio;
 mod phones;
 mod place;
+mod reload;
 mod rig;
 mod start;
 mod switch;
@@ -31,17 +32,20 @@ fn main() -> anyhow::Result<()> {
         "http" => http::run(&http::Plan::read(words)?),
         "kamailio" => kamailio::run(&kamailio::Plan::read(words)?),
         "deposits" => deposits::run(&deposits::Plan::read(words)?),
+        "reload" => reload::run(&reload::Plan::read(words)?),
         "start" => start::starts(read(&mut words, 5)?),
         "memory" => start::memory(),
         // The other side of `http`: this program again, as the server of one constant.
         "constant" => constant::serve(words),
         "" => {
             println!(
-                "load: name one of deposits, http, kamailio, start, memory (see scripts/load)"
+                "load: name one of deposits, http, kamailio, reload, start, memory (see scripts/load)"
             );
             Ok(())
         }
-        other => bail!("there is no {other:?}: take deposits, http, kamailio, start or memory"),
+        other => {
+            bail!("there is no {other:?}: take deposits, http, kamailio, reload, start or memory")
+        }
     }
 }
 

@@ -89,7 +89,13 @@ pub(crate) const NOT_IN_CORE: &[&str] = &[
     "Timestamp::now",
     "Zoned::now",
     "RandomState",
-    "rand",
+    // Dice of `rand` fall as the seed that comes in with the input says; not these.
+    "rand::rng",
+    "rand::random",
+    "make_rng",
+    "ThreadRng",
+    "SysRng",
+    "OsRng",
     "getrandom",
     "std::env",
     "std::fs",
@@ -120,6 +126,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("comfy_table", &["cli"]),
     ("esl", &["freeswitch"]),
+    ("foca", &["cluster"]),
     // How a FreeSWITCH asks.
     ("form_urlencoded", &["freeswitch"]),
     ("futures_util", &["freeswitch"]),
@@ -132,6 +139,8 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("mimalloc", &["main"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
+    // What foca throws its dice with, from a seed that is given.
+    ("rand", &["cluster"]),
     // Three ends of three networks: the proxies' JSON-RPC, the CLI's own daemon, webhooks.
     ("reqwest", &["http/client", "http/tests", "kamailio", "notify"]),
     ("rusqlite", &["store"]),
