@@ -108,7 +108,7 @@ impl Switch {
         self.set("url", &format!("http://{daemon}"));
         self.set("route_token", route_token);
         self.set("domain", "phones.test");
-        let sofia_profile = shipped("dialplan/hallporter-alone.xml").display().to_string();
+        let alone = shipped("dialplan/hallporter-alone.xml").display().to_string();
         for (file, from, to) in [
             (
                 "freeswitch.xml",
@@ -122,7 +122,7 @@ impl Switch {
                 "<X-PRE-PROCESS cmd=\"include\" data=\"$${hallporter_dialplan}\"/>",
                 format!(
                     "<X-PRE-PROCESS cmd=\"include\" data=\"$${{hallporter_dialplan}}\"/>\n\
-                     <X-PRE-PROCESS cmd=\"include\" data=\"{sofia_profile}\"/>"
+                     <X-PRE-PROCESS cmd=\"include\" data=\"{alone}\"/>"
                 ),
             ),
             (
