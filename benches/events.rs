@@ -167,6 +167,7 @@ async fn whole_room(port: u16, read: &AtomicU64) -> Took {
         port,
         password: Secret::new("x"),
         profile: "lab".into(),
+        routes: false,
         fallback: "lost XML hallporter".into(),
         patience: Patience {
             ping_every: long,

@@ -128,6 +128,7 @@ fn ask(what: &str, rules: &Rules) {
     let dialled = Identifier::parse("+493012345").unwrap();
     let headers: Arc<str> = "X-Hallporter-Trail: 7\r\n".into();
     let list = List {
+        confirms: true,
         devices: &devices,
         registrations: &registrations,
         gateway: Some("10.0.0.1"),

@@ -5,6 +5,8 @@
 //! (nothing behind it: it must be `ok`). `calls/house.rs` has the words.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
+#[path = "calls/alone.rs"]
+mod alone;
 #[path = "calls/called_back.rs"]
 mod called_back;
 #[path = "calls/command.rs"]

@@ -214,6 +214,13 @@ impl Check<'_> {
         let event_socket = self.host_port(at, "event_socket", "127.0.0.1:8021");
         let sip = self.host_port(at, "sip", "127.0.0.1:5080");
         let profile = self.name(SWITCH, at, "profile");
+        let routes = self.flag(SWITCH, at, "routes");
+        if routes && self.text(MESSAGES, "spool").is_empty() {
+            let what = "this switch asks who rings, and is not watched without messages.spool: nobody \
+                        would know that a call has ended";
+            let hint = "set messages.spool, with or without mailboxes";
+            self.wrong(SWITCH, at, "routes", what, Some(hint));
+        }
         let password = self.secret(SWITCH, at, "password_file", "password", Secret::password);
         if password.as_ref().is_some_and(|password| password.expose() == KNOWN_PASSWORD) {
             let what = "holds the password that every FreeSWITCH comes with: whoever reaches the \
@@ -226,6 +233,7 @@ impl Check<'_> {
             password: password?,
             sip: sip?,
             profile: profile?,
+            routes,
         })
     }
 

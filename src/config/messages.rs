@@ -102,4 +102,6 @@ pub struct Switch {
     pub sip: String,
     /// The name of its SIP profile, written like a name.
     pub profile: String,
+    /// Whether calls come to it without a proxy, and it asks who rings (`mod_xml_curl`).
+    pub routes: bool,
 }

@@ -264,6 +264,7 @@ impl Desk {
         };
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
         let list = List {
+            confirms: query.switch.is_some() || self.can_confirm(),
             devices,
             registrations: &query.registrations,
             gateway: self.settings.gateway.as_deref(),

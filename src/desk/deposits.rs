@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::messages::{self, Arrival, Managed};
 use crate::sessions::{Session, Slot};
 
+use super::confirm::CONFIRM;
 use super::consider::Considered;
 use super::settings::SwitchPlace;
 use super::{Desk, Output};
@@ -62,7 +63,7 @@ impl Desk {
 
     /// The switch for the next message: one that is connected, else the first (its dialplan tells
     /// the caller that nobody is there).
-    fn switch_place(&self) -> Option<&SwitchPlace> {
+    pub(super) fn switch_place(&self) -> Option<&SwitchPlace> {
         let places = &self.settings.switches;
         let up: Vec<&SwitchPlace> =
             places.iter().filter(|place| self.switches_up.contains(&place.id)).collect();
@@ -176,8 +177,11 @@ impl Desk {
     /// Takes in what a switch tells.
     pub(super) fn switch(&mut self, switch: SwitchId, event: &SwitchEvent, now: Now) {
         match event {
+            SwitchEvent::CallsAsked { restarted } => self.calls_asked(switch, *restarted),
+            SwitchEvent::Calls(calls) => self.calls_seen(switch, calls, now),
             SwitchEvent::Lost => {
                 self.switches_up.remove(&switch);
+                self.calls_lost(switch);
             }
             SwitchEvent::Legs { .. } => {
                 self.switches_up.insert(switch);
@@ -190,11 +194,18 @@ impl Desk {
             SwitchEvent::Leg { leg, event: LegEvent::HungUp { .. } } => self.leg_gone(leg, now),
             SwitchEvent::Leg { .. } => {}
         }
+        if let SwitchEvent::Leg { leg, event } = event {
+            self.routed_leg(switch, leg, event, now);
+        }
         self.deposits.switch(switch, event, now);
         self.drain_deposits();
     }
 
     fn leg_came(&mut self, switch: SwitchId, leg: &LegId, facts: &LegFacts, now: Now) {
+        if facts.dialled.starts_with(CONFIRM) {
+            self.confirm(switch, leg, facts);
+            return;
+        }
         if let Some(text) = facts.dialled.strip_prefix(CALL_BACK)
             && let Some(message) = MessageId::parse(text)
         {

@@ -2,9 +2,11 @@
 
 mod by_rules;
 
+use std::fmt::Write as _;
+
 use crate::domain::{
-    CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName, MessageId, Outcome,
-    PoolKind, Room, Side, Step,
+    Branch, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName, MessageId,
+    Outcome, PoolKind, Room, Side, Step,
 };
 
 /// The decision, line by line, in the order in which it was made.
@@ -23,16 +25,7 @@ pub fn explain(decision: &Decision) -> Vec<String> {
         )),
         Outcome::Fork(order) => {
             for (position, stage) in order.stages.iter().enumerate() {
-                let branches: Vec<String> = stage
-                    .branches
-                    .iter()
-                    .map(|branch| match branch.after_s {
-                        0 => format!("{} at {}", branch.device, branch.uri),
-                        after_s => {
-                            format!("{} at {} after {after_s} s", branch.device, branch.uri)
-                        }
-                    })
-                    .collect();
+                let branches: Vec<String> = stage.branches.iter().map(rings).collect();
                 let after = match (position, stage.mailbox) {
                     (_, true) => "takes a message, within",
                     (0, false) => "rings",
@@ -125,6 +118,18 @@ fn end_of(side: Side) -> &'static str {
     }
 }
 
+fn rings(branch: &Branch) -> String {
+    let at = branch.header(Branch::DEVICE).unwrap_or(&branch.uri);
+    let mut text = format!("{} at {at}", branch.device);
+    if branch.after_s > 0 {
+        let _ = write!(text, " after {} s", branch.after_s);
+    }
+    if let Some(key) = branch.confirm() {
+        let _ = write!(text, " (once {key} is pressed there)");
+    }
+    text
+}
+
 fn why_not(skip: DeviceSkip) -> &'static str {
     match skip {
         DeviceSkip::Disabled => "is disabled",
@@ -132,6 +137,9 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::Missing => "is no device of the account (any more)",
         DeviceSkip::NotRegistered => "is not registered",
         DeviceSkip::NoGateway => "is a telephone number, and routing.pstn_gateway is not set",
+        DeviceSkip::NoSwitch => {
+            "is to be confirmed by a key, and no switch is configured that could ask for it"
+        }
         DeviceSkip::StageFull => "is one too many for its stage",
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
+mod alone;
 mod asked;
+mod confirm;
 mod consider;
 mod deposits;
 mod explain;
@@ -87,6 +89,7 @@ impl Desk {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let Settings { node, boot, seed, proxies, .. } = settings;
+        let switches = settings.switches.iter().filter_map(SwitchPlace::as_proxy);
         let mut ledger = Ledger::default();
         let mut rights = Rights::new(node, boot, true);
         let hello = LedgerCommand::Hello { node, boot, nonce: seed };
@@ -99,7 +102,8 @@ impl Desk {
             rights,
             table: Table::new(seed, settings.calls_max),
             tombstones: Tombstones::new(seed),
-            looks: Looks::new((0..proxies).map(ProxyId)),
+            looks: Looks::new((0..proxies).map(ProxyId).chain(switches))
+                .beside_others(proxies == 0),
             pending: BTreeMap::new(),
             grace: BTreeMap::new(),
             deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),

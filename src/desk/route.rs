@@ -160,6 +160,10 @@ impl Desk {
             dialog: query.dialog,
         };
         let slot = self.table.begin_hashed(new, hash, now);
+        // A switch's own channel is nowhere else.
+        if let Some(proxy) = query.switch.and_then(|switch| self.proxy_of(switch)) {
+            self.table.set_proxy(slot, proxy);
+        }
         let decision = Arc::new(decision);
         let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
         self.pending.insert(slot, vec![leg]);

@@ -63,6 +63,7 @@ impl Desk {
                 Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
             }
             Followed::Order { mut order, mailbox, mailbox_alone } => {
+                self.confirm_through_switch(query, callee, &mut order);
                 if order.stages.is_empty() {
                     let cause = if mailbox_alone { Cause::Rule } else { Cause::NoDevice };
                     return match mailbox {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{NodeId, Numbering, SwitchId, Zone};
+use crate::domain::{NodeId, Numbering, ProxyId, SwitchId, Zone};
 use crate::messages;
 use crate::routing::Limits;
 
@@ -54,6 +54,19 @@ pub struct SwitchPlace {
     pub name: Arc<str>,
     /// `host:port` to which the proxy sends calls for it.
     pub sip: Arc<str>,
+    /// Whether calls come to it without a proxy, and it asks us who rings.
+    pub routes: bool,
+}
+
+/// Switches that ask stand among the proxies, behind all that can be configured.
+const FIRST_SWITCH: u8 = 128;
+
+impl SwitchPlace {
+    /// As what it is asked for its calls, if it asks us who rings.
+    #[must_use]
+    pub fn as_proxy(&self) -> Option<ProxyId> {
+        self.routes.then(|| ProxyId(FIRST_SWITCH.saturating_add(self.id.0)))
+    }
 }
 
 impl Default for Settings {

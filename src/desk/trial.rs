@@ -156,6 +156,7 @@ fn rings(
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        confirms: true,
         devices,
         registrations,
         gateway: Some("gateway.invalid"),

@@ -87,6 +87,30 @@ fn is_zero(seconds: &u16) -> bool {
     *seconds == 0
 }
 
+impl Branch {
+    /// The header line by which a branch says that whoever answers has to press a key.
+    pub const CONFIRM: &str = "X-Hallporter-Confirm";
+    /// The header line that says where the device is, of a branch that goes through a switch.
+    pub const DEVICE: &str = "X-Hallporter-Device";
+    /// The header line that says that the device is reached through the proxy alone.
+    pub const WAY: &str = "X-Hallporter-Way";
+
+    /// The value of a header line of its own.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.as_deref()?.split("\r\n");
+        let mut lines = lines.filter_map(|line| line.split_once(": "));
+        lines.find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// The digit that whoever answers has to press before he gets the call, if he has to.
+    #[must_use]
+    pub fn confirm(&self) -> Option<char> {
+        let key = self.header(Self::CONFIRM)?;
+        key.chars().next().filter(|digit| digit.is_ascii_digit() && key.len() == 1)
+    }
+}
+
 /// Why a call is refused, and what its caller is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -321,4 +345,6 @@ pub enum DeviceSkip {
     NoGateway,
     /// The stage has its full number of branches already.
     StageFull,
+    /// Whoever answers it has to press a key, and no switch is configured that could ask him.
+    NoSwitch,
 }

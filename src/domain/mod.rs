@@ -44,7 +44,7 @@ pub use message::{
 pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
-pub use query::{Contact, Method, Registrations, RouteQuery};
+pub use query::{Contact, Method, Registrations, RouteQuery, read_trail};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
     RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, RuleStage, Rules, Run, StageCause, StageWho, Who,

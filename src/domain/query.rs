@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{AccountName, SipUri};
+use super::{AccountName, SipUri, SwitchId};
 
 /// What kind of communication a query is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,27 @@ pub struct RouteQuery {
     pub trail: Vec<u32>,
     /// Where the callee's registering devices are, as far as somebody looked.
     pub registrations: Registrations,
+    /// The switch that asks, where calls come to a FreeSWITCH without a proxy before it. Then
+    /// `call_id` is the switch's own id of the channel.
+    pub switch: Option<SwitchId>,
+}
+
+/// How many accounts of a trail are read; the rest is ignored.
+const TRAIL_MAX: usize = 16;
+
+/// The account keys in a trail, lower-case hex with `;` between. What makes no sense is left out:
+/// decoration must not decide a call.
+#[must_use]
+pub fn read_trail(text: &str) -> Vec<u32> {
+    let lower = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    text.split(';')
+        .map(str::trim)
+        .filter(lower)
+        .filter_map(|part| u32::from_str_radix(part, 16).ok())
+        .take(TRAIL_MAX)
+        .collect()
 }
 
 /// What the proxy's location table said, by address of record. An address that is missing was

@@ -203,6 +203,8 @@ pub struct RuleStage {
     pub ring_s: Option<u16>,
     /// When its devices join, one entry for each member; empty: all at once.
     pub after: Run,
+    /// The digit (`b'0'` to `b'9'`) that whoever answers has to press before he gets the call.
+    pub confirm: Option<u8>,
     /// What rings.
     pub who: StageWho,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallRef, Medium, SipUri};
+use super::{CallRef, Medium, SeenDialog, SipUri};
 
 /// The number of a switch in this node's configuration, in the order written there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +29,17 @@ impl LegId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same as two numbers, where a proxy would name its dialog (FNV-1a of the text): tells one
+    /// channel from the next.
+    #[must_use]
+    pub fn as_dialog(&self) -> (u32, u32) {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in self.0.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        ((hash >> 32) as u32, hash as u32)
     }
 }
 
@@ -131,6 +142,14 @@ pub enum SwitchEvent {
         /// All of them.
         legs: Vec<LegSeen>,
     },
+    /// Its own list was asked for, and will say which of the calls that we have routed on it are
+    /// there. Told only of switches that ask us who rings.
+    CallsAsked {
+        /// As of [`SwitchEvent::Legs`].
+        restarted: bool,
+    },
+    /// Those calls, complete.
+    Calls(Vec<SeenDialog>),
     /// The connection is lost; its legs go on by themselves until it is back.
     Lost,
     /// Something happened on a leg.
@@ -325,6 +344,22 @@ pub enum SwitchCommand {
         /// With picture.
         video: bool,
         /// How long it may ring, in seconds.
+        ring_s: u16,
+    },
+    /// Take a waiting leg, and connect it with a device once whoever answers there has pressed a
+    /// key. If nobody does, the leg is ended. Nothing is told.
+    Confirm {
+        /// The waiting leg.
+        leg: LegId,
+        /// Whom.
+        uri: SipUri,
+        /// By which way, `host:port`, if not directly.
+        via: Option<Arc<str>>,
+        /// The digit.
+        key: char,
+        /// The directory of the prompts, in the language in which he is asked.
+        prompts: Arc<str>,
+        /// How long it may take, in seconds: ringing, hearing, pressing.
         ring_s: u16,
     },
     /// Send a text to a device. Answered by [`LegEvent::TextSent`] under the given leg.

@@ -23,7 +23,7 @@ pub(super) struct Execute {
 }
 
 impl Execute {
-    fn new(application: &'static str, argument: impl Into<String>) -> Self {
+    pub(super) fn new(application: &'static str, argument: impl Into<String>) -> Self {
         Self { application, argument: argument.into(), step: None }
     }
 
@@ -46,6 +46,7 @@ pub(super) fn word(command: &SwitchCommand) -> &'static str {
         SwitchCommand::AskVideo { .. } => "ask_video",
         SwitchCommand::OfferVideo { .. } => "offer_video",
         SwitchCommand::Call { .. } => "call",
+        SwitchCommand::Confirm { .. } => "confirm",
         SwitchCommand::SendText { .. } => "send_text",
     }
 }
@@ -64,6 +65,7 @@ pub(super) fn leg(command: &SwitchCommand) -> &LegId {
         | SwitchCommand::AskVideo { leg }
         | SwitchCommand::OfferVideo { leg }
         | SwitchCommand::Call { leg, .. }
+        | SwitchCommand::Confirm { leg, .. }
         | SwitchCommand::SendText { leg, .. } => leg,
     }
 }
@@ -195,7 +197,7 @@ pub(super) struct CallCommand<'a> {
 }
 
 /// The switch's word for where a request really goes: the proxy that the device's call came from.
-fn way(via: Option<&str>) -> Result<String, Error> {
+pub(super) fn way(via: Option<&str>) -> Result<String, Error> {
     let way = via.map(|via| checked(via, b".:-", "the way")).transpose()?;
     Ok(way.map(|via| format!(";fs_path=sip:{via}")).unwrap_or_default())
 }
@@ -234,7 +236,7 @@ fn writable(address: &str, via: Option<&str>) -> Result<String, Error> {
 /// What stands behind `sip:`, as a device wrote it into its Contact. Without `%`: the switch takes
 /// `user%domain` for a registered user of its own. And without parameters that are the switch's
 /// own words: `fs_path` says where the request really goes, and the first one counts.
-fn address(uri: &str) -> Result<&str, Error> {
+pub(super) fn address(uri: &str) -> Result<&str, Error> {
     const WHAT: &str = "the device's address";
     let address = uri.split_once(':').map_or("", |(_, rest)| rest);
     let plain = checked(address, b"@.:-_+;=~*", WHAT)?;
@@ -245,7 +247,7 @@ fn address(uri: &str) -> Result<&str, Error> {
 }
 
 /// A path of ours: absolute, of harmless characters, without `..`.
-fn path_of(path: &str) -> Result<&str, Error> {
+pub(super) fn path_of(path: &str) -> Result<&str, Error> {
     let plain = checked(path, b"/._-", "a path")?;
     if plain.starts_with('/') && !plain.contains("..") {
         Ok(plain)
@@ -254,7 +256,11 @@ fn path_of(path: &str) -> Result<&str, Error> {
     }
 }
 
-fn checked<'a>(text: &'a str, besides: &[u8], what: &'static str) -> Result<&'a str, Error> {
+pub(super) fn checked<'a>(
+    text: &'a str,
+    besides: &[u8],
+    what: &'static str,
+) -> Result<&'a str, Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || besides.contains(&byte);
     if !text.is_empty() && text.len() <= 512 && text.bytes().all(plain) {
         Ok(text)

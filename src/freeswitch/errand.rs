@@ -6,6 +6,7 @@ use crate::domain::{LegEvent, LegId, SwitchCommand, VideoFacts};
 
 use super::Error;
 use super::command::{self, CallCommand, Execute, GUARD_S};
+use super::confirm::{Confirmation, confirm};
 use super::jobs::Job;
 use super::operator::Operator;
 
@@ -87,6 +88,10 @@ impl Errand<'_> {
                 let (uri, via) = (uri.as_str(), via.as_deref());
                 self.call(&CallCommand { leg, uri, via, from_user, video, ring_s }).await
             }
+            SwitchCommand::Confirm { uri, via, key, prompts, ring_s, .. } => {
+                let (uri, via, key, ring_s) = (uri.as_str(), via.as_deref(), *key, *ring_s);
+                self.confirm(&Confirmation { uri, via, key, prompts, ring_s }).await
+            }
             SwitchCommand::SendText { leg, uri, via, text } => {
                 let to = (uri.as_str(), via.as_deref());
                 let text = command::text(&config.profile, &config.host, to, text)?;
@@ -142,6 +147,23 @@ impl Errand<'_> {
         };
         if guarded {
             self.api(&format!("sched_del {}", self.leg)).await?;
+        }
+        Ok(None)
+    }
+
+    /// Takes the guard of a leg away and leads it to a device. Nothing stands behind it: the switch
+    /// ends the leg by itself.
+    async fn confirm(&mut self, asked: &Confirmation<'_>) -> Outcome {
+        let queue = confirm(asked, &self.operator.config.profile)?;
+        let answer = self.api(&format!("sched_del {}", self.leg)).await?;
+        if answer.trim() != "+OK Deleted: 1" {
+            return Ok(None);
+        }
+        for execute in &queue {
+            let refusal = self.execute(execute).await?;
+            if refusal.is_some() {
+                return Ok(refusal);
+            }
         }
         Ok(None)
     }

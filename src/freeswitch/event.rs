@@ -1,7 +1,8 @@
 //! What a switch tells, read from its events.
 //!
-//! Only legs of ours are told of: those that our dialplan has marked (variable `hallporter`), and
-//! those that we have called. Everything else on the switch is somebody else's business.
+//! Only legs of ours are told of: those that our dialplan has marked (variable `hallporter`), those
+//! that we have called, and answer and end of those that we have routed (variable
+//! `hallporter_call`). Everything else on the switch is somebody else's business.
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use super::seen::{News, Seen};
 
 /// The longest text that is taken from an event, in bytes; longer ones are cut.
 const TEXT_BYTES_MAX: usize = 512;
+/// The variable of a leg that we have routed: our number of the call.
+pub(super) const ROUTED: &str = "variable_hallporter_call";
 
 /// The headers of an event, by name, decoded.
 pub trait Headers {
@@ -27,7 +30,7 @@ pub fn read(event: &impl Headers, seen: &mut Seen) -> Option<SwitchEvent> {
     let leg = LegId::parse(event.header("Unique-ID")?)?;
     let mark = event.header("variable_hallporter");
     if !seen.is_ours(&leg, mark) {
-        return None;
+        return routed(event, leg);
     }
     let told = match event.header("Event-Name")? {
         "CHANNEL_PARK" => match seen.parked(&leg, is_guest(event)) {
@@ -54,13 +57,27 @@ pub fn read(event: &impl Headers, seen: &mut Seen) -> Option<SwitchEvent> {
         "CHANNEL_HANGUP_COMPLETE" if mark == Some("call") && !seen.has(&leg) => return None,
         "CHANNEL_HANGUP_COMPLETE" => {
             seen.gone(&leg);
-            let cause =
-                text(event, "Hangup-Cause").or_else(|| text(event, "variable_hangup_cause"));
-            LegEvent::HungUp { cause: cause.unwrap_or_else(|| "UNKNOWN".into()) }
+            hung_up(event)
         }
         _ => return None,
     };
     Some(SwitchEvent::Leg { leg, event: told })
+}
+
+/// What is told of a leg that only asked us who rings.
+fn routed(event: &impl Headers, leg: LegId) -> Option<SwitchEvent> {
+    event.header(ROUTED)?;
+    let event = match event.header("Event-Name")? {
+        "CHANNEL_ANSWER" => LegEvent::Answered,
+        "CHANNEL_HANGUP_COMPLETE" => hung_up(event),
+        _ => return None,
+    };
+    Some(SwitchEvent::Leg { leg, event })
+}
+
+fn hung_up(event: &impl Headers) -> LegEvent {
+    let cause = text(event, "Hangup-Cause").or_else(|| text(event, "variable_hangup_cause"));
+    LegEvent::HungUp { cause: cause.unwrap_or_else(|| "UNKNOWN".into()) }
 }
 
 /// Whether a leg is of somebody who calls back.
@@ -79,11 +96,21 @@ pub(super) fn facts(event: &impl Headers) -> LegFacts {
     let flow = variable("remote_video_media_flow");
     let possible = variable("video_possible") == Some("true");
     let flows = !matches!(flow, Some("inactive" | "disabled" | "recvonly"));
+    let routed = variable("hallporter_call").is_some();
+    // A call that has asked us who rings is known by the switch's own id, for there is no proxy
+    // that would know another one.
+    let id = if routed { "Unique-ID" } else { "variable_sip_call_id" };
+    let failed = variable("originate_disposition").filter(|_| routed).map(code_of);
     LegFacts {
-        call_id: or_empty(text(event, "variable_sip_call_id")),
+        call_id: or_empty(text(event, id)),
         dialled: or_empty(text(event, "Caller-Destination-Number")),
-        cause: variable("sip_req_params").or_else(|| variable("sip_req_uri")).and_then(cause),
-        our_cause: text(event, "variable_sip_h_X-Hallporter-Cause"),
+        cause: failed.or_else(|| {
+            variable("sip_req_params").or_else(|| variable("sip_req_uri")).and_then(cause)
+        }),
+        our_cause: match routed {
+            true => text(event, "variable_hallporter_cause"),
+            false => text(event, "variable_sip_h_X-Hallporter-Cause"),
+        },
         call: variable("sip_h_X-Hallporter-Call").and_then(CallRef::parse),
         from_uri: address("sip_from_uri").map(|uri| cut(&uri).into()).unwrap_or_else(|| "".into()),
         from_display: or_empty(text(event, "variable_sip_from_display")),
@@ -133,6 +160,16 @@ fn key(text: &str) -> Option<char> {
 fn cause(parameters: &str) -> Option<u16> {
     let named = parameters.split([';', '?']).find_map(|part| part.trim().strip_prefix("cause="));
     named?.parse().ok().filter(|code| (300..700).contains(code))
+}
+
+/// Why the last stage failed (FreeSWITCH's word), as a proxy would say it (RFC 4458).
+fn code_of(disposition: &str) -> u16 {
+    match disposition {
+        "USER_BUSY" => 486,
+        "CALL_REJECTED" => 603,
+        "NO_ANSWER" | "NO_USER_RESPONSE" | "ALLOTTED_TIMEOUT" | "PROGRESS_TIMEOUT" => 408,
+        _ => 404,
+    }
 }
 
 fn without_brackets(uri: &str) -> &str {

@@ -75,6 +75,10 @@ impl Link {
             refusals = if matches!(error, Error::Refused) { refusals + 1 } else { 0 };
             if refusals == REFUSALS_MAX {
                 let (restarted, legs) = (true, Vec::new());
+                if self.config.routes {
+                    (self.sink)(self.config.id, SwitchEvent::CallsAsked { restarted });
+                    (self.sink)(self.config.id, SwitchEvent::Calls(Vec::new()));
+                }
                 (self.sink)(self.config.id, SwitchEvent::Legs { restarted, legs });
                 (self.sink)(self.config.id, SwitchEvent::Lost);
             }

@@ -20,15 +20,25 @@ struct Channels {
     rows: Vec<Channel>,
 }
 
+/// One channel.
 #[derive(Debug, Deserialize)]
-struct Channel {
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Channel {
     uuid: String,
-    #[serde(default)]
     state: String,
-    #[serde(default)]
-    application: String,
-    #[serde(default)]
+    pub(super) direction: String,
+    pub(super) callstate: String,
+    pub(super) created_epoch: String,
+    pub(super) application: String,
     application_data: String,
+}
+
+impl Channel {
+    /// Its id; `None` if it could break a command.
+    pub(super) fn leg(&self) -> Option<LegId> {
+        LegId::parse(&self.uuid)
+    }
 }
 
 /// The legs in the list (the answer to `show channels as json`), whosever they are. Rows whose id
@@ -37,17 +47,25 @@ struct Channel {
 /// # Errors
 /// [`Error::Nonsense`] for what is no such list.
 pub fn read_list(body: &str) -> Result<Vec<LegSeen>, Error> {
+    Ok(legs(&channels(body)?))
+}
+
+fn channels(body: &str) -> Result<Vec<Channel>, Error> {
     let channels: Channels =
         serde_json::from_str(body).map_err(|error| Error::Nonsense(error.to_string()))?;
-    let legs = channels.rows.into_iter().filter_map(|row| {
+    Ok(channels.rows)
+}
+
+fn legs(rows: &[Channel]) -> Vec<LegSeen> {
+    let legs = rows.iter().filter_map(|row| {
         Some(LegSeen {
-            leg: LegId::parse(&row.uuid)?,
+            leg: row.leg()?,
             // Who was connected and waits again still bears the name of what connected him.
             application: if row.state == "CS_PARK" { "park" } else { &row.application }.into(),
-            data: row.application_data.into(),
+            data: (*row.application_data).into(),
         })
     });
-    Ok(legs.collect())
+    legs.collect()
 }
 
 /// The command for it.
@@ -60,6 +78,7 @@ impl Operator {
     /// Asks for the list, waits for it, and tells it. For the first one: nothing else may be done
     /// before it.
     pub(super) async fn first_list(&self, restarted: bool) -> Result<(), Error> {
+        self.calls_asked(restarted);
         let answer = self.api(LIST).await?;
         self.listed(&answer, restarted).await
     }
@@ -67,6 +86,7 @@ impl Operator {
     /// Asks for the list in the background: the switch writes a long one for many milliseconds,
     /// and would do nothing else on this connection meanwhile.
     pub(super) async fn ask_list(&self) -> Result<(), Error> {
+        self.calls_asked(false);
         match self.begin(LIST, Job::List, &mut None).await? {
             None => Ok(()),
             Some(refusal) => Err(Error::Nonsense(refusal)),
@@ -75,7 +95,9 @@ impl Operator {
 
     /// Takes in the list and tells it: legs that wait unseen first, then all of ours.
     pub(super) async fn listed(&self, answer: &str, restarted: bool) -> Result<(), Error> {
-        let all = read_list(answer)?;
+        let rows = channels(answer)?;
+        self.calls(&rows).await?;
+        let all = legs(&rows);
         let mut ours: Vec<LegSeen> = Vec::new();
         let mut others = BTreeMap::new();
         for row in all {

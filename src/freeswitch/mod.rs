@@ -4,7 +4,10 @@
 //! happens on our legs, and does what it is asked: strictly in order for each leg, legs in turn.
 //! While it works it refreshes the beat by which the dialplan knows that a caller may wait for us.
 
+mod ask;
+mod calls;
 mod command;
+mod confirm;
 mod errand;
 mod error;
 mod event;
@@ -15,6 +18,7 @@ mod lanes;
 mod link;
 mod list;
 mod operator;
+mod plan;
 mod reaction;
 mod reader;
 mod secret;
@@ -29,9 +33,11 @@ use tokio::sync::mpsc;
 
 use crate::domain::{LegEvent, LegId, SwitchCommand, SwitchEvent, SwitchId};
 
+pub use ask::{AskError, Asked as Question, CONTEXT, read_question};
 pub use error::Error;
 pub use event::{Headers, read};
 pub use list::read_list;
+pub use plan::{Around, not_found, plan};
 pub use reaction::Reactions;
 pub use secret::Secret;
 pub use seen::{Recognise, Seen};
@@ -58,6 +64,8 @@ pub struct SwitchConfig {
     pub password: Secret,
     /// The SIP profile by which devices are called.
     pub profile: Arc<str>,
+    /// Whether it asks us who rings: then the calls that we have routed there are told, too.
+    pub routes: bool,
     /// Where a leg goes that nobody cares for: extension, dialplan, context.
     pub fallback: Arc<str>,
     /// How often it is asked for a sign of life, and how long it may be silent.

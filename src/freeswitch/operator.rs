@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use esl::{EslClient, EslEvent, EslResponse};
 use tokio::sync::Mutex as Turns;
 
-use crate::domain::{LegEvent, LegId, SwitchEvent};
+use crate::domain::{LegEvent, LegId, SeenDialog, SwitchEvent};
 
 use super::jobs::{Job, Jobs};
 use super::seen::Seen;
@@ -41,6 +41,10 @@ pub(super) struct Handled {
     pub(super) calling: BTreeSet<LegId>,
     /// Legs in the list that are none of ours, and what they did there.
     pub(super) others: BTreeMap<LegId, Arc<str>>,
+    /// Legs in the list that we have routed, as they are told.
+    pub(super) routed: BTreeMap<LegId, SeenDialog>,
+    /// Legs in the list that we have not routed, and what they did there.
+    pub(super) unrouted: BTreeMap<LegId, String>,
 }
 
 impl Handled {

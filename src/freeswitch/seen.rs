@@ -49,7 +49,7 @@ pub(super) enum News {
 /// Whether the variable `hallporter` of a leg says that it is ours to care for. A leg that has
 /// gone to its fall-back bears another mark.
 pub(super) fn is_mark(mark: &str) -> bool {
-    matches!(mark, "deposit" | "callback" | "call")
+    matches!(mark, "deposit" | "callback" | "call" | "confirm")
 }
 
 impl Seen {

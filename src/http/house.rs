@@ -18,7 +18,7 @@ use super::meter::Meter;
 use super::porter::Porter;
 use super::reply::{Problem, Reply};
 use super::table::{Room, Way};
-use super::{Options, admin, health, route, upload};
+use super::{Options, admin, dialplan, health, route, upload};
 
 /// The label of answers that no way made.
 const NOWHERE: &str = "other";
@@ -174,6 +174,7 @@ impl Visit<'_> {
         match room {
             Room::Route => route::route(self).await,
             Room::Event => route::event(self),
+            Room::Dialplan => dialplan::answer(self).await,
             Room::Rehearse => route::rehearse(self).await,
             Room::Health => Ok(health::alive()),
             Room::Ready => Ok(health::ready(self)),

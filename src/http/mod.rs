@@ -7,6 +7,7 @@ mod admin;
 mod auth;
 mod body;
 mod client;
+mod dialplan;
 mod file;
 mod health;
 mod house;
@@ -39,7 +40,7 @@ pub use auth::Tokens;
 pub use client::{Client, ClientError};
 pub use incoming::{Incoming, Stopped};
 pub use mailroom::{FileError, Mailroom, MessageQuery, SoundError, UploadError, UploadPiece};
-pub use porter::{BoxFuture, CallError, CommandError, Porter};
+pub use porter::{BoxFuture, CallError, CallingSwitch, CommandError, Porter};
 
 /// The limits of the doors.
 #[derive(Clone, Debug)]

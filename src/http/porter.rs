@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::desk::{Desk, Ended};
-use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery};
+use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery, SwitchId};
 use crate::registry::{self, Command};
 
 use super::mailroom::Mailroom;
@@ -37,6 +37,9 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
     /// Looks at the desk, under its lock: a look has to be short, for calls wait meanwhile.
     fn read(&self, look: &mut dyn FnMut(&Desk, Now));
 
+    /// The switch of that name, if it asks who rings.
+    fn calling_switch(&self, name: &str) -> Option<CallingSwitch>;
+
     /// Ends a call at the proxy that carries it.
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>>;
 
@@ -59,6 +62,17 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
 
     /// A clock that only runs forward, in microseconds, to take the time of answers with.
     fn stopwatch_us(&self) -> u64;
+}
+
+/// A switch that asks who rings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallingSwitch {
+    /// Its number.
+    pub id: SwitchId,
+    /// The SIP profile by which devices are called.
+    pub profile: String,
+    /// The directory of the prompts, in the language in which people are asked to press a key.
+    pub prompts: String,
 }
 
 /// Why a change of the registry did not come about.

@@ -50,7 +50,7 @@ fn unreadable(error: kamailio::Error) -> Problem {
     error.into()
 }
 
-fn tell(decision: &Decision) {
+pub(super) fn tell(decision: &Decision) {
     let call_id = &*decision.call_id;
     match &decision.outcome {
         Outcome::Fork(order) => {

@@ -23,6 +23,7 @@ pub(super) enum Room {
     DeviceRemove,
     DeviceSet,
     DeviceShow,
+    Dialplan,
     Event,
     GreetingRemove,
     GreetingSet,
@@ -72,7 +73,7 @@ pub(super) struct Way {
 }
 
 const fn way(method: &'static str, path: &'static str, scope: Scope, room: Room) -> Way {
-    let body_max = if matches!(room, Room::Event) {
+    let body_max = if matches!(room, Room::Dialplan | Room::Event) {
         256 << 10
     } else if matches!(room, Room::GreetingSet) {
         GREETING_BYTES_MAX
@@ -99,9 +100,10 @@ const MESSAGE: &str = "/v1/messages/{id}";
 const UPLOAD: &str = "/u/{link}";
 
 /// All of them, those of one path beside each other.
-pub(super) const WAYS: [Way; 52] = [
+pub(super) const WAYS: [Way; 53] = [
     way("POST", "/v1/route", Scope::Route, Room::Route),
     way("POST", "/v1/event", Scope::Route, Room::Event),
+    way("POST", "/v1/freeswitch/{name}/dialplan", Scope::Route, Room::Dialplan),
     way("GET", ACCOUNTS, Scope::Admin, Room::AccountList),
     way("POST", ACCOUNTS, Scope::Admin, Room::AccountAdd),
     way("GET", ACCOUNT, Scope::Admin, Room::AccountShow),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::domain::{AccountName, Method, Registrations, RouteQuery};
+use crate::domain::{AccountName, Method, Registrations, RouteQuery, read_trail};
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
@@ -20,8 +20,6 @@ pub(super) const URI_MAX: usize = 1024;
 const DISPLAY_MAX: usize = 256;
 /// Longer names don't reach [`AccountName::parse`].
 pub(super) const ACCOUNT_MAX: usize = 256;
-/// How many accounts of a trail are read; the rest is ignored.
-const TRAIL_MAX: usize = 16;
 /// How many bytes of a trail are read: sixteen keys of eight digits, and some rubbish.
 const TRAIL_BYTES_MAX: usize = 1024;
 
@@ -83,8 +81,9 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         method: method(&mut fields)?,
         transaction: fields.formed(TRANSACTION, "two numbers, index:label", pair)?,
         dialog: fields.formed(DIALOG, "two numbers, h_entry:h_id", pair)?,
-        trail: trail(&fields.decoration(TRAIL, TRAIL_BYTES_MAX)?),
+        trail: read_trail(&fields.decoration(TRAIL, TRAIL_BYTES_MAX)?),
         registrations: Registrations::new(),
+        switch: None,
     })
 }
 
@@ -119,19 +118,6 @@ fn method(fields: &mut Fields<'_, 13>) -> Result<Method, Error> {
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok()
-}
-
-/// The account keys in a trail, lower-case hex with `;` between.
-fn trail(text: &str) -> Vec<u32> {
-    let lower = |part: &&str| {
-        !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    text.split(';')
-        .map(str::trim)
-        .filter(lower)
-        .filter_map(|part| u32::from_str_radix(part, 16).ok())
-        .take(TRAIL_MAX)
-        .collect()
 }
 
 #[cfg(test)]

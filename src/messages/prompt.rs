@@ -8,15 +8,26 @@ use super::Settings;
 use super::deposit::Deposit;
 
 /// All sentences; every language directory has a `NAME.wav` for each.
-pub const PROMPTS: [&str; 25] = [
+pub const PROMPTS: [&str; 36] = [
     "at_cap",
     "busy",
     "callback_offer",
     "callback_over",
     "cancelled",
+    "confirm",
     "declined",
     "disk_full",
     "goodbye",
+    "key_eight",
+    "key_five",
+    "key_four",
+    "key_nine",
+    "key_one",
+    "key_seven",
+    "key_six",
+    "key_three",
+    "key_two",
+    "key_zero",
     "leave_audio",
     "mailbox_full",
     "no_answer",

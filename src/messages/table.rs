@@ -154,6 +154,7 @@ impl Deposits {
                 }
             }
             SwitchEvent::Legs { restarted, legs } => self.list(switch, *restarted, legs, now),
+            SwitchEvent::CallsAsked { .. } | SwitchEvent::Calls(_) => {}
         }
     }
 

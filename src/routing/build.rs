@@ -23,18 +23,35 @@ pub(super) struct Build<'a, L> {
     full: bool,
     /// How long all stages may ring, in seconds, if there is a limit.
     ring_s_max: Option<u16>,
+    /// The digit that whoever answers in this stage has to press.
+    confirm: Option<u8>,
 }
 
 impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     pub(super) fn new(list: &'a List<'a>, leads_back: L, steps: &'a mut Vec<Step>) -> Self {
         let stages = Vec::with_capacity(4);
         let (branches, open, full) = (0, false, false);
-        Self { list, leads_back, steps, stages, branches, open, full, ring_s_max: None }
+        let (ring_s_max, confirm) = (None, None);
+        Self { list, leads_back, steps, stages, branches, open, full, ring_s_max, confirm }
     }
 
     /// The same, for an order whose whole ring time is limited.
     pub(super) fn limited(self) -> Self {
         Self { ring_s_max: Some(ORDER_RING_S_MAX), ..self }
+    }
+
+    /// Whoever answers has to press this digit, from now on.
+    pub(super) fn confirmed_by(&mut self, digit: Option<u8>) {
+        self.confirm = digit;
+    }
+
+    /// Whether whoever answers can be asked for his key, if he has to press one.
+    fn can_confirm(&self) -> bool {
+        self.confirm.is_none() || self.list.confirms
+    }
+
+    fn confirm_line(&self) -> Option<String> {
+        self.confirm.map(|digit| format!("{}: {}\r\n", Branch::CONFIRM, char::from(digit)))
     }
 
     /// The next device begins a stage.
@@ -72,7 +89,10 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             _ if (self.leads_back)(&device.target) => Err(DeviceSkip::Loop),
             0 => Err(DeviceSkip::StageFull),
             _ if !device.enabled => Err(DeviceSkip::Disabled),
-            _ => branches_of(&device.name, &device.target, self.list, None),
+            _ if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
+            _ => {
+                branches_of(&device.name, &device.target, self.list, self.confirm_line().as_deref())
+            }
         };
         let step = |skip| Step::Device { device: device.name.clone(), stage, after_s, skip };
         match found {
@@ -97,7 +117,11 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         };
         let found = match (self.leads_back)(to) {
             true => Err(DeviceSkip::Loop),
-            false => branches_of(name, to, self.list, Some(header)),
+            false if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
+            false => {
+                let confirm = self.confirm_line().unwrap_or_default();
+                branches_of(name, to, self.list, Some(&[header, &confirm].concat()))
+            }
         };
         let step = |skip| Step::Forward { to: shown, stage, skip };
         match found {

@@ -76,6 +76,7 @@ pub fn follow(
         stages(&mut judge, rule, &mut build);
     }
     if !decided {
+        build.confirmed_by(None);
         whole_list(&mut build, list);
     }
     let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
@@ -89,6 +90,7 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
         if !build.has_room() {
             return;
         }
+        build.confirmed_by(stage.confirm);
         match stage.who {
             StageWho::Together(run) => {
                 let number = build.stage_number();

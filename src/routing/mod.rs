@@ -29,6 +29,8 @@ pub struct Limits {
 /// What an order is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct List<'a> {
+    /// Whether there is a switch that could ask whoever answers to press a key.
+    pub confirms: bool,
     /// The account's devices, by stage.
     pub devices: &'a [Device],
     /// Where they are registered, as far as somebody looked.

@@ -20,12 +20,11 @@ const LATER: &[(&str, &str)] = &[(
     "notify",
     "is not carried out yet: webhooks tell of messages and missed calls (docs/webhooks.md)",
 )];
-const STAGE_KEYS: &[&str] = &["devices", "for", "order"];
+const STAGE_KEYS: &[&str] = &["devices", "for", "order", "confirm"];
 const STAGE_LATER: &[(&str, &str)] = &[
     ("delay", AT_THE_DEVICE),
     ("after", AT_THE_DEVICE),
     ("device", "belongs into a list: [\"desk\", { device = \"mobile\", after = \"8s\" }]"),
-    ("confirm", "is not carried out yet: nobody asks whoever answers to press a key"),
     ("skip", "is not carried out yet for busy devices; unregistered ones are always left out"),
 ];
 const AT_THE_DEVICE: &str = "stands at the device: { device = \"mobile\", after = \"8s\" }";
@@ -163,11 +162,11 @@ impl Page<'_> {
 
     fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
         let (at, after) = (value.span(), Run::default());
-        let (devices, ring_s, serial) = match value.get_ref() {
+        let (devices, ring_s, serial, confirm) = match value.get_ref() {
             DeValue::String(text) if text.as_ref() == "list" => {
-                return Some(RuleStage { ring_s: None, after, who: StageWho::List });
+                return Some(RuleStage { ring_s: None, after, confirm: None, who: StageWho::List });
             }
-            DeValue::String(_) | DeValue::Array(_) => (value, None, false),
+            DeValue::String(_) | DeValue::Array(_) => (value, None, false, None),
             DeValue::Table(table) => {
                 self.known(table, key, STAGE_KEYS, STAGE_LATER);
                 let ring = table.get("for");
@@ -179,7 +178,7 @@ impl Page<'_> {
                     self.wrong(&at, key, "does not say what rings", Some(hint));
                     return None;
                 };
-                (devices, ring_s, serial.unwrap_or_default())
+                (devices, ring_s, serial.unwrap_or_default(), self.confirm(key, table))
             }
             other @ (DeValue::Integer(_)
             | DeValue::Float(_)
@@ -197,7 +196,7 @@ impl Page<'_> {
                 let hint = "write \"list\" for the account's own stages";
                 self.wrong(&at, key, "all devices ring together", Some(hint));
             }
-            return Some(RuleStage { ring_s, after, who: StageWho::All });
+            return Some(RuleStage { ring_s, after, confirm, who: StageWho::All });
         }
         let (names, delays) = self.joining(key, devices, ring_s, serial);
         let run = self.tables.members(&names);
@@ -205,7 +204,22 @@ impl Page<'_> {
         let after = self.tables.delays(delays);
         let after = self.fits(&at, key, after)?;
         let who = if serial { StageWho::OneByOne(run) } else { StageWho::Together(run) };
-        Some(RuleStage { ring_s, after, who })
+        Some(RuleStage { ring_s, after, confirm, who })
+    }
+
+    /// `confirm = "1"`
+    fn confirm(&mut self, key: &str, table: &DeTable<'_>) -> Option<u8> {
+        let value = table.get("confirm")?;
+        let key = below(key, "confirm");
+        let text = self.text(&key, value)?;
+        let read = match text.as_bytes() {
+            [digit @ b'0'..=b'9'] => Ok(*digit),
+            _ => {
+                let what = format!("\"{}\" is no key that can be asked for", shorten(text));
+                Err((what, Some("take one digit, such as \"1\"".to_owned())))
+            }
+        };
+        self.take(&value.span(), &key, read)
     }
 
     fn is_serial(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
@@ -234,10 +248,10 @@ impl Page<'_> {
 
     /// `forward = "+49171…"`, or with a time.
     fn forward(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
-        let (to, ring_s) = match value.get_ref().as_table() {
-            None => (value, None),
+        let (to, ring_s, confirm) = match value.get_ref().as_table() {
+            None => (value, None, None),
             Some(table) => {
-                self.known(table, key, &["to", "for"], STAGE_LATER);
+                self.known(table, key, &["to", "for", "confirm"], STAGE_LATER);
                 let ring = table.get("for");
                 let ring_s = ring.and_then(|value| self.ring_s(&below(key, "for"), value));
                 let Some(to) = table.get("to") else {
@@ -245,14 +259,15 @@ impl Page<'_> {
                     self.wrong(&value.span(), key, "does not say where to", Some(hint));
                     return None;
                 };
-                (to, ring_s)
+                (to, ring_s, self.confirm(key, table))
             }
         };
         let text = self.text(key, to)?;
         let target = self.take(&to.span(), key, target(text))?;
         let made = place(&mut self.tables.targets, target);
         let target = self.fits(&to.span(), key, made)?;
-        Some(RuleStage { ring_s, after: Run::default(), who: StageWho::Forward(target) })
+        let (after, who) = (Run::default(), StageWho::Forward(target));
+        Some(RuleStage { ring_s, after, confirm, who })
     }
 
     /// `refuse = 486`, or `{ code = 603, reason = "…" }`.

@@ -9,10 +9,11 @@ use tokio::task::JoinError;
 
 use crate::desk::{Desk, Ended, Input};
 use crate::domain::{
-    AccountKey, CallEvent, CallRef, CallState, Decision, EventKind, Now, RouteQuery,
+    AccountKey, CallEvent, CallRef, CallState, Decision, EventKind, LegId, Now, RouteQuery,
+    SwitchCommand, SwitchId,
 };
 use crate::http::wire::{Status, WhyEntry};
-use crate::http::{BoxFuture, CallError, CommandError, Porter};
+use crate::http::{BoxFuture, CallError, CallingSwitch, CommandError, Porter};
 use crate::registry::Command;
 
 use super::house::House;
@@ -72,6 +73,15 @@ impl Porter for Front {
         look(&self.0.desk(), now);
     }
 
+    fn calling_switch(&self, name: &str) -> Option<CallingSwitch> {
+        let config = self.0.config();
+        let mut switches = config.switches.iter().zip(0u8..);
+        let (switch, id) = switches.find(|(switch, _)| switch.name == name)?;
+        let mail = config.messages.as_ref().filter(|_| switch.routes)?;
+        let prompts = format!("{}/{}", mail.prompts.display(), mail.language);
+        Some(CallingSwitch { id: SwitchId(id), profile: switch.profile.clone(), prompts })
+    }
+
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>> {
         let house = Arc::clone(&self.0);
         Box::pin(whole(end(house, call), |error| CallError::Proxy(error.to_string())))
@@ -106,7 +116,9 @@ impl Porter for Front {
 
 impl Front {
     async fn with_registrations(&self, mut query: Box<RouteQuery>) -> Box<RouteQuery> {
-        if !self.0.proxies.iter().any(|proxy| proxy.config.lookup_aor) {
+        // A switch that asks knows itself who is registered there.
+        let looks_up = self.0.proxies.iter().any(|proxy| proxy.config.lookup_aor);
+        if !looks_up || query.switch.is_some() {
             return query;
         }
         let aors = self.0.desk().addresses_to_look_up(&query);
@@ -190,6 +202,15 @@ async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
     // Kamailio would say that all is well, tell that the call failed, and let it ring (measured).
     if row.state == CallState::Reserved {
         return Err(CallError::NotAnswered { call });
+    }
+    let switch = house.desk().switch_of(&row);
+    if let (Some(switch), Some(leg), Some(mail)) =
+        (switch, LegId::parse(&row.call_id), house.mail())
+    {
+        // Its hang-up is told like every other one.
+        tracing::warn!(call_id = row.call_id, %call, "an operator ended a call");
+        mail.command(switch, SwitchCommand::HangUp { leg, cause: "NORMAL_CLEARING" });
+        return Ok(());
     }
     let dialog = row.dialog.ok_or(CallError::NoProxy { call })?;
     let shown = row.proxy.and_then(|id| house.proxies.iter().find(|proxy| proxy.id == id));

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{CallRef, CallState, Now, ProxyId};
+use crate::domain::{CallRef, CallState, LegId, Now, ProxyId};
 
 use super::{Session, Slot, Table};
 
@@ -35,6 +35,8 @@ pub struct Looks {
     waiting: Vec<Sweep>,
     /// When a sweep begins without a look, milliseconds on the monotonic clock.
     sweep_at_ms: u64,
+    /// There are proxies that are not looked at, so a call that is in no list may be at one of them.
+    others: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,6 +73,13 @@ impl Looks {
     #[must_use]
     pub fn new(proxies: impl Iterator<Item = ProxyId>) -> Self {
         Self { proxies: proxies.map(|proxy| (proxy, Look::default())).collect(), ..Self::default() }
+    }
+
+    /// The same, where calls come through proxies that are not looked at, too: only a switch's own
+    /// channels can be missing then.
+    #[must_use]
+    pub fn beside_others(self, others: bool) -> Self {
+        Self { others, ..self }
     }
 
     /// Whether every proxy has been looked at since the start.
@@ -153,7 +162,7 @@ impl Looks {
         let end = places.min(sweep.place.saturating_add(SWEEP_PORTION));
         for place in sweep.place..end {
             let Some(session) = table.at_mut(place) else { continue };
-            if sweep.misses(session) {
+            if sweep.misses(session, self.others) {
                 session.misses = session.misses.saturating_add(1);
                 if session.misses >= MISSES_MAX || sweep.is_restart_of(session.proxy()) {
                     found.push((Slot(place), Gone::Vanished));
@@ -189,13 +198,16 @@ pub enum Gone {
 }
 
 impl Sweep {
-    fn misses(&self, session: &Session) -> bool {
+    fn misses(&self, session: &Session, others: bool) -> bool {
         match (session.proxy(), self.look) {
             (Some(proxy), Some(look)) => {
                 proxy == look.proxy && session.call < look.before && !look.showed(session.seen_in)
             }
             (Some(_), None) => false,
-            (None, _) => self.unowned_before.is_some_and(|before| session.call < before),
+            (None, _) => {
+                self.unowned_before.is_some_and(|before| session.call < before)
+                    && (!others || is_channel(session))
+            }
         }
     }
 
@@ -210,6 +222,12 @@ impl Swept {
     fn showed(self, seen_in: u8) -> bool {
         seen_in != 0 && seen_in.wrapping_sub(self.number).cast_signed() >= 0
     }
+}
+
+/// Whether a call is a switch's own channel, which no proxy knows.
+fn is_channel(session: &Session) -> bool {
+    let leg = LegId::parse(session.call_id());
+    leg.is_some_and(|leg| session.dialog() == Some(leg.as_dialog()))
 }
 
 fn outlived(session: &Session, now: Now) -> bool {

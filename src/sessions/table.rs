@@ -226,7 +226,8 @@ impl Table {
         }
     }
 
-    pub(super) fn set_proxy(&mut self, slot: Slot, proxy: ProxyId) {
+    /// Where a call is.
+    pub fn set_proxy(&mut self, slot: Slot, proxy: ProxyId) {
         if let Some(session) = self.at_mut(slot.0) {
             session.set_proxy(proxy);
         }

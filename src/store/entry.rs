@@ -298,6 +298,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NoGateway => 4,
         DeviceSkip::StageFull => 5,
         DeviceSkip::Missing => 6,
+        DeviceSkip::NoSwitch => 7,
     }
 }
 

@@ -25,8 +25,12 @@ impl House {
     fn new() -> Self {
         let mut settings = Settings { seed: 7, ..Settings::default() };
         settings.messages.ways = vec![VideoWay::CallBack];
-        settings.switches =
-            vec![SwitchPlace { id: SWITCH, name: "fs1".into(), sip: "10.0.0.5:5080".into() }];
+        settings.switches = vec![SwitchPlace {
+            id: SWITCH,
+            name: "fs1".into(),
+            sip: "10.0.0.5:5080".into(),
+            routes: false,
+        }];
         let (desk, now_ms, step) = (Desk::new(settings), 1_000, StepId(0));
         let message = MessageId(0);
         let mut house = Self { desk, now_ms, step, called: None, message, refused: None };

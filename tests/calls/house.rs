@@ -127,7 +127,7 @@ impl House {
         }
         if words.has("switch") {
             let (name, sip) = ("fs1".into(), "10.0.0.9:5080".into());
-            settings.switches = vec![SwitchPlace { id: SwitchId(0), name, sip }];
+            settings.switches = vec![SwitchPlace { id: SwitchId(0), name, sip, routes: false }];
         }
         settings.trust_from |= words.has("trust_from");
         for (key, place) in [

@@ -96,6 +96,7 @@ pub(crate) fn word(command: &SwitchCommand) -> (&'static str, &LegId) {
         SwitchCommand::AskVideo { leg } => ("ask_video", leg),
         SwitchCommand::OfferVideo { leg } => ("offer_video", leg),
         SwitchCommand::Call { leg, .. } => ("call", leg),
+        SwitchCommand::Confirm { leg, .. } => ("confirm", leg),
         SwitchCommand::SendText { leg, .. } => ("send_text", leg),
     }
 }

@@ -277,7 +277,7 @@ fn anything() -> impl Strategy<Value = std::sync::Arc<str>> {
 fn any_command() -> impl Strategy<Value = SwitchCommand> {
     let uri = "sip:[!-~]{1,30}@[a-z0-9.:;=,-]{1,20}"
         .prop_filter_map("no URI", |text| SipUri::parse(&text).ok());
-    (0..5u8, anything(), anything(), proptest::option::of(anything()), uri).prop_map(
+    (0..6u8, anything(), anything(), proptest::option::of(anything()), uri).prop_map(
         |(kind, one, other, maybe, uri)| {
             let (leg, step, keys) = (leg(X), StepId(1), Keys::None);
             match kind {
@@ -293,6 +293,10 @@ fn any_command() -> impl Strategy<Value = SwitchCommand> {
                 3 => {
                     let from_user = one[1..].into();
                     SwitchCommand::Call { leg, uri, via: maybe, from_user, video: false, ring_s: 9 }
+                }
+                4 => {
+                    let (prompts, key, ring_s) = (one, other.chars().next_back().unwrap(), 9);
+                    SwitchCommand::Confirm { leg, uri, via: maybe, key, prompts, ring_s }
                 }
                 _ => SwitchCommand::SendText { leg, uri, via: maybe, text: one },
             }

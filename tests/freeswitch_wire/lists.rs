@@ -81,7 +81,11 @@ async fn what_waits_unseen_is_told_before_the_list() {
                 assert_eq!(&*facts.dialled, "bob");
                 Some(leg.to_string())
             }
-            SwitchEvent::Leg { .. } | SwitchEvent::Legs { .. } | SwitchEvent::Lost => None,
+            SwitchEvent::Leg { .. }
+            | SwitchEvent::Legs { .. }
+            | SwitchEvent::CallsAsked { .. }
+            | SwitchEvent::Calls(_)
+            | SwitchEvent::Lost => None,
         });
         parked.collect()
     };

@@ -39,6 +39,7 @@ pub(crate) fn config(port: u16, password: &str, patience: Patience) -> SwitchCon
         port,
         password: Secret::new(password),
         profile: "lab".into(),
+        routes: false,
         fallback: "_lost XML hallporter".into(),
         patience,
     }

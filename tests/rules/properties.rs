@@ -105,6 +105,7 @@ fn order_of(
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        confirms: true,
         devices: &devices,
         registrations: &registrations,
         gateway: Some("gw"),

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods, reason = "calls happen in real time")]
 #![allow(dead_code, unused_imports, reason = "a laboratory has more than today's tests take")]
 
+mod alone;
 mod callback;
 mod conf;
 mod crowd;

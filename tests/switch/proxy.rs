@@ -111,3 +111,24 @@ fn without_a_switch_the_caller_hears_what_the_phones_said() {
     let free = || street.house.daemon.live("alice") == 0;
     assert!(eventually(seconds(10.0), free));
 }
+
+#[test]
+fn a_key_takes_the_call_behind_kamailio_too() {
+    if !installed() || !crate::live::installed() {
+        return;
+    }
+    let street = street(house("confirm-proxy"));
+    let (house, next) = (&street.house, Phone::new(street.house.lab.ip));
+    let daemon = &house.daemon;
+    daemon.cli("device rm bob phone");
+    daemon.cli(&format!("device add bob desk --uri sip:desk@{} --ring 9s", street.bob.at));
+    daemon.cli(&format!("device add bob late --uri sip:late@{} --ring 9s", next.at));
+    crate::alone::by_key(house, "7");
+    crate::alone::confirms(house, &street.bob, &next, || {
+        daemon.carries("alice", 0);
+        street.call()
+    });
+    daemon.carries("alice", 0);
+    daemon.carries("bob", 0);
+    assert_eq!(street.kamailio.mistakes(), [""; 0]);
+}

@@ -34,6 +34,7 @@ fn house(name: &str) -> House {
         port: switch.esl.port(),
         password: Secret::new(PASSWORD),
         profile: "hallporter".into(),
+        routes: false,
         fallback: FALLBACK.into(),
         patience: Patience::default(),
     };

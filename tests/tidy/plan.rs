@@ -37,6 +37,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "cluster",
             "desk",
             "kamailio",
+            "freeswitch",
         ],
     ),
     (
@@ -126,6 +127,8 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli"]),
     ("esl", &["freeswitch"]),
     ("foca", &["cluster"]),
+    // How a FreeSWITCH asks.
+    ("form_urlencoded", &["freeswitch"]),
     ("futures_util", &["freeswitch"]),
     ("getrandom", &["cli", "serve"]),
     ("hashbrown", &["domain", "sessions"]),

@@ -144,5 +144,11 @@ pub(super) const FREESWITCH: Section = Section {
             Is("\"hallporter\""),
             "The name of that SIP profile; callers are called back through it.",
         ),
+        key(
+            "routes",
+            Kind::Flag,
+            Is("false"),
+            "Calls come to this switch without a Kamailio, and it asks who rings: by mod_xml_curl, at\n/v1/freeswitch/NAME/dialplan (docs/freeswitch.md).",
+        ),
     ],
 };

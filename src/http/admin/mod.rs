@@ -71,7 +71,8 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::RulesShow => rules::show(visit).await,
         Room::Status => Ok(status(visit).await),
         Room::Why => call::why(visit).await,
-        Room::Event
+        Room::Dialplan
+        | Room::Event
         | Room::Health
         | Room::Metrics
         | Room::OpenApi

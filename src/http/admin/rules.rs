@@ -39,6 +39,11 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
         return Err(wrong(strangers));
     }
     let (rules, examples) = read(text, Reach::NOW).map_err(wrong)?;
+    let confirms = rules.stages.iter().any(|stage| stage.confirm.is_some());
+    if confirms && !look(visit, |desk, _| desk.can_confirm())? {
+        return Err(Problem::wrong("a stage has confirm, and nobody could ask for the key")
+            .hint("configure a [[freeswitch]] and messages.spool, or leave confirm out"));
+    }
     let failed = examples.iter().enumerate().filter_map(|(place, example)| {
         let trial = try_example(&rules, example, &around);
         (!trial.as_expected).then(|| Mistake {

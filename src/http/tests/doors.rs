@@ -47,6 +47,30 @@ async fn every_door_but_the_open_ones_is_shut() {
 }
 
 #[tokio::test]
+async fn a_switch_asks_in_its_own_language() {
+    let house = house().await;
+    let door = "/v1/freeswitch/fs1/dialplan";
+    let ask = |path: &str, context: &str| {
+        let body = format!(
+            "section=dialplan&Unique-ID=a-1&Hunt-Context={context}&Hunt-Destination-Number=112&\
+             variable_sip_req_host=h"
+        );
+        let request = house.http.post(format!("{}{path}", house.url));
+        request.basic_auth("route", Some(ROUTE)).body(body).send()
+    };
+    let answer = ask(door, "hallporter-calls").await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (200, &"text/xml".parse().unwrap())
+    );
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("data=\"112 XML hallporter-pass\""), "{text}");
+    let text = ask(door, "public").await.unwrap().text().await.unwrap();
+    assert!(text.contains("status=\"not found\""), "{text}");
+    assert_eq!(ask("/v1/freeswitch/fs2/dialplan", "public").await.unwrap().status(), 404);
+}
+
+#[tokio::test]
 async fn mistakes_get_a_sentence() {
     let house = house().await;
     let long = format!(r#"{{"call_id":"{}"}}"#, "x".repeat(1 << 20));

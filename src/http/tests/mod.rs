@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::desk::{Desk, Ended, Input, Output, Settings, Ticket};
-use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery};
+use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery, SwitchId};
 use crate::registry::Command;
 
 use super::auth::Scope;
@@ -81,6 +81,15 @@ impl Porter for Fake {
     fn rule_text(&self, account: AccountKey) -> BoxFuture<'_, Result<Option<String>, String>> {
         let text = self.texts.lock().unwrap().get(&account).cloned();
         Box::pin(async move { Ok(text) })
+    }
+
+    fn calling_switch(&self, name: &str) -> Option<CallingSwitch> {
+        let profile = "phones".to_owned();
+        (name == "fs1").then(|| CallingSwitch {
+            id: SwitchId(0),
+            profile,
+            prompts: "/p/en".to_owned(),
+        })
     }
 
     fn event(&self, event: CallEvent) {

@@ -36,6 +36,15 @@ async fn rules_are_set_shown_and_removed() {
 }
 
 #[tokio::test]
+async fn a_key_is_asked_for_by_a_switch_alone() {
+    let house = with_alice().await;
+    let text = "[[rule]]\nring = [{ devices = \"desk\", confirm = \"1\" }]\n";
+    let (status, body) = house.ask("PUT", RULES, ADMIN, text).await;
+    assert!(status == 400 && is_sentence(&body), "{status} {body}");
+    assert_eq!(house.ask("GET", RULES, ADMIN, "").await.0, 404);
+}
+
+#[tokio::test]
 async fn all_mistakes_are_told_and_nothing_is_changed() {
     let house = with_alice().await;
     assert_eq!(house.ask("PUT", RULES, ADMIN, TEXT).await.0, 200);

@@ -55,6 +55,7 @@ impl Player {
             SwitchCommand::AskVideo { .. } => "ask_video".to_owned(),
             SwitchCommand::OfferVideo { .. } => "offer_video".to_owned(),
             SwitchCommand::Call { leg, uri, .. } => format!("call {leg} {}", uri.as_str()),
+            SwitchCommand::Confirm { leg, .. } => format!("confirm {leg}"),
             SwitchCommand::SendText { text, .. } => format!("text {text}"),
             SwitchCommand::Record { step, path, limit_s, keys, .. } => {
                 (self.step, self.path) = (*step, Arc::clone(path));

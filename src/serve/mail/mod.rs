@@ -127,6 +127,7 @@ pub(super) fn settings(config: &Config, boot: u32) -> (messages::Settings, Vec<S
         id: SwitchId(id),
         name: switch.name.as_str().into(),
         sip: switch.sip.as_str().into(),
+        routes: switch.routes,
     });
     (settings, places.collect())
 }

@@ -24,6 +24,7 @@ pub(super) fn start(house: &Arc<House>, config: &Config) -> Vec<Switch> {
             port: port.parse().unwrap_or(8021),
             password: Secret::new(switch.password.expose()),
             profile: switch.profile.as_str().into(),
+            routes: switch.routes,
             fallback: FALLBACK.into(),
             patience: Patience::default(),
         };

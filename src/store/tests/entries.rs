@@ -51,6 +51,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         DeviceSkip::NotRegistered,
         DeviceSkip::NoGateway,
         DeviceSkip::StageFull,
+        DeviceSkip::NoSwitch,
     ];
     let dialled = ["+493012345", "+999999999999999", "alice@example.com"];
     let dialled = pick(&dialled.map(|one| Identifier::parse(one).unwrap()));

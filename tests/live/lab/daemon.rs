@@ -26,6 +26,16 @@ impl Daemon {
     /// Makes the files of a daemon as an operator would; it does not run yet. It looks at the
     /// lab's Kamailio every second.
     pub(crate) fn init(lab: &Lab, name: &str, port: u16) -> Self {
+        let daemon = Self::init_without_proxy(lab, name, port);
+        daemon.append(&format!(
+            "\n[[kamailio.proxy]]\nname = \"k1\"\nrpc = \"http://{}/RPC\"\n",
+            lab.at(8090)
+        ));
+        daemon
+    }
+
+    /// The same for a site without a Kamailio.
+    pub(crate) fn init_without_proxy(lab: &Lab, name: &str, port: u16) -> Self {
         let (dir, listen) = (lab.dir.join(name), lab.at(port));
         let daemon = Self { dir, listen, process: None };
         let (dir, listen) = (daemon.dir.display().to_string(), listen.to_string());
@@ -34,10 +44,6 @@ impl Daemon {
         daemon.set("drain", "\"0s\"");
         daemon.set("country", "\"49\"");
         daemon.set("level", "\"debug\"");
-        daemon.append(&format!(
-            "\n[[kamailio.proxy]]\nname = \"k1\"\nrpc = \"http://{}/RPC\"\n",
-            lab.at(8090)
-        ));
         daemon
     }
 

@@ -31,6 +31,29 @@ pub(crate) fn house_with(name: &str, mailbox: &str) -> House {
     let lab = Lab::new(name);
     let switch = Switch::start(&lab);
     let daemon = Daemon::init(&lab, "porter", 8170);
+    let mut house = furnished(lab, switch, daemon, "");
+    house.starts();
+    house.daemon.cli("account add bob");
+    house.daemon.cli("number add +493012345 --account bob");
+    house.daemon.cli(&format!("mailbox add bob --account bob {mailbox}"));
+    house
+}
+
+/// A daemon, and a FreeSWITCH that asks it who rings. Nobody has an account. The other phone is the
+/// way to the world.
+pub(crate) fn house_alone(name: &str) -> (House, Phone) {
+    let lab = Lab::new(name);
+    let mut switch = Switch::prepare(&lab, "freeswitch", &[]);
+    let daemon = Daemon::init_without_proxy(&lab, "porter", 8170);
+    let world = Phone::new(lab.ip);
+    switch.alone(daemon.listen, &daemon.token("route.token"), world.at);
+    switch.run();
+    let mut house = furnished(lab, switch, daemon, "routes = true\n");
+    house.starts();
+    (house, world)
+}
+
+fn furnished(lab: Lab, switch: Switch, daemon: Daemon, further: &str) -> House {
     let password = daemon.dir.join("freeswitch.password");
     std::fs::write(&password, crate::lab::switch::PASSWORD).unwrap();
     restrict(&password);
@@ -42,16 +65,11 @@ pub(crate) fn house_with(name: &str, mailbox: &str) -> House {
     daemon.set("trust_from", "true");
     daemon.append(&format!(
         "\n[[freeswitch]]\nname = \"fs1\"\nevent_socket = \"{}\"\nsip = \"{}\"\n\
-         password_file = \"freeswitch.password\"\n",
+         password_file = \"freeswitch.password\"\n{further}",
         switch.esl, switch.sip
     ));
     let phone = Phone::new(lab.ip);
-    let mut house = House { lab, switch, daemon, phone };
-    house.starts();
-    house.daemon.cli("account add bob");
-    house.daemon.cli("number add +493012345 --account bob");
-    house.daemon.cli(&format!("mailbox add bob --account bob {mailbox}"));
-    house
+    House { lab, switch, daemon, phone }
 }
 
 fn restrict(path: &Path) {

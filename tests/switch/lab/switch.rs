@@ -101,6 +101,55 @@ impl Switch {
         switch
     }
 
+    /// Makes it one that calls come to without a proxy, as docs/freeswitch.md says.
+    /// `gateway` is the way to the world.
+    pub(crate) fn alone(&self, daemon: SocketAddr, route_token: &str, gateway: SocketAddr) {
+        self.set("gateway", &gateway.to_string());
+        self.set("url", &format!("http://{daemon}"));
+        self.set("route_token", route_token);
+        self.set("domain", "phones.test");
+        let alone = shipped("dialplan/hallporter-alone.xml").display().to_string();
+        for (file, from, to) in [
+            (
+                "freeswitch.xml",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"sofia.xml\"/>",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"sofia.xml\"/>\n\
+                 <X-PRE-PROCESS cmd=\"include\" data=\"alone.xml\"/>"
+                    .to_owned(),
+            ),
+            (
+                "freeswitch.xml",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"$${hallporter_dialplan}\"/>",
+                format!(
+                    "<X-PRE-PROCESS cmd=\"include\" data=\"$${{hallporter_dialplan}}\"/>\n\
+                     <X-PRE-PROCESS cmd=\"include\" data=\"{alone}\"/>"
+                ),
+            ),
+            (
+                "modules.xml",
+                "<load module=\"mod_sofia\"/>",
+                "<load module=\"mod_xml_curl\"/>\n<load module=\"mod_sofia\"/>".to_owned(),
+            ),
+            (
+                "sofia.xml",
+                "name=\"context\" value=\"hallporter\"",
+                "name=\"context\" value=\"hallporter-calls\"".to_owned(),
+            ),
+            (
+                "sofia.xml",
+                "<param name=\"disable-register\" value=\"true\"/>",
+                "<param name=\"accept-blind-reg\" value=\"true\"/>\n\
+                 <param name=\"multiple-registrations\" value=\"contact\"/>"
+                    .to_owned(),
+            ),
+        ] {
+            let file = self.dir.join("conf").join(file);
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains(from), "{} has no {from}", file.display());
+            fs::write(&file, text.replacen(from, &to, 1)).unwrap();
+        }
+    }
+
     /// Sets a variable that stands in the file of variables.
     fn set(&self, variable: &str, value: &str) {
         let file = self.dir.join("conf/hallporter-vars.xml");
