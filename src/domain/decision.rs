@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, CallRef, DeviceName, Identifier, Local, Miss, PoolKind, Zone};
+use super::{AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Zone};
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
 /// were renamed or removed.
@@ -235,7 +235,7 @@ pub enum Step {
     /// A rule of the called account was asked.
     Rule {
         /// Its name, or its place.
-        name: Arc<str>,
+        name: Piece,
         /// Where it stands in the file, from 1.
         line: u32,
         /// Why it did not match; `None`: it did.

@@ -12,6 +12,7 @@ mod ledger;
 mod mailbox;
 mod message;
 mod name;
+mod names;
 mod notice;
 mod pool;
 mod query;
@@ -42,6 +43,7 @@ pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
 pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX};
+pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Day, DeviceName, Number, Target, Zone};
+use super::{AccountName, Day, Names, Number, Target, Zone};
 
 /// The most rules of one account; a file with more is refused.
 pub const RULES_MAX: usize = 200;
@@ -127,7 +127,7 @@ pub struct Rules {
     /// In the order in which they are asked.
     pub rules: Box<[Rule]>,
     /// Their names, in the same order.
-    pub names: Box<[Arc<str>]>,
+    pub names: Names,
     /// The zone of the file, if it names one; else the account's, else the installation's.
     pub zone: Option<Zone>,
     /// The zones that single rules name.
@@ -149,7 +149,7 @@ pub struct Rules {
     /// Places in `devices`, pointed at by stages and conditions.
     pub members: Box<[u16]>,
     /// The devices that rules name.
-    pub devices: Box<[DeviceName]>,
+    pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,
     /// What refused callers are told.

@@ -51,9 +51,9 @@ pub fn follow(
 ) -> Followed {
     let mut judge = Judge::new(rules, question, list);
     let mut matched: Vec<&Rule> = Vec::with_capacity(4);
-    for (rule, name) in rules.rules.iter().zip(&rules.names) {
+    for (rule, name) in rules.rules.iter().zip(rules.names.pieces()) {
         let missed = judge.missed(rule, steps);
-        steps.push(Step::Rule { name: Arc::clone(name), line: rule.line, missed });
+        steps.push(Step::Rule { name, line: rule.line, missed });
         if missed.is_none() {
             matched.push(rule);
             if !rule.goes_on {
@@ -135,7 +135,7 @@ fn one<L: Fn(&Target) -> bool>(
         Some(device) => build.device(device, stage, ring_s.unwrap_or(device.ring_s)),
         None => {
             let name = judge.rules.devices.get(usize::from(member));
-            if let Some(device) = name.cloned() {
+            if let Some(device) = name.and_then(|name| DeviceName::parse(name).ok()) {
                 build.note(Step::Device { device, stage, skip: Some(DeviceSkip::Missing) });
             }
         }

@@ -296,7 +296,7 @@ impl<'a> Judge<'a> {
         if self.devices.is_empty() {
             let list = self.list;
             let known = self.rules.devices.iter().map(|name| {
-                let device = list.devices.iter().find(|device| device.name == *name);
+                let device = list.devices.iter().find(|device| device.name.as_str() == name);
                 let reachable = device
                     .is_some_and(|device| device.enabled && is_reachable(&device.target, list));
                 Known { device, reachable }

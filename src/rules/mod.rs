@@ -79,7 +79,8 @@ impl RuleFile {
 
     /// The devices it names that nobody knows, each with its place.
     pub fn strangers(&self, is_known: impl Fn(&DeviceName) -> bool) -> Vec<Mistake> {
-        if self.rules.devices.iter().all(&is_known) {
+        let names = self.rules.devices.iter().map(DeviceName::parse);
+        if names.flatten().all(|name| is_known(&name)) {
             return Vec::new();
         }
         let mut page = Page::read(&self.text, Reach::NOW);

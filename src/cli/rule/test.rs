@@ -9,7 +9,7 @@ use crate::cli::find::Door;
 use crate::cli::screen::Screen;
 use crate::cli::typed::{Daemon, Limit};
 use crate::desk::{Around, try_example};
-use crate::domain::{AccountName, Device, Numbering, Rules, SipUri, Target, Zone};
+use crate::domain::{AccountName, Device, DeviceName, Numbering, Rules, SipUri, Target, Zone};
 use crate::rules::{Reach, read};
 
 use super::{calendar, read_file, told, with_calendars};
@@ -121,11 +121,11 @@ async fn of_account(
 
 /// Every device that the rules name, one stage for each.
 fn imagined(rules: &Rules) -> Around {
-    let device = |(stage, name): (u8, &crate::domain::DeviceName)| {
+    let device = |(stage, name): (u8, &str)| {
         let uri = SipUri::parse(&format!("sip:{name}@device.invalid")).ok()?;
-        let target = Target::Uri(uri);
-        Some(Device { name: name.clone(), target, stage, ring_s: 20, enabled: true })
+        let (name, target) = (DeviceName::parse(name).ok()?, Target::Uri(uri));
+        Some(Device { name, target, stage, ring_s: 20, enabled: true })
     };
-    let devices = (1..=u8::MAX).zip(&rules.devices).filter_map(device).collect();
+    let devices = (1..=u8::MAX).zip(rules.devices.iter()).filter_map(device).collect();
     Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }
 }
