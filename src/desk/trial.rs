@@ -63,6 +63,12 @@ impl Desk {
         })
     }
 
+    /// The installation's zone.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.settings.zone
+    }
+
     /// The zone in which people think who call what a query dials: that of the called account's
     /// rules, else its own, else the installation's.
     #[must_use]

@@ -114,7 +114,8 @@ async fn of_account(
     let devices = door.collect(Limit { limit: DEVICES_MAX }, screen, fetch).await?;
     let read = |error: crate::http::wire::TargetError| Failure::refused(error.to_string());
     let devices = devices.into_iter().map(|device| device.device().map_err(read));
-    let zone = view.zone.unwrap_or_else(Zone::utc);
+    // Daemons of earlier versions do not tell theirs.
+    let zone = view.zone.or(view.node_zone).unwrap_or_else(Zone::utc);
     let devices = devices.collect::<Result<Vec<_>, _>>()?;
     Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true })
 }
