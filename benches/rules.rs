@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallporter::domain::{
-    Communication, Device, DeviceName, Identifier, Numbering, Registrations, Rules, SipUri, Target,
-    Zone,
+    Communication, Device, DeviceName, DeviceStates, Identifier, Numbering, Registrations, Rules,
+    SipUri, Target, Zone,
 };
 use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
 use hallporter::rules::RuleFile;
@@ -130,6 +130,7 @@ fn ask(what: &str, rules: &Rules) {
     let list = List {
         devices: &devices,
         registrations: &registrations,
+        states: &DeviceStates::new(),
         gateway: Some("10.0.0.1"),
         headers: &headers,
         limits: Limits { branches_max: 24, stage_branches_max: 10 },

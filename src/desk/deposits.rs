@@ -250,6 +250,7 @@ impl Desk {
                 call_id,
                 from_tag: "".into(),
                 dialog: None,
+                device: None,
                 code: None,
                 account: None,
                 ruri: None,

@@ -86,6 +86,9 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Device { device, stage, skip } => self::device(device, *stage, *skip),
         Step::Moment { zone, local } => by_rules::moment(zone, local),
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
+        Step::Turn { order, device } => {
+            format!("order {}: begins with {device}", order.as_str())
+        }
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {
@@ -122,6 +125,7 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::Disabled => "is disabled",
         DeviceSkip::Loop => "leads back to an account that this call has passed",
         DeviceSkip::Missing => "is no device of the account (any more)",
+        DeviceSkip::InCall => "is in a call",
         DeviceSkip::NotRegistered => "is not registered",
         DeviceSkip::NoGateway => "is a telephone number, and routing.pstn_gateway is not set",
         DeviceSkip::StageFull => "is one too many for its stage",

@@ -160,6 +160,7 @@ impl Desk {
             dialog: query.dialog,
         };
         let slot = self.table.begin_hashed(new, hash, now);
+        self.turns_taken(callee, &decision);
         let decision = Arc::new(decision);
         let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
         self.pending.insert(slot, vec![leg]);

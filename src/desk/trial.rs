@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Device, Numbering, Registrations, RouteQuery, Rules, SipUri, Spelled, Step, Target,
-    Zone,
+    AccountKey, Device, DeviceStates, Numbering, Registrations, RouteQuery, Rules, SipUri, Spelled,
+    Step, Target, Zone,
 };
 use crate::routing::{Caller, Followed, Limits, List, Question, follow};
 use crate::rules::{Example, shown};
@@ -164,6 +164,7 @@ fn rings(
     let list = List {
         devices,
         registrations,
+        states: &states(example),
         gateway: Some("gateway.invalid"),
         headers: &headers,
         limits: Limits { branches_max: 24, stage_branches_max: 10 },
@@ -176,6 +177,21 @@ fn rings(
             got
         }
     }
+}
+
+/// What the example says that devices were seen to do.
+fn states(example: &Example) -> DeviceStates {
+    let mut states = DeviceStates::new();
+    for (turn, device) in (1..).zip(&example.answered) {
+        states.entry(device.clone()).or_default().answered = turn;
+    }
+    for (turn, device) in (1..).zip(&example.began) {
+        states.entry(device.clone()).or_default().began = turn;
+    }
+    for device in &example.in_call {
+        states.entry(device.clone()).or_default().calls = 1;
+    }
+    states
 }
 
 /// The devices, those that the example says can't be reached as addresses of record that are

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Zone};
+use super::{
+    AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Turn, Zone,
+};
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
 /// were renamed or removed.
@@ -241,6 +243,13 @@ pub enum Step {
         /// Why it did not match; `None`: it did.
         missed: Option<Miss>,
     },
+    /// A stage rings its devices one after the other, in an order that depends on what was.
+    Turn {
+        /// In which order.
+        order: Turn,
+        /// With which device it begins.
+        device: DeviceName,
+    },
     /// No rule had the last word: the notification list rings.
     NoRule,
     /// A rule forwards the call.
@@ -304,6 +313,8 @@ pub enum DeviceSkip {
     Loop,
     /// A rule names it, and the account has no such device (any more).
     Missing,
+    /// It is in a call, and the stage leaves such devices out.
+    InCall,
     /// It is registered nowhere.
     NotRegistered,
     /// It is a telephone number, and no gateway is configured.

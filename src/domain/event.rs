@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccountName, CallState};
+use super::{AccountName, CallState, DeviceName};
 
 /// What happened to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct CallEvent {
     pub dialog: Option<(u32, u32)>,
     /// The SIP code that ended it, if known.
     pub code: Option<u16>,
+    /// The device that has answered, if the proxy knows it.
+    pub device: Option<DeviceName>,
     /// Who made the call, if the proxy had authenticated the caller; for a call that is not
     /// known here.
     pub account: Option<AccountName>,

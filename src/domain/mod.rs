@@ -4,6 +4,7 @@ mod account;
 mod call;
 mod decision;
 mod device;
+mod device_state;
 mod error;
 mod event;
 mod identifier;
@@ -31,6 +32,7 @@ pub use decision::{
     Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
 };
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
+pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{CallEvent, EventKind, SeenDialog};
 pub use identifier::{Identifier, Number, NumberText, Numbering};
@@ -49,8 +51,8 @@ pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
-    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, RuleStage, Rules, Run, StageCause, StageWho, Who,
-    Window, Yearly,
+    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageCause, StageWho,
+    Turn, Who, Window, Yearly,
 };
 pub use seats::{SEATS_MAX, Seat, Seats};
 pub use spelled::Spelled;

@@ -1,7 +1,7 @@
 //! Rules: what an account's owner has said about who rings, and when, as the program has it.
 //!
 //! Everything of one account lies in a few tables, and rules point into them by [`Run`]s: an
-//! account with five rules weighs some 1.2 KB (`benches/rules.rs`), and deciding reads memory that
+//! account with five rules weighs less than 1 KB (`benches/rules.rs`), and deciding reads memory that
 //! lies together. `rules` makes them from text, `routing` follows them.
 
 use std::sync::Arc;
@@ -201,6 +201,43 @@ pub struct RuleStage {
     pub ring_s: Option<u16>,
     /// What rings.
     pub who: StageWho,
+    /// Which devices are left out.
+    pub skips: Skips,
+}
+
+/// Which devices a stage leaves out, beside those that can't be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skips {
+    /// Those that have answered a call which is up.
+    pub busy: bool,
+}
+
+/// In which order devices ring that ring one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// As they are written.
+    #[default]
+    Serial,
+    /// Beginning with the one behind that with which such a stage began last.
+    RoundRobin,
+    /// Who has not answered for the longest time is the first.
+    LeastRecent,
+    /// Who answered last is the first.
+    LastAnswered,
+}
+
+impl Turn {
+    /// The word in a rule file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::RoundRobin => "round_robin",
+            Self::LeastRecent => "least_recent",
+            Self::LastAnswered => "last_answered",
+        }
+    }
 }
 
 /// What rings in a stage.
@@ -208,8 +245,8 @@ pub struct RuleStage {
 pub enum StageWho {
     /// These devices together.
     Together(Run),
-    /// These devices, each in a stage of its own.
-    OneByOne(Run),
+    /// These devices, each in a stage of its own, in this order.
+    OneByOne(Run, Turn),
     /// All devices of the account together.
     All,
     /// The account's notification list, stage by stage.
@@ -239,6 +276,8 @@ pub enum Condition {
     Busy(u16),
     /// One of these devices can be reached.
     Registered(Run),
+    /// One of these devices has answered a call that is up.
+    InCall(Run),
     /// The stage before has failed for one of these causes ([`StageCause`]).
     After(Few),
 }
@@ -373,6 +412,8 @@ pub enum Found {
     },
     /// Whether devices can be reached.
     Registered,
+    /// Whether devices are in a call.
+    InCall,
     /// How the stage before has failed.
     After {
         /// `None`: there was none.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::domain::{AccountName, CallEvent, EventKind};
+use crate::domain::{AccountName, CallEvent, DeviceName, EventKind, NAME_BYTES_MAX};
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
@@ -17,8 +17,8 @@ use super::scan;
 /// refused with one entry: a batch that was refused as a whole would be repeated for ever.
 pub const EVENTS_MAX: usize = 1000;
 
-const NAMES: [&str; 9] =
-    ["event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc"];
+const NAMES: [&str; 10] =
+    ["event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc", "device"];
 const EVENT: usize = 0;
 const CALL_ID: usize = 1;
 const FROM_TAG: usize = 2;
@@ -28,6 +28,7 @@ const ACCOUNT: usize = 5;
 const RURI: usize = 6;
 const FROM_URI: usize = 7;
 const ENC: usize = 8;
+const DEVICE: usize = 9;
 
 /// What a proxy told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +77,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn take(&mut self, element: Element<'_, 9>) {
+    fn take(&mut self, element: Element<'_, 10>) {
         let index = self.index;
         self.index += 1;
         if index > EVENTS_MAX {
@@ -91,7 +92,7 @@ impl Batch {
     }
 }
 
-fn read_element(element: Element<'_, 9>) -> Result<CallEvent, Error> {
+fn read_element(element: Element<'_, 10>) -> Result<CallEvent, Error> {
     let mut fields = match element {
         Element::Fields(fields) => fields,
         Element::Other(found) => return Err(Error::NotObject { found }),
@@ -112,20 +113,22 @@ fn read_element(element: Element<'_, 9>) -> Result<CallEvent, Error> {
         code: code(&mut fields)?,
         account: usable(&mut fields, ACCOUNT, ACCOUNT_MAX)?
             .and_then(|name| AccountName::parse(&name).ok()),
+        device: usable(&mut fields, DEVICE, NAME_BYTES_MAX)?
+            .and_then(|name| DeviceName::parse(&name).ok()),
         ruri: usable(&mut fields, RURI, URI_MAX)?,
         from_uri: usable(&mut fields, FROM_URI, URI_MAX)?,
     })
 }
 
 /// A SIP code; Kamailio prints 0 where it has none.
-fn code(fields: &mut Fields<'_, 9>) -> Result<Option<u16>, Error> {
+fn code(fields: &mut Fields<'_, 10>) -> Result<Option<u16>, Error> {
     let code = fields.number(CODE)?.and_then(|code| u16::try_from(code).ok());
     Ok(code.filter(|code| (100..=699).contains(code)))
 }
 
 /// A field that only helps: `None` when its content is of no use.
 fn usable(
-    fields: &mut Fields<'_, 9>,
+    fields: &mut Fields<'_, 10>,
     index: usize,
     bytes_max: usize,
 ) -> Result<Option<Arc<str>>, Error> {
@@ -142,7 +145,7 @@ enum Body {
 }
 
 impl Body {
-    fn one(element: Element<'_, 9>) -> Self {
+    fn one(element: Element<'_, 10>) -> Self {
         Self::One(read_element(element))
     }
 }

@@ -62,21 +62,34 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         !self.full
     }
 
-    /// Adds a device, which rings so long. `stage` is what is said of it.
-    pub(super) fn device(&mut self, device: &Device, stage: u8, ring_s: u16) {
+    /// Adds a device, which rings so long. `stage` is what is said of it; `barred` is why the
+    /// stage does not want it. Says whether it rings.
+    pub(super) fn device(
+        &mut self,
+        device: &Device,
+        stage: u8,
+        ring_s: u16,
+        barred: Option<DeviceSkip>,
+    ) -> bool {
         if !self.has_room() {
-            return;
+            return false;
         }
         let found = match self.room() {
             _ if (self.leads_back)(&device.target) => Err(DeviceSkip::Loop),
             0 => Err(DeviceSkip::StageFull),
             _ if !device.enabled => Err(DeviceSkip::Disabled),
-            _ => branches_of(&device.name, &device.target, self.list, None),
+            _ => match barred {
+                Some(barred) => Err(barred),
+                None => branches_of(&device.name, &device.target, self.list, None),
+            },
         };
         let step = |skip| Step::Device { device: device.name.clone(), stage, skip };
         match found {
             Ok(branches) => self.add(branches, ring_s, step(None)),
-            Err(skip) => self.note(step(Some(skip))),
+            Err(skip) => {
+                self.note(step(Some(skip)));
+                false
+            }
         }
     }
 
@@ -97,7 +110,9 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         };
         let step = |skip| Step::Forward { to: shown, stage, skip };
         match found {
-            Ok(branches) => self.add(branches, ring_s, step(None)),
+            Ok(branches) => {
+                self.add(branches, ring_s, step(None));
+            }
             Err(skip) => self.note(step(Some(skip))),
         }
         self.next_stage();
@@ -125,13 +140,13 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         all_s + u32::from(longer_s)
     }
 
-    fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) {
+    fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) -> bool {
         if let Some(ring_s_max) = self.ring_s_max
             && self.ring_s_with(ring_s) > u32::from(ring_s_max)
         {
             self.full = true;
             self.note(Step::OrderLong { ring_s_max });
-            return;
+            return false;
         }
         self.note(step);
         found.truncate(self.room());
@@ -144,6 +159,7 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             None => self.stages.push(Stage { ring_s, branches: found, mailbox: false }),
         }
         self.open = true;
+        true
     }
 }
 

@@ -1,11 +1,12 @@
 //! Rules, asked one after the other, and the order that they come to.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    DeviceName, DeviceSkip, ForkOrder, Identifier, RING_S_MAX, Rule, RuleEnd, Rules, StageWho,
-    Step, Target,
+    Device, DeviceName, DeviceSkip, ForkOrder, Identifier, RING_S_MAX, Rule, RuleEnd, RuleStage,
+    Rules, Run, Skips, StageWho, Step, Target, Turn,
 };
 
 use super::build::Build;
@@ -41,7 +42,7 @@ pub enum Followed {
 /// stages ring first. If none has the last word, the notification list rings. Each rule that was
 /// asked leaves a step, and each device that was looked at.
 ///
-/// The same question gives the same answer; nothing is remembered.
+/// The same question gives the same answer; what is remembered comes with the list.
 pub fn follow(
     rules: &Rules,
     question: &Question<'_>,
@@ -93,20 +94,15 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
             StageWho::Together(run) => {
                 let number = build.stage_number();
                 for member in run.of(&rules.members) {
-                    one(judge, *member, number, stage.ring_s, build);
+                    one(judge, *member, number, stage, build);
                 }
             }
-            StageWho::OneByOne(run) => {
-                for member in run.of(&rules.members) {
-                    build.next_stage();
-                    let number = build.stage_number();
-                    one(judge, *member, number, stage.ring_s, build);
-                }
-            }
+            StageWho::OneByOne(run, turn) => one_by_one(judge, (run, turn), stage, build),
             StageWho::All => {
                 let number = build.stage_number();
                 for device in judge.list.devices {
-                    build.device(device, number, stage.ring_s.unwrap_or(device.ring_s));
+                    let barred = barred(judge.list, device, stage.skips);
+                    build.device(device, number, stage.ring_s.unwrap_or(device.ring_s), barred);
                 }
             }
             StageWho::List => whole_list(build, judge.list),
@@ -124,20 +120,64 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
     }
 }
 
+/// Devices one after the other. In which order is a matter of what they were seen to do; those of
+/// which nothing is known stand as they are written.
+fn one_by_one<L: Fn(&Target) -> bool>(
+    judge: &mut Judge<'_>,
+    (run, turn): (Run, Turn),
+    stage: &RuleStage,
+    build: &mut Build<'_, L>,
+) {
+    let mut members = run.of(&judge.rules.members).to_vec();
+    let state = |member: u16| judge.state(member);
+    match turn {
+        Turn::Serial => {}
+        Turn::RoundRobin => {
+            let began = |place: &usize| state(members.get(*place).copied().unwrap_or(0)).began;
+            let last = (0..members.len()).filter(|place| began(place) > 0).max_by_key(began);
+            let first = last.map_or(0, |last| last + 1) % members.len().max(1);
+            members.rotate_left(first);
+        }
+        Turn::LeastRecent => members.sort_by_key(|member| state(*member).answered),
+        Turn::LastAnswered => members.sort_by_key(|member| Reverse(state(*member).answered)),
+    }
+    let mut first = turn != Turn::Serial;
+    for member in members {
+        build.next_stage();
+        let number = build.stage_number();
+        let rings = one(judge, member, number, stage, build);
+        if let Some(device) = rings.filter(|_| std::mem::take(&mut first)) {
+            build.note(Step::Turn { order: turn, device });
+        }
+    }
+}
+
+/// Why a stage does not want a device.
+fn barred(list: &List<'_>, device: &Device, skips: Skips) -> Option<DeviceSkip> {
+    let state = list.states.get(&device.name).copied().unwrap_or_default();
+    (skips.busy && state.calls > 0).then_some(DeviceSkip::InCall)
+}
+
+/// Adds a device to the stage that is being made; its name, if it rings.
 fn one<L: Fn(&Target) -> bool>(
     judge: &mut Judge<'_>,
     member: u16,
-    stage: u8,
-    ring_s: Option<u16>,
+    number: u8,
+    stage: &RuleStage,
     build: &mut Build<'_, L>,
-) {
+) -> Option<DeviceName> {
     match judge.device(member) {
-        Some(device) => build.device(device, stage, ring_s.unwrap_or(device.ring_s)),
+        Some(device) => {
+            let barred = barred(judge.list, device, stage.skips);
+            let ring_s = stage.ring_s.unwrap_or(device.ring_s);
+            build.device(device, number, ring_s, barred).then(|| device.name.clone())
+        }
         None => {
             let name = judge.rules.devices.get(usize::from(member));
             if let Some(device) = name.and_then(|name| DeviceName::parse(name).ok()) {
-                build.note(Step::Device { device, stage, skip: Some(DeviceSkip::Missing) });
+                build.note(Step::Device { device, stage: number, skip: Some(DeviceSkip::Missing) });
             }
+            None
         }
     }
 }

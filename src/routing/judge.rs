@@ -1,9 +1,9 @@
 //! Whether a rule matches, and if not, by which figure.
 
 use crate::domain::{
-    AccountName, Communication, Condition, Dates, Day, Device, Found, Identifier, Local, Miss,
-    Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, StageCause, Step, Who, Window,
-    Yearly, Zone,
+    AccountName, Communication, Condition, Dates, Day, Device, DeviceState, Found, Identifier,
+    Local, Miss, Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, StageCause, Step, Who,
+    Window, Yearly, Zone,
 };
 
 use super::List;
@@ -200,6 +200,7 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
+            | Condition::InCall(_)
             | Condition::After(_) => Found::Dates { day },
         };
         let holds = |condition: &Condition| match condition {
@@ -211,6 +212,7 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
+            | Condition::InCall(_)
             | Condition::After(_) => false,
         };
         let failing = when.iter().filter(|one| one.is_of_day()).find(|one| !holds(one));
@@ -244,6 +246,7 @@ impl<'a> Judge<'a> {
                 (calls >= u32::from(*least), Found::Busy { calls })
             }
             Condition::Registered(run) => (self.is_registered(*run), Found::Registered),
+            Condition::InCall(run) => (self.is_in_call(*run), Found::InCall),
             Condition::After(causes) => {
                 let cause = question.cause;
                 (cause.is_some_and(|cause| causes.has(cause as u8)), Found::After { cause })
@@ -290,6 +293,17 @@ impl<'a> Judge<'a> {
     fn is_registered(&mut self, run: Run) -> bool {
         let members = run.of(&self.rules.members);
         members.iter().any(|member| self.known(*member).reachable)
+    }
+
+    fn is_in_call(&self, run: Run) -> bool {
+        let members = run.of(&self.rules.members);
+        members.iter().any(|member| self.state(*member).calls > 0)
+    }
+
+    /// What was seen of the device that rules know under this number.
+    pub(super) fn state(&self, member: u16) -> DeviceState {
+        let name = self.rules.devices.get(usize::from(member));
+        name.and_then(|name| self.list.states.get(name)).copied().unwrap_or_default()
     }
 
     fn known(&mut self, member: u16) -> Known<'a> {

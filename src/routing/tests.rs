@@ -19,6 +19,7 @@ fn check(list: &str, limits: Limits, expected: &str) {
     let list = List {
         devices: &devices,
         registrations: &registrations,
+        states: &DeviceStates::new(),
         gateway: Some("gw:5060"),
         headers: &headers,
         limits,
@@ -53,6 +54,7 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::Moment { .. }
             | Step::Rule { .. }
             | Step::NoRule
+            | Step::Turn { .. }
             | Step::Forward { .. }
             | Step::OrderLong { .. }
             | Step::Device { .. } => None,

@@ -22,6 +22,9 @@ const KEYS: &[&str] = &[
     "kind",
     "busy",
     "unregistered",
+    "in_call",
+    "answered",
+    "began",
     "after",
     "expect",
     "why",
@@ -50,6 +53,12 @@ pub struct Example {
     pub calls: u32,
     /// Devices that can't be reached.
     pub unregistered: Vec<DeviceName>,
+    /// Devices that have answered a call which is up.
+    pub in_call: Vec<DeviceName>,
+    /// Who has answered so far; the last one answered last.
+    pub answered: Vec<DeviceName>,
+    /// With whom stages in turn have begun so far; the last one last.
+    pub began: Vec<DeviceName>,
     /// How the stage before has failed.
     pub cause: Option<StageCause>,
     /// What should come of it, as [`shown`] writes it.
@@ -126,6 +135,9 @@ impl Page<'_> {
             }
             "busy" => example.calls = self.count(key, value, [0, 10_000]).unwrap_or(0).into(),
             "unregistered" => example.unregistered = self.device_names(key, value),
+            "in_call" => example.in_call = self.device_names(key, value),
+            "answered" => example.answered = self.device_names(key, value),
+            "began" => example.began = self.device_names(key, value),
             "after" => {
                 let text = self.text(key, value).unwrap_or_default();
                 let known = StageCause::ALL.iter().find(|cause| cause.as_str() == text);

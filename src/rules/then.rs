@@ -5,8 +5,8 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, StageWho,
-    Target,
+    Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, Skips,
+    StageWho, Target, Turn,
 };
 use crate::text::{parse_duration, shorten};
 
@@ -20,14 +20,15 @@ const LATER: &[(&str, &str)] = &[(
     "notify",
     "is not carried out yet: webhooks tell of messages and missed calls (docs/webhooks.md)",
 )];
-const STAGE_KEYS: &[&str] = &["devices", "for", "order"];
+const STAGE_KEYS: &[&str] = &["devices", "for", "order", "skip"];
 const STAGE_LATER: &[(&str, &str)] = &[
     ("delay", "is not carried out yet: put what should ring later into a stage of its own, behind"),
     ("confirm", "is not carried out yet: nobody asks whoever answers to press a key"),
-    ("skip", "is not carried out yet for busy devices; unregistered ones are always left out"),
 ];
-const ORDERS: [&str; 2] = ["parallel", "serial"];
-const ORDERS_LATER: [&str; 3] = ["round_robin", "least_recent", "last_answered"];
+const PARALLEL: &str = "parallel";
+const TURNS: [Turn; 4] = [Turn::Serial, Turn::RoundRobin, Turn::LeastRecent, Turn::LastAnswered];
+/// What a stage may leave out.
+const SKIPS: [&str; 2] = ["busy", "unregistered"];
 /// The most stages of one rule.
 const STAGES_MAX: usize = 32;
 /// The longest name of a rule, in characters.
@@ -160,23 +161,26 @@ impl Page<'_> {
 
     fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
         let at = value.span();
-        let (devices, ring_s, serial) = match value.get_ref() {
+        let (devices, ring_s, turn, skips) = match value.get_ref() {
             DeValue::String(text) if text.as_ref() == "list" => {
-                return Some(RuleStage { ring_s: None, who: StageWho::List });
+                let (ring_s, who, skips) = (None, StageWho::List, Skips::default());
+                return Some(RuleStage { ring_s, who, skips });
             }
-            DeValue::String(_) | DeValue::Array(_) => (value, None, false),
+            DeValue::String(_) | DeValue::Array(_) => (value, None, None, Skips::default()),
             DeValue::Table(table) => {
                 self.known(table, key, STAGE_KEYS, STAGE_LATER);
                 let ring = table.get("for");
                 let ring_s = ring.and_then(|value| self.ring_s(&below(key, "for"), value));
                 let order = table.get("order");
-                let serial = order.and_then(|value| self.is_serial(&below(key, "order"), value));
+                let turn = order.and_then(|value| self.order(&below(key, "order"), value));
+                let skips = table.get("skip");
+                let skips = skips.map(|value| self.skips(&below(key, "skip"), value));
                 let Some(devices) = table.get("devices") else {
                     let hint = "add devices = [\"NAME\", …]";
                     self.wrong(&at, key, "does not say what rings", Some(hint));
                     return None;
                 };
-                (devices, ring_s, serial.unwrap_or_default())
+                (devices, ring_s, turn.flatten(), skips.unwrap_or_default())
             }
             other @ (DeValue::Integer(_)
             | DeValue::Float(_)
@@ -190,29 +194,40 @@ impl Page<'_> {
         };
         let all = devices.get_ref().as_str() == Some("all");
         if all {
-            if serial {
+            if turn.is_some() {
                 let hint = "write \"list\" for the account's own stages";
                 self.wrong(&at, key, "all devices ring together", Some(hint));
             }
-            return Some(RuleStage { ring_s, who: StageWho::All });
+            return Some(RuleStage { ring_s, who: StageWho::All, skips });
         }
         let names = self.device_names(key, devices);
         let run = self.tables.members(&names);
         let run = self.fits(&at, key, run)?;
-        let who = if serial { StageWho::OneByOne(run) } else { StageWho::Together(run) };
-        Some(RuleStage { ring_s, who })
+        let who = match turn {
+            Some(turn) => StageWho::OneByOne(run, turn),
+            None => StageWho::Together(run),
+        };
+        Some(RuleStage { ring_s, who, skips })
     }
 
-    fn is_serial(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
+    /// `order`: `None` for devices that ring together.
+    fn order(&mut self, key: &str, value: &Value<'_>) -> Option<Option<Turn>> {
         let text = self.text(key, value)?;
-        if ORDERS_LATER.contains(&text) {
-            let what = format!("\"{text}\" is not carried out yet: nobody keeps who answered last");
-            self.wrong(&value.span(), key, what, Some("take \"parallel\" or \"serial\""));
-            return None;
+        if text == PARALLEL {
+            return Some(None);
         }
-        let known = ORDERS.iter().position(|order| *order == text);
-        let read = known.map(|order| order == 1).ok_or_else(|| one_of(text, &ORDERS));
-        self.take(&value.span(), key, read)
+        let known = TURNS.iter().find(|turn| turn.as_str() == text).copied();
+        let names: Vec<&str> = [PARALLEL].into_iter().chain(TURNS.map(Turn::as_str)).collect();
+        self.take(&value.span(), key, known.ok_or_else(|| one_of(text, &names))).map(Some)
+    }
+
+    /// `skip = ["busy"]`. Who is not registered is left out in any case.
+    fn skips(&mut self, key: &str, value: &Value<'_>) -> Skips {
+        let read = |text: &str| match text {
+            "dnd" => Err(("devices do not tell of do-not-disturb yet".to_owned(), None)),
+            _ => SKIPS.into_iter().find(|known| *known == text).ok_or_else(|| one_of(text, &SKIPS)),
+        };
+        Skips { busy: self.each_text(key, value, read).contains(&"busy") }
     }
 
     fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
@@ -247,7 +262,8 @@ impl Page<'_> {
         let target = self.take(&to.span(), key, target(text))?;
         let made = place(&mut self.tables.targets, target);
         let target = self.fits(&to.span(), key, made)?;
-        Some(RuleStage { ring_s, who: StageWho::Forward(target) })
+        let (who, skips) = (StageWho::Forward(target), Skips::default());
+        Some(RuleStage { ring_s, who, skips })
     }
 
     /// `refuse = 486`, or `{ code = 603, reason = "…" }`.

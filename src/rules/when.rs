@@ -7,14 +7,21 @@ use super::page::{At, Page, Value, Wrong, below};
 use super::tables::{TooMuch, together};
 use super::who::{People, Side};
 
-const KEYS: &[&str] =
-    &["hours", "days", "dates", "holidays", "from", "to", "kind", "busy", "registered", "after"];
+const KEYS: &[&str] = &[
+    "hours",
+    "days",
+    "dates",
+    "holidays",
+    "from",
+    "to",
+    "kind",
+    "busy",
+    "registered",
+    "in_call",
+    "after",
+];
 /// What devices tell nobody yet.
 const LATER: &[(&str, &str)] = &[
-    (
-        "in_call",
-        "is not carried out yet: which device is in a call is not known here; `busy` counts the account's calls",
-    ),
     ("dnd", "is not carried out yet: devices do not tell of do-not-disturb"),
     ("wishes", "is not carried out yet: a proxy does not pass on what a caller wishes (RFC 3841)"),
 ];
@@ -66,6 +73,7 @@ impl Page<'_> {
             "kind" => self.kinds(key, value).map(Condition::Kind),
             "busy" => self.count(key, value, [1, 10_000]).map(Condition::Busy),
             "registered" => self.devices_in(key, value).map(Condition::Registered),
+            "in_call" => self.devices_in(key, value).map(Condition::InCall),
             _ => self.causes(key, value).map(Condition::After),
         }
     }

@@ -224,6 +224,7 @@ impl<'a> Entry<'a> {
             | Step::OrderFull { .. }
             | Step::Moment { .. }
             | Step::Rule { .. }
+            | Step::Turn { .. }
             | Step::NoRule
             | Step::Forward { .. }
             | Step::OrderLong { .. } => {
@@ -281,6 +282,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NoGateway => 4,
         DeviceSkip::StageFull => 5,
         DeviceSkip::Missing => 6,
+        DeviceSkip::InCall => 7,
     }
 }
 

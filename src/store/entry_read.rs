@@ -19,13 +19,14 @@ use super::entry::{
 const SIDES: [Side; 2] = [Side::From, Side::To];
 const KINDS: [PoolKind; 3] = [PoolKind::Total, PoolKind::In, PoolKind::Out];
 const ROOMS: [Room; 4] = [Room::Yes, Room::Full, Room::Frozen, Room::Forced];
-const SKIPS: [DeviceSkip; 6] = [
+const SKIPS: [DeviceSkip; 7] = [
     DeviceSkip::Disabled,
     DeviceSkip::Loop,
     DeviceSkip::NotRegistered,
     DeviceSkip::NoGateway,
     DeviceSkip::StageFull,
     DeviceSkip::Missing,
+    DeviceSkip::InCall,
 ];
 const CAUSES: [EndCause; 6] = [
     EndCause::Ended,

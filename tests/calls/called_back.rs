@@ -83,6 +83,7 @@ impl House {
             call_id: "c1".into(),
             from_tag: "t".into(),
             dialog: None,
+            device: None,
             code: None,
             account: None,
             ruri: None,

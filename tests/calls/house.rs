@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket, explain};
 use hallporter::domain::{
-    AccountKey, AccountName, CallEvent, CallState, EventKind, Method, NodeId, Now, ProxyId,
-    RouteQuery, SeenDialog, SwitchId,
+    AccountKey, AccountName, CallEvent, CallState, DeviceName, EventKind, Method, NodeId, Now,
+    ProxyId, RouteQuery, SeenDialog, SwitchId,
 };
 use hallporter::registry::Command;
 use hallporter::rules::{RuleFile, listed};
@@ -263,6 +263,7 @@ impl House {
             from_tag: words.get("tag").unwrap_or_default().into(),
             dialog: words.dialog(),
             code: None,
+            device: words.get("device").map(|name| DeviceName::parse(name).unwrap()),
             account: words.behind("from").map(|name| AccountName::parse(name).unwrap()),
             ruri: words.behind("to").map(uri),
             from_uri: None,

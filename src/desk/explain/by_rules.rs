@@ -50,6 +50,8 @@ fn why_missed(Miss { found, unless }: &Miss) -> String {
         Found::Busy { calls } => format!("{is} {calls} calls up"),
         Found::Registered if *unless => "one of its devices can be reached".to_owned(),
         Found::Registered => "none of its devices can be reached".to_owned(),
+        Found::InCall if *unless => "one of its devices is in a call".to_owned(),
+        Found::InCall => "none of its devices is in a call".to_owned(),
         Found::After { cause: None } => "nothing has rung before".to_owned(),
         Found::After { cause: Some(cause) } if *unless => {
             format!("{is} what comes after {}", cause.as_str())
