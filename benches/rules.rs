@@ -145,7 +145,6 @@ fn ask(what: &str, rules: &Rules) {
             from: Caller::of("sip:+4917199999999@example.com", &numbering, None),
             dialled: Some(&dialled),
             calls: 0,
-            cause: None,
         };
         let began = Instant::now();
         let mut steps = Vec::with_capacity(12);

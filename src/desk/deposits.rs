@@ -319,5 +319,6 @@ impl Desk {
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
     let branch = Branch { device, uri: uri.into(), dst_uri: None, path: None, headers };
-    Some(Stage { ring_s, branches: vec![branch], mailbox: name == "mailbox" })
+    let mailbox = name == "mailbox";
+    Some(Stage { ring_s, branches: vec![branch], mailbox, after: None })
 }

@@ -28,12 +28,15 @@ pub fn explain(decision: &Decision) -> Vec<String> {
                     .iter()
                     .map(|branch| format!("{} at {}", branch.device, branch.uri))
                     .collect();
-                let after = match (position, stage.mailbox) {
-                    (_, true) => "takes a message, within",
-                    (0, false) => "rings",
-                    (_, false) => "then rings",
+                let then = match (position, stage.mailbox, &stage.after) {
+                    (_, true, _) => "takes a message, within".to_owned(),
+                    (_, false, Some(after)) => {
+                        format!("then, only after {}, rings", by_rules::causes(after))
+                    }
+                    (0, false, None) => "rings".to_owned(),
+                    (_, false, None) => "then rings".to_owned(),
                 };
-                lines.push(format!("{after} {} s: {}", stage.ring_s, branches.join(", ")));
+                lines.push(format!("{then} {} s: {}", stage.ring_s, branches.join(", ")));
             }
         }
     }
@@ -86,9 +89,8 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Device { device, stage, skip } => self::device(device, *stage, *skip),
         Step::Moment { zone, local } => by_rules::moment(zone, local),
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
-        Step::Turn { order, device } => {
-            format!("order {}: begins with {device}", order.as_str())
-        }
+        Step::Turn { order, device } => by_rules::turn(*order, device),
+        Step::NothingBefore { name } => by_rules::nothing_before(name),
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Turn, Zone,
+    AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, StageCause, Turn,
+    Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -61,6 +62,19 @@ pub struct Stage {
     /// call that was declined for all branches comes here, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mailbox: bool,
+    /// When it rings; `None`: in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
+}
+
+/// A stage that rings only as something has failed before. The proxy knows how, and leaves it out
+/// otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// The causes for which it rings.
+    pub causes: Vec<StageCause>,
+    /// Stages of the same part ring, or do not, as what rang before the part has failed.
+    pub part: u16,
 }
 
 /// One device that rings.
@@ -249,6 +263,11 @@ pub enum Step {
         order: Turn,
         /// With which device it begins.
         device: DeviceName,
+    },
+    /// A rule rings when what rang before has failed in some way, and nothing rings before.
+    NothingBefore {
+        /// Its name, or its place.
+        name: Piece,
     },
     /// No rule had the last word: the notification list rings.
     NoRule,

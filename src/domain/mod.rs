@@ -18,6 +18,7 @@ mod notice;
 mod pool;
 mod query;
 mod rule;
+mod rule_stage;
 mod seats;
 mod spelled;
 mod spool;
@@ -29,7 +30,8 @@ mod zone;
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
 pub use decision::{
-    Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
+    After, Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage,
+    Step,
 };
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
@@ -51,9 +53,9 @@ pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
-    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageCause, StageWho,
-    Turn, Who, Window, Yearly,
+    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
 };
+pub use rule_stage::{RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};
 pub use spelled::Spelled;
 pub use spool::{

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Day, Names, Number, Target, Zone};
+use super::{AccountName, Day, Names, Number, RuleStage, Target, Zone};
 
 /// The most rules of one account; a file with more is refused.
 pub const RULES_MAX: usize = 200;
@@ -171,6 +171,9 @@ pub struct Rule {
     pub unless: Run,
     /// What rings.
     pub stages: Run,
+    /// For which causes it rings ([`StageCause`]), if that is a matter of how what rang before
+    /// has failed; empty if not. Such a rule does nothing but ring, and others are asked behind it.
+    pub after: Few,
     /// What happens when nobody has answered.
     pub end: RuleEnd,
 }
@@ -192,67 +195,6 @@ pub enum RuleEnd {
         /// What the caller reads, as a place in [`Rules::reasons`].
         reason: Option<u16>,
     },
-}
-
-/// Devices that ring together, or one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleStage {
-    /// How long, in seconds; `None`: as long as the devices say.
-    pub ring_s: Option<u16>,
-    /// What rings.
-    pub who: StageWho,
-    /// Which devices are left out.
-    pub skips: Skips,
-}
-
-/// Which devices a stage leaves out, beside those that can't be reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Skips {
-    /// Those that have answered a call which is up.
-    pub busy: bool,
-}
-
-/// In which order devices ring that ring one after the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Turn {
-    /// As they are written.
-    #[default]
-    Serial,
-    /// Beginning with the one behind that with which such a stage began last.
-    RoundRobin,
-    /// Who has not answered for the longest time is the first.
-    LeastRecent,
-    /// Who answered last is the first.
-    LastAnswered,
-}
-
-impl Turn {
-    /// The word in a rule file.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Serial => "serial",
-            Self::RoundRobin => "round_robin",
-            Self::LeastRecent => "least_recent",
-            Self::LastAnswered => "last_answered",
-        }
-    }
-}
-
-/// What rings in a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageWho {
-    /// These devices together.
-    Together(Run),
-    /// These devices, each in a stage of its own, in this order.
-    OneByOne(Run, Turn),
-    /// All devices of the account together.
-    All,
-    /// The account's notification list, stage by stage.
-    List,
-    /// The call is forwarded: a place in [`Rules::targets`].
-    Forward(u16),
 }
 
 /// One thing that is or is not so.
@@ -278,8 +220,6 @@ pub enum Condition {
     Registered(Run),
     /// One of these devices has answered a call that is up.
     InCall(Run),
-    /// The stage before has failed for one of these causes ([`StageCause`]).
-    After(Few),
 }
 
 impl Condition {
@@ -414,9 +354,6 @@ pub enum Found {
     Registered,
     /// Whether devices are in a call.
     InCall,
-    /// How the stage before has failed.
-    After {
-        /// `None`: there was none.
-        cause: Option<StageCause>,
-    },
+    /// Nothing rings before that could fail.
+    After,
 }

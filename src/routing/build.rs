@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri, Stage,
-    Step, Target,
+    After, Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri,
+    Stage, Step, Target,
 };
 
 use super::List;
@@ -23,18 +23,40 @@ pub(super) struct Build<'a, L> {
     full: bool,
     /// How long all stages may ring, in seconds, if there is a limit.
     ring_s_max: Option<u16>,
+    /// When the stages ring that are put in now.
+    after: Option<After>,
 }
 
 impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     pub(super) fn new(list: &'a List<'a>, leads_back: L, steps: &'a mut Vec<Step>) -> Self {
         let stages = Vec::with_capacity(4);
         let (branches, open, full) = (0, false, false);
-        Self { list, leads_back, steps, stages, branches, open, full, ring_s_max: None }
+        Self {
+            list,
+            leads_back,
+            steps,
+            stages,
+            branches,
+            open,
+            full,
+            ring_s_max: None,
+            after: None,
+        }
     }
 
     /// The same, for an order whose whole ring time is limited.
     pub(super) fn limited(self) -> Self {
         Self { ring_s_max: Some(ORDER_RING_S_MAX), ..self }
+    }
+
+    /// What is put in from now on rings only as what is there has failed; `None`: in any case.
+    pub(super) fn only(&mut self, after: Option<After>) {
+        self.after = after;
+    }
+
+    /// Whether nothing rings so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.stages.is_empty()
     }
 
     /// The next device begins a stage.
@@ -156,7 +178,10 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
                 stage.ring_s = stage.ring_s.max(ring_s);
                 stage.branches.append(&mut found);
             }
-            None => self.stages.push(Stage { ring_s, branches: found, mailbox: false }),
+            None => {
+                let after = self.after.clone();
+                self.stages.push(Stage { ring_s, branches: found, mailbox: false, after });
+            }
         }
         self.open = true;
         true

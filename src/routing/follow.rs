@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    Device, DeviceName, DeviceSkip, ForkOrder, Identifier, RING_S_MAX, Rule, RuleEnd, RuleStage,
-    Rules, Run, Skips, StageWho, Step, Target, Turn,
+    After, Device, DeviceName, DeviceSkip, Few, ForkOrder, Found, Identifier, Miss, Piece,
+    RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageCause, StageWho, Step, Target,
+    Turn,
 };
 
 use super::build::Build;
@@ -51,36 +52,61 @@ pub fn follow(
     steps: &mut Vec<Step>,
 ) -> Followed {
     let mut judge = Judge::new(rules, question, list);
-    let mut matched: Vec<&Rule> = Vec::with_capacity(4);
+    let mut matched: Vec<(&Rule, Piece)> = Vec::with_capacity(4);
     for (rule, name) in rules.rules.iter().zip(rules.names.pieces()) {
-        let missed = judge.missed(rule, steps);
-        steps.push(Step::Rule { name, line: rule.line, missed });
+        let missed = judge.missed(rule, steps).or_else(|| {
+            let rings = matched.iter().any(|(before, _)| before.stages.count > 0);
+            let idle = is_conditional(rule) && !rings;
+            idle.then_some(Miss { found: Found::After, unless: false })
+        });
+        steps.push(Step::Rule { name: name.clone(), line: rule.line, missed });
         if missed.is_none() {
-            matched.push(rule);
-            if !rule.goes_on {
+            matched.push((rule, name));
+            if decides(rule) {
                 break;
             }
         }
     }
-    let last = matched.last().filter(|last| !last.goes_on);
+    let last = matched.last().map(|(last, _)| *last).filter(|last| decides(last));
     if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
         let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
         return Followed::Refuse { code, reason: reason.cloned() };
     }
-    let (decided, rings) = (last.is_some(), matched.iter().any(|rule| rule.stages.count > 0));
-    let end = matched.iter().rev().map(|rule| rule.end).find(|end| *end != RuleEnd::Open);
+    let (decided, rings) = (last.is_some(), matched.iter().any(|(rule, _)| rule.stages.count > 0));
+    let end = matched.iter().rev().map(|(rule, _)| rule.end).find(|end| *end != RuleEnd::Open);
     if !decided {
         steps.push(Step::NoRule);
     }
     let mut build = Build::new(list, leads_back, steps).limited();
-    for rule in matched {
+    for (part, (rule, name)) in (1..).zip(matched) {
+        if is_conditional(rule) && build.is_empty() {
+            build.note(Step::NothingBefore { name });
+            continue;
+        }
+        build.only(is_conditional(rule).then(|| after(rule, part)));
         stages(&mut judge, rule, &mut build);
     }
+    build.only(None);
     if !decided {
         whole_list(&mut build, list);
     }
     let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
     Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+}
+
+/// Whether a rule rings only as what rang before has failed. How it will is not known yet.
+fn is_conditional(rule: &Rule) -> bool {
+    rule.after != Few::default()
+}
+
+/// Whether the rules behind a rule are not asked.
+fn decides(rule: &Rule) -> bool {
+    !rule.goes_on && !is_conditional(rule)
+}
+
+fn after(rule: &Rule, part: u16) -> After {
+    let causes = StageCause::ALL.into_iter().filter(|cause| rule.after.has(*cause as u8));
+    After { causes: causes.collect(), part }
 }
 
 fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mut Build<'_, L>) {

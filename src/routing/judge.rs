@@ -2,8 +2,8 @@
 
 use crate::domain::{
     AccountName, Communication, Condition, Dates, Day, Device, DeviceState, Found, Identifier,
-    Local, Miss, Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, StageCause, Step, Who,
-    Window, Yearly, Zone,
+    Local, Miss, Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, Step, Who, Window,
+    Yearly, Zone,
 };
 
 use super::List;
@@ -24,8 +24,6 @@ pub struct Question<'a> {
     pub dialled: Option<&'a Identifier>,
     /// How many calls of the account are up, this one not counted.
     pub calls: u32,
-    /// Why the stage before has failed; `None`: nothing has rung yet.
-    pub cause: Option<StageCause>,
 }
 
 /// Who calls, in every form in which a rule may know him. The From of a stranger is what he says
@@ -200,8 +198,7 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
-            | Condition::InCall(_)
-            | Condition::After(_) => Found::Dates { day },
+            | Condition::InCall(_) => Found::Dates { day },
         };
         let holds = |condition: &Condition| match condition {
             Condition::Days(days) => days.has(weekday),
@@ -212,8 +209,7 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
-            | Condition::InCall(_)
-            | Condition::After(_) => false,
+            | Condition::InCall(_) => false,
         };
         let failing = when.iter().filter(|one| one.is_of_day()).find(|one| !holds(one));
         if let Some(failing) = failing {
@@ -247,10 +243,6 @@ impl<'a> Judge<'a> {
             }
             Condition::Registered(run) => (self.is_registered(*run), Found::Registered),
             Condition::InCall(run) => (self.is_in_call(*run), Found::InCall),
-            Condition::After(causes) => {
-                let cause = question.cause;
-                (cause.is_some_and(|cause| causes.has(cause as u8)), Found::After { cause })
-            }
             // Asked before, by the calendar.
             Condition::Hours(_)
             | Condition::Days(_)

@@ -53,6 +53,7 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::CallBack { .. }
             | Step::Moment { .. }
             | Step::Rule { .. }
+            | Step::NothingBefore { .. }
             | Step::NoRule
             | Step::Turn { .. }
             | Step::Forward { .. }

@@ -59,7 +59,7 @@ pub struct Example {
     pub answered: Vec<DeviceName>,
     /// With whom stages in turn have begun so far; the last one last.
     pub began: Vec<DeviceName>,
-    /// How the stage before has failed.
+    /// How everything that rings fails.
     pub cause: Option<StageCause>,
     /// What should come of it, as [`shown`] writes it.
     pub expect: Vec<String>,
@@ -67,7 +67,8 @@ pub struct Example {
     pub why: Vec<String>,
 }
 
-/// An order as examples write it: stage by stage, the devices of one with `+` between.
+/// An order as examples write it: stage by stage, the devices of one with `+` between, and for
+/// which causes it rings: `mobile after busy`.
 #[must_use]
 pub fn shown(order: &ForkOrder) -> Vec<String> {
     let stage = |stage: &crate::domain::Stage| {
@@ -78,7 +79,14 @@ pub fn shown(order: &ForkOrder) -> Vec<String> {
                 names.push(branch.device.as_str());
             }
         }
-        names.join(" + ")
+        let names = names.join(" + ");
+        match &stage.after {
+            None => names,
+            Some(after) => {
+                let causes: Vec<&str> = after.causes.iter().map(|cause| cause.as_str()).collect();
+                format!("{names} after {}", causes.join(" or "))
+            }
+        }
     };
     order.stages.iter().map(stage).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, Skips,
+    Few, Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, Skips,
     StageWho, Target, Turn,
 };
 use crate::text::{parse_duration, shorten};
@@ -58,6 +58,8 @@ impl Page<'_> {
             let value = table.get(key);
             value.map_or_else(Run::default, |value| self.conditions(&below(&path, key), value))
         });
+        let [after, _] =
+            ["when", "unless"].map(|key| self.causes(&below(&path, key), table.get(key)));
         let goes_on = table.get("continue");
         let goes_on = goes_on.and_then(|value| self.flag(&below(&path, "continue"), value));
         let goes_on = goes_on.unwrap_or_default();
@@ -65,6 +67,7 @@ impl Page<'_> {
         let does = self.does(&path, table);
         if self.mistake_count() == mistakes {
             self.makes_sense(&path, at, &does, goes_on);
+            self.only_rings(&path, at, &does, after);
         }
         let ring_s =
             does.stages.iter().map(|stage| u32::from(stage.ring_s.unwrap_or(0))).sum::<u32>();
@@ -81,7 +84,7 @@ impl Page<'_> {
             (None, None) => RuleEnd::Open,
         };
         let line = self.line(at);
-        self.tables.rules.push(Rule { line, zone, goes_on, when, unless, stages, end });
+        self.tables.rules.push(Rule { line, zone, goes_on, when, unless, stages, after, end });
         self.tables.names.push(name);
     }
 
@@ -139,6 +142,15 @@ impl Page<'_> {
         } else if !rings && does.mailbox == Some(false) && !goes_on {
             let hint = "add `ring`, or let the rule `refuse` with a code";
             self.wrong(at, path, "leaves the caller with nobody", Some(hint));
+        }
+    }
+
+    /// What comes in the end can't be a matter of how something has failed.
+    fn only_rings(&mut self, path: &str, at: &At, does: &Does, after: Few) {
+        if after != Few::default() && (does.refuse.is_some() || does.mailbox.is_some()) {
+            let what = "does more than ring, and only after something has failed";
+            let hint = "let a rule behind it say what comes in the end";
+            self.wrong(at, path, what, Some(hint));
         }
     }
 

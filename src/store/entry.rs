@@ -7,11 +7,16 @@
 
 use crate::desk::Ended;
 use crate::domain::{
-    Branch, CallRef, Decision, DeviceSkip, EndCause, ForkOrder, Identifier, Outcome, PoolKind,
-    Room, Side, Step,
+    After, Branch, CallRef, Decision, DeviceSkip, EndCause, Few, ForkOrder, Identifier, Outcome,
+    PoolKind, Room, Side, Step,
 };
 
 /// The kinds of entries. Here and below: a number that was given is never given again.
+/// Where the causes of a stage begin in its first number, above its ring time.
+pub(super) const AFTER_SHIFT: u32 = 17;
+/// Where its part begins.
+pub(super) const PART_SHIFT: u32 = 25;
+
 pub(super) const DECIDED: u8 = 0;
 pub(super) const ENDED: u8 = 1;
 /// The name of its kind, and JSON.
@@ -163,7 +168,8 @@ impl<'a> Entry<'a> {
         self.byte(FORK);
         self.number(order.stages.len() as u64);
         for stage in &order.stages {
-            self.number(u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox));
+            let ring = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
+            self.number(ring | stage.after.as_ref().map_or(0, after_bits));
             self.number(stage.branches.len() as u64);
             for branch in &stage.branches {
                 let Branch { device, uri, dst_uri, path, headers } = branch;
@@ -225,6 +231,7 @@ impl<'a> Entry<'a> {
             | Step::Moment { .. }
             | Step::Rule { .. }
             | Step::Turn { .. }
+            | Step::NothingBefore { .. }
             | Step::NoRule
             | Step::Forward { .. }
             | Step::OrderLong { .. } => {
@@ -272,6 +279,12 @@ fn room_bits(room: Room) -> u8 {
         Room::Frozen => 2,
         Room::Forced => 3,
     }
+}
+
+/// When a stage rings, above its ring time.
+fn after_bits(after: &After) -> u64 {
+    let causes = after.causes.iter().fold(Few::default(), |all, one| all.with(*one as u8));
+    u64::from(causes.0) << AFTER_SHIFT | u64::from(after.part) << PART_SHIFT
 }
 
 fn skip_byte(skip: DeviceSkip) -> u8 {

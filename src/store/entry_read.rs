@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::desk::Ended;
 use crate::domain::{
-    AccountName, Branch, CallRef, Cause, Decision, DeviceName, DeviceSkip, EndCause, ForkOrder,
-    Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage, Step,
+    AccountName, After, Branch, CallRef, Cause, Decision, DeviceName, DeviceSkip, EndCause, Few,
+    ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage, StageCause, Step,
 };
 
 use super::HistoryEntry;
 use super::entry::{
-    ADDRESS, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LENGTH_BYTES, LONG, NUMBER,
-    OTHER, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
+    ADDRESS, AFTER_SHIFT, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LENGTH_BYTES,
+    LONG, NUMBER, OTHER, PART_SHIFT, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
 };
 
 const SIDES: [Side; 2] = [Side::From, Side::To];
@@ -104,8 +104,14 @@ impl<'a> Reading<'a> {
 
     fn stage(&mut self) -> Option<Stage> {
         let first = self.number()?;
-        let ring_s = u16::try_from(first >> 1).ok()?;
-        Some(Stage { ring_s, branches: self.list(Self::branch)?, mailbox: first & 1 != 0 })
+        let ring_s = u16::try_from(first >> 1 & u64::from(u16::MAX)).ok()?;
+        let causes = Few(u8::try_from(first >> AFTER_SHIFT & u64::from(u8::MAX)).ok()?);
+        let part = u16::try_from(first >> PART_SHIFT).ok()?;
+        let after = (causes != Few::default()).then(|| {
+            let named = StageCause::ALL.into_iter().filter(|cause| causes.has(*cause as u8));
+            After { causes: named.collect(), part }
+        });
+        Some(Stage { ring_s, branches: self.list(Self::branch)?, mailbox: first & 1 != 0, after })
     }
 
     fn branch(&mut self) -> Option<Branch> {

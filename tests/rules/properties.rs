@@ -21,6 +21,7 @@ fn list(words: &'static [&'static str]) -> impl Strategy<Value = String> {
 
 const DEVICES: &[&str] = &["desk", "soft", "mobile", "home", "group:all", "group:two"];
 
+const CAUSES: &[&str] = &["busy", "no_answer", "unreachable", "declined"];
 const ORDERS: &[&str] = &["parallel", "serial", "round_robin", "least_recent", "last_answered"];
 
 fn condition() -> impl Strategy<Value = String> {
@@ -62,6 +63,7 @@ fn action() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => ring(),
         2 => ring().prop_map(|ring| format!("continue = true\n{ring}")),
+        1 => (ring(), list(CAUSES)).prop_map(|(ring, after)| format!("when.after = {after}\n{ring}")),
         1 => Just("forward = \"+491711234\"".to_owned()),
         1 => Just("mailbox = true".to_owned()),
         1 => (400..700u16).prop_map(|code| format!("refuse = {code}")),
@@ -107,7 +109,6 @@ fn order_of(
         from: Caller::of(from, &numbering, None),
         dialled: Some(&dialled),
         calls,
-        cause: None,
     };
     let headers: Arc<str> = "".into();
     let list = List {
@@ -155,6 +156,7 @@ proptest! {
         let Followed::Order { order, .. } = followed else { return Ok(()) };
         let ring_s: u32 = order.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
         prop_assert!(ring_s <= u32::from(ORDER_RING_S_MAX), "{} s", ring_s);
+        prop_assert!(order.stages.first().is_none_or(|first| first.after.is_none()));
         let mut branches = 0;
         for stage in &order.stages {
             prop_assert!((1..=3).contains(&stage.branches.len()));
