@@ -212,6 +212,7 @@ fn event(kind: EventKind, id: u32) -> CallEvent {
         dialog: Some((id % 4096, id)),
         device: None,
         code: None,
+        branches: [].into(),
         account: None,
         ruri: None,
         from_uri: None,

@@ -252,6 +252,7 @@ impl Desk {
                 dialog: None,
                 device: None,
                 code: None,
+                branches: [].into(),
                 account: None,
                 ruri: None,
                 from_uri: None,
@@ -318,7 +319,7 @@ impl Desk {
 /// A stage with one branch.
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
-    let branch = Branch { device, uri: uri.into(), dst_uri: None, path: None, headers };
+    let branch = Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers };
     let mailbox = name == "mailbox";
     Some(Stage { ring_s, branches: vec![branch], mailbox, after: None })
 }

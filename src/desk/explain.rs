@@ -26,7 +26,12 @@ pub fn explain(decision: &Decision) -> Vec<String> {
                 let branches: Vec<String> = stage
                     .branches
                     .iter()
-                    .map(|branch| format!("{} at {}", branch.device, branch.uri))
+                    .map(|branch| match branch.after_s {
+                        0 => format!("{} at {}", branch.device, branch.uri),
+                        after_s => {
+                            format!("{} at {} after {after_s} s", branch.device, branch.uri)
+                        }
+                    })
                     .collect();
                 let then = match (position, stage.mailbox, &stage.after) {
                     (_, true, _) => "takes a message, within".to_owned(),
@@ -86,7 +91,9 @@ pub(super) fn explain_step(step: &Step) -> String {
             };
             format!("account {account} ({}): {used} {calls}, {limit}: {verdict}", end_of(*side))
         }
-        Step::Device { device, stage, skip } => self::device(device, *stage, *skip),
+        Step::Device { device, stage, after_s, skip } => {
+            self::device(device, *stage, *after_s, *skip)
+        }
         Step::Moment { zone, local } => by_rules::moment(zone, local),
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
         Step::Turn { order, device } => by_rules::turn(*order, device),
@@ -106,10 +113,11 @@ pub(super) fn explain_step(step: &Step) -> String {
     }
 }
 
-fn device(device: &DeviceName, stage: u8, skip: Option<DeviceSkip>) -> String {
-    match skip {
-        None => format!("device {device}, stage {stage}: rings"),
-        Some(skip) => {
+fn device(device: &DeviceName, stage: u8, after_s: u16, skip: Option<DeviceSkip>) -> String {
+    match (skip, after_s) {
+        (None, 0) => format!("device {device}, stage {stage}: rings"),
+        (None, _) => format!("device {device}, stage {stage}: rings after {after_s} s"),
+        (Some(skip), _) => {
             format!("device {device}, stage {stage}: left out, it {}", why_not(skip))
         }
     }

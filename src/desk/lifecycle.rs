@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, CallEvent, CallRef, CallState, EndCause, EventKind, Now, ProxyId, SeenDialog,
-    Spelled,
+    AccountKey, BranchEnd, CallEvent, CallRef, CallState, EndCause, EventKind, Now, ProxyId,
+    SeenDialog, Spelled,
 };
 use crate::sessions::{Gone, NewCall, SWEEP_PORTION, Slot, Tombstone};
 
@@ -33,7 +33,7 @@ impl Desk {
             EventKind::Failed => EndCause::Failed,
         };
         let dialog = session.dialog().or(event.dialog);
-        self.end(slot, cause, event.code, now);
+        self.end(slot, cause, (event.code, &event.branches), now);
         if dialog.is_some() {
             // So that a look that began before does not bring it back.
             self.tombstones.set(&event.call_id, Tombstone { dialog, refused: None }, now);
@@ -142,11 +142,11 @@ impl Desk {
                 Gone::Vanished => EndCause::Vanished,
                 Gone::TooLong => EndCause::TooLong,
             };
-            self.end(slot, cause, None, now);
+            self.end(slot, cause, (None, &Arc::default()), now);
         }
         for _ in 0..SWEEP_PORTION {
             let Some(slot) = self.table.expired(now) else { break };
-            self.end(slot, EndCause::Expired, None, now);
+            self.end(slot, EndCause::Expired, (None, &Arc::default()), now);
         }
     }
 
@@ -155,7 +155,7 @@ impl Desk {
         let ended = slot.and_then(|slot| {
             let known = self.table.get(slot)?;
             let (call_id, dialog) = (known.call_id().to_owned(), known.dialog());
-            self.end(slot, EndCause::Released, None, now)?;
+            self.end(slot, EndCause::Released, (None, &Arc::default()), now)?;
             self.tombstones.set(&call_id, Tombstone { dialog, refused: None }, now);
             match self.outputs.pop_back() {
                 Some(Output::Ended(ended)) => Some(ended),
@@ -217,7 +217,13 @@ impl Desk {
     }
 
     /// Ends a call: its seats are free.
-    fn end(&mut self, slot: Slot, cause: EndCause, code: Option<u16>, now: Now) -> Option<()> {
+    fn end(
+        &mut self,
+        slot: Slot,
+        cause: EndCause,
+        (code, branches): (Option<u16>, &Arc<[BranchEnd]>),
+        now: Now,
+    ) -> Option<()> {
         let session = self.table.end(slot)?;
         self.pending.remove(&slot);
         self.devices.end(slot);
@@ -231,6 +237,7 @@ impl Desk {
             code,
             at_ms: now.wall_ms,
             up_ms,
+            branches: Arc::clone(branches),
         }));
         Some(())
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallRef, Decision, DiscardReason, EndCause, MessageId, RouteQuery, SpoolCommand, SwitchCommand,
-    SwitchId,
+    BranchEnd, CallRef, Decision, DiscardReason, EndCause, MessageId, RouteQuery, SpoolCommand,
+    SwitchCommand, SwitchId,
 };
 use crate::messages::Managed;
 use crate::registry;
@@ -104,4 +104,7 @@ pub struct Ended {
     pub at_ms: i64,
     /// How long it was up, in milliseconds; 0 if it was never answered.
     pub up_ms: i64,
+    /// How its branches ended, as far as the proxy told.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub branches: Arc<[BranchEnd]>,
 }

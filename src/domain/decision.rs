@@ -82,6 +82,10 @@ pub struct After {
 pub struct Branch {
     /// Its name.
     pub device: DeviceName,
+    /// How long after the beginning of its stage it joins, in seconds; 0: it rings at once. It
+    /// joins only while the stage rings.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after_s: u16,
     /// The request-URI.
     pub uri: Arc<str>,
     /// Where to send it, if elsewhere.
@@ -93,6 +97,10 @@ pub struct Branch {
     /// Header lines for this branch alone, each ending in CR LF.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<Arc<str>>,
+}
+
+fn is_zero(seconds: &u16) -> bool {
+    *seconds == 0
 }
 
 /// Why a call is refused, and what its caller is told.
@@ -238,6 +246,9 @@ pub enum Step {
         device: DeviceName,
         /// Its stage.
         stage: u8,
+        /// How long after the beginning of its stage it joins, in seconds.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        after_s: u16,
         /// Why it does not ring; `None`: it does.
         skip: Option<DeviceSkip>,
     },

@@ -15,6 +15,17 @@ pub enum EventKind {
     Failed,
 }
 
+/// How one branch of a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BranchEnd {
+    /// The device that rang.
+    pub device: DeviceName,
+    /// Its final SIP code; 408 if it did not answer in time.
+    pub code: u16,
+    /// How long after it was called, in milliseconds; a tenth of a second is as exact as it gets.
+    pub after_ms: u32,
+}
+
 /// One event of a call's life, in any order, any number of times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallEvent {
@@ -30,6 +41,9 @@ pub struct CallEvent {
     pub code: Option<u16>,
     /// The device that has answered, if the proxy knows it.
     pub device: Option<DeviceName>,
+    /// How the branches ended, in that order; those that were cancelled or never answered may be
+    /// missing.
+    pub branches: Arc<[BranchEnd]>,
     /// Who made the call, if the proxy had authenticated the caller; for a call that is not
     /// known here.
     pub account: Option<AccountName>,

@@ -36,7 +36,7 @@ pub use decision::{
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
-pub use event::{CallEvent, EventKind, SeenDialog};
+pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{

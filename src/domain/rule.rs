@@ -148,6 +148,8 @@ pub struct Rules {
     pub stages: Box<[RuleStage]>,
     /// Places in `devices`, pointed at by stages and conditions.
     pub members: Box<[u16]>,
+    /// After how many seconds devices of a stage join it, pointed at by stages.
+    pub delays: Box<[u16]>,
     /// The devices that rules name.
     pub devices: Names,
     /// Where rules forward to.

@@ -9,6 +9,8 @@ use super::Run;
 pub struct RuleStage {
     /// How long, in seconds; `None`: as long as the devices say.
     pub ring_s: Option<u16>,
+    /// When its devices join, one entry for each member; empty: all at once.
+    pub after: Run,
     /// What rings.
     pub who: StageWho,
     /// Which devices are left out.

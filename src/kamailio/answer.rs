@@ -140,9 +140,9 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
         }
         out.extend_from_slice(b",\"branches\":[");
         let mut branches = 0;
-        for branch in stage.branches.iter().filter(|branch| can_go(branch)) {
+        for branch in at_once(stage) {
             separate(out, branches);
-            self::branch(out, branch, &mut checked);
+            self::branch(out, branch, None, &mut checked);
             branches += 1;
         }
         if branches == 0 {
@@ -152,7 +152,11 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
             stages += 1;
         }
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
+    if order.stages.iter().flat_map(|stage| &stage.branches).any(|branch| branch.after_s > 0) {
+        joins(out, order, &mut checked);
+    }
+    out.push(b'}');
     stages > 0
 }
 
@@ -175,13 +179,46 @@ fn after(out: &mut Vec<u8>, after: &After) {
     number(out, after.part);
 }
 
-/// `checked` are the headers that were looked at last: most branches of a call have the same.
+/// The branches of a stage that ring when it begins.
+fn at_once(stage: &Stage) -> impl Iterator<Item = &Branch> {
+    stage.branches.iter().filter(|branch| branch.after_s == 0 && can_go(branch))
+}
+
+/// Writes the branches that join later, each with the number of its stage among those sent.
+fn joins<'a>(out: &mut Vec<u8>, order: &'a ForkOrder, checked: &mut Checked<'a>) {
+    out.extend_from_slice(b",\"joins\":[");
+    let mut joins = 0;
+    let sent = order.stages.iter().filter(|stage| at_once(stage).next().is_some());
+    for (number, stage) in (0..).zip(sent) {
+        let late = |branch: &&Branch| branch.after_s > 0 && can_go(branch);
+        for branch in stage.branches.iter().filter(late) {
+            separate(out, joins);
+            self::branch(out, branch, Some(number), checked);
+            joins += 1;
+        }
+    }
+    out.push(b']');
+}
+
+/// The headers that were looked at last: most branches of a call have the same.
+type Checked<'a> = Option<(&'a Arc<str>, Cow<'a, str>)>;
+
+/// One branch; one that joins later says in which `stage`.
 fn branch<'a>(
     out: &mut Vec<u8>,
     branch: &'a Branch,
-    checked: &mut Option<(&'a Arc<str>, Cow<'a, str>)>,
+    stage: Option<u16>,
+    checked: &mut Checked<'a>,
 ) {
-    out.extend_from_slice(b"{\"device\":\"");
+    out.push(b'{');
+    if let Some(stage) = stage {
+        out.extend_from_slice(b"\"after_s\":");
+        number(out, branch.after_s);
+        out.extend_from_slice(b",\"stage\":");
+        number(out, stage);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"device\":\"");
     // A name needs no escape.
     out.extend_from_slice(branch.device.as_str().as_bytes());
     out.extend_from_slice(b"\",\"uri\":");

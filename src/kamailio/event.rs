@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::domain::{AccountName, CallEvent, DeviceName, EventKind, NAME_BYTES_MAX};
+use crate::domain::{AccountName, BranchEnd, CallEvent, DeviceName, EventKind, NAME_BYTES_MAX};
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
@@ -17,8 +17,15 @@ use super::scan;
 /// refused with one entry: a batch that was refused as a whole would be repeated for ever.
 pub const EVENTS_MAX: usize = 1000;
 
-const NAMES: [&str; 10] =
-    ["event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc", "device"];
+/// The most branches of one call whose ends are read: as many as Kamailio can send.
+const BRANCHES_MAX: usize = 64;
+/// The longest list of them, in bytes.
+const BRANCHES_BYTES_MAX: usize = 4096;
+
+const NAMES: [&str; 11] = [
+    "event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc", "branches",
+    "device",
+];
 const EVENT: usize = 0;
 const CALL_ID: usize = 1;
 const FROM_TAG: usize = 2;
@@ -28,7 +35,8 @@ const ACCOUNT: usize = 5;
 const RURI: usize = 6;
 const FROM_URI: usize = 7;
 const ENC: usize = 8;
-const DEVICE: usize = 9;
+const BRANCHES: usize = 9;
+const DEVICE: usize = 10;
 
 /// What a proxy told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +85,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn take(&mut self, element: Element<'_, 10>) {
+    fn take(&mut self, element: Element<'_, 11>) {
         let index = self.index;
         self.index += 1;
         if index > EVENTS_MAX {
@@ -92,7 +100,7 @@ impl Batch {
     }
 }
 
-fn read_element(element: Element<'_, 10>) -> Result<CallEvent, Error> {
+fn read_element(element: Element<'_, 11>) -> Result<CallEvent, Error> {
     let mut fields = match element {
         Element::Fields(fields) => fields,
         Element::Other(found) => return Err(Error::NotObject { found }),
@@ -111,6 +119,8 @@ fn read_element(element: Element<'_, 10>) -> Result<CallEvent, Error> {
         from_tag: fields.plain(FROM_TAG, FROM_TAG_MAX)?.into(),
         dialog: fields.formed(DIALOG, "two numbers, h_entry:h_id", pair)?,
         code: code(&mut fields)?,
+        branches: usable(&mut fields, BRANCHES, BRANCHES_BYTES_MAX)?
+            .map_or_else(|| [].into(), |text| branches(&text)),
         account: usable(&mut fields, ACCOUNT, ACCOUNT_MAX)?
             .and_then(|name| AccountName::parse(&name).ok()),
         device: usable(&mut fields, DEVICE, NAME_BYTES_MAX)?
@@ -120,15 +130,28 @@ fn read_element(element: Element<'_, 10>) -> Result<CallEvent, Error> {
     })
 }
 
+/// How branches ended, `device:code:tenths of a second` with commas between. What cannot be read is
+/// left out: it only helps whoever asks why.
+fn branches(text: &str) -> Arc<[BranchEnd]> {
+    let end = |entry: &str| {
+        let mut parts = entry.split(':');
+        let (device, code, tenths) = (parts.next()?, parts.next()?, parts.next()?);
+        let code = code.parse().ok().filter(|code| (100..=699).contains(code))?;
+        let after_ms = tenths.parse::<u32>().ok()?.checked_mul(100)?;
+        Some(BranchEnd { device: DeviceName::parse(device).ok()?, code, after_ms })
+    };
+    text.split(',').filter_map(end).take(BRANCHES_MAX).collect()
+}
+
 /// A SIP code; Kamailio prints 0 where it has none.
-fn code(fields: &mut Fields<'_, 10>) -> Result<Option<u16>, Error> {
+fn code(fields: &mut Fields<'_, 11>) -> Result<Option<u16>, Error> {
     let code = fields.number(CODE)?.and_then(|code| u16::try_from(code).ok());
     Ok(code.filter(|code| (100..=699).contains(code)))
 }
 
 /// A field that only helps: `None` when its content is of no use.
 fn usable(
-    fields: &mut Fields<'_, 10>,
+    fields: &mut Fields<'_, 11>,
     index: usize,
     bytes_max: usize,
 ) -> Result<Option<Arc<str>>, Error> {
@@ -145,7 +168,7 @@ enum Body {
 }
 
 impl Body {
-    fn one(element: Element<'_, 10>) -> Self {
+    fn one(element: Element<'_, 11>) -> Self {
         Self::One(read_element(element))
     }
 }
@@ -229,6 +252,28 @@ mod tests {
             (Some("sip:a@h"), Some(486))
         );
         assert_eq!(read("[]"), Events::default());
+    }
+
+    #[test]
+    fn branches_tell_how_they_ended() {
+        let told = |branches: &str| {
+            read(&format!(r#"{{"event":"end","call_id":"a","branches":"{branches}"}}"#)).events[0]
+                .branches
+                .iter()
+                .map(|end| format!("{} {} {}", end.device, end.code, end.after_ms))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told("desk:486:32,mobile:200:81"), ["desk 486 3200", "mobile 200 8100"]);
+        assert_eq!(told(""), [""; 0]);
+        // What makes no sense costs nothing but itself, and never the end of the call.
+        assert_eq!(
+            told("-:486:1,a b:486:1,d:99:1,d:x:1,d:486:-1,d:486,:,d:486:99999999999"),
+            [""; 0]
+        );
+        assert_eq!(told("desk:4860:1,,mobile:603:0:x"), ["mobile 603 0"]);
+        let many = told(&"d:486:1,".repeat(200));
+        assert_eq!(many.len(), BRANCHES_MAX);
+        assert!(told(&"d:486:1,".repeat(2000)).is_empty());
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn decided(outcome: Outcome) -> Decision {
 
 fn branch(uri: &str) -> Branch {
     let device = DeviceName::parse("desk").unwrap();
-    Branch { device, uri: uri.into(), dst_uri: None, path: None, headers: None }
+    Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers: None }
 }
 
 fn order(stages: &[&[&str]]) -> Decision {
@@ -72,6 +72,32 @@ fn answers_are_as_the_contract_says() {
             r#""cause":"cap_out","headers":"Reason: Q.850;cause=21\r\n"}"#
         )
     );
+}
+
+#[test]
+fn a_branch_that_joins_later_is_told_beside_the_stages() {
+    let mut fork = order(&[&["bad"], &["sip:a@h"], &["sip:b@h", "sip:c@h", "bad"]]);
+    if let Outcome::Fork(order) = &mut fork.outcome {
+        let stages = &mut Arc::make_mut(order).stages;
+        stages[2].branches[1].after_s = 8;
+        stages[2].branches[2].after_s = 9;
+    }
+    assert_eq!(
+        text(&fork),
+        concat!(
+            r#"{"v":1,"action":"fork","call":"c1-2f","stages":["#,
+            r#"{"ring_s":15,"branches":[{"device":"desk","uri":"sip:a@h"}]},"#,
+            r#"{"ring_s":15,"branches":[{"device":"desk","uri":"sip:b@h"}]}],"#,
+            r#""joins":[{"after_s":8,"stage":1,"device":"desk","uri":"sip:c@h"}]}"#
+        )
+    );
+    assert_eq!(rtjson(&fork), Err(Error::DoesNotFit));
+    // One alone has no word for it in rtjson either.
+    let mut late = order(&[&["sip:a@h", "sip:c@h"]]);
+    if let Outcome::Fork(order) = &mut late.outcome {
+        Arc::make_mut(order).stages[0].branches[1].after_s = 8;
+    }
+    assert_eq!(rtjson(&late), Err(Error::DoesNotFit));
 }
 
 #[test]
@@ -161,12 +187,15 @@ fn arbitrary_text() -> impl Strategy<Value = String> {
 
 fn arbitrary_branch() -> impl Strategy<Value = Branch> {
     let maybe = || prop::option::of(arbitrary_text().prop_map(Arc::<str>::from));
-    (arbitrary_text(), maybe(), maybe(), maybe()).prop_map(|(uri, dst_uri, path, headers)| Branch {
-        dst_uri,
-        path,
-        headers,
-        ..branch(&uri)
-    })
+    (arbitrary_text(), 0..3_u16, maybe(), maybe(), maybe()).prop_map(
+        |(uri, after_s, dst_uri, path, headers)| Branch {
+            after_s,
+            dst_uri,
+            path,
+            headers,
+            ..branch(&uri)
+        },
+    )
 }
 
 proptest! {

@@ -19,8 +19,8 @@ const FIRST_REPLY_MS_MAX: u32 = 4000;
 /// answered as [`super::answer()`] does.
 ///
 /// # Errors
-/// [`Error::DoesNotFit`] for several stages of which one has several branches, and for stages
-/// that ring only after some causes.
+/// [`Error::DoesNotFit`] for several stages of which one has several branches, where a branch joins
+/// later, and for stages that ring only after some causes.
 pub fn rtjson(decision: &Decision) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(512);
     let order = match &decision.outcome {
@@ -42,6 +42,9 @@ pub fn rtjson(decision: &Decision) -> Result<Vec<u8>, Error> {
         nothing_to_ring(&mut out);
         return Ok(out);
     };
+    if stages.iter().any(|stage| stage.branches.iter().any(|branch| branch.after_s > 0)) {
+        return Err(Error::DoesNotFit);
+    }
     let routing = match stages.as_slice() {
         stages if stages.iter().all(|stage| stage.branches.len() == 1) => "serial",
         [_] => "parallel",

@@ -84,12 +84,12 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         !self.full
     }
 
-    /// Adds a device, which rings so long. `stage` is what is said of it; `barred` is why the
-    /// stage does not want it. Says whether it rings.
+    /// Adds a device to a stage that rings so long. It joins after so many seconds. `stage` is
+    /// what is said of it; `barred` is why the stage does not want it. Says whether it rings.
     pub(super) fn device(
         &mut self,
         device: &Device,
-        stage: u8,
+        (stage, after_s): (u8, u16),
         ring_s: u16,
         barred: Option<DeviceSkip>,
     ) -> bool {
@@ -105,9 +105,12 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
                 None => branches_of(&device.name, &device.target, self.list, None),
             },
         };
-        let step = |skip| Step::Device { device: device.name.clone(), stage, skip };
+        let step = |skip| Step::Device { device: device.name.clone(), stage, after_s, skip };
         match found {
-            Ok(branches) => self.add(branches, ring_s, step(None)),
+            Ok(mut branches) => {
+                branches.iter_mut().for_each(|branch| branch.after_s = after_s);
+                self.add(branches, ring_s, step(None))
+            }
             Err(skip) => {
                 self.note(step(Some(skip)));
                 false
@@ -141,8 +144,29 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     }
 
     /// What has come of it.
-    pub(super) fn done(self) -> ForkOrder {
+    pub(super) fn done(mut self) -> ForkOrder {
+        for place in 0..self.stages.len() {
+            self.begin_at_once(place);
+        }
         ForkOrder { stages: self.stages }
+    }
+
+    /// A stage whose first devices were all left out begins with those that come next: the caller
+    /// must not wait for nobody.
+    fn begin_at_once(&mut self, place: usize) {
+        let Some(stage) = self.stages.get_mut(place) else { return };
+        let first_s = stage.branches.iter().map(|branch| branch.after_s).min().unwrap_or_default();
+        if first_s == 0 {
+            return;
+        }
+        stage.branches.iter_mut().for_each(|branch| branch.after_s -= first_s);
+        for step in self.steps.iter_mut() {
+            if let Step::Device { stage, after_s, skip: None, .. } = step
+                && usize::from(*stage) == place + 1
+            {
+                *after_s = after_s.saturating_sub(first_s);
+            }
+        }
     }
 
     /// How many branches the stage that is being made may still take.
@@ -210,6 +234,7 @@ fn branches_of(
     };
     let branch = |uri: Arc<str>| Branch {
         device: name.clone(),
+        after_s: 0,
         uri,
         dst_uri: None,
         path: None,

@@ -119,8 +119,10 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
         match stage.who {
             StageWho::Together(run) => {
                 let number = build.stage_number();
-                for member in run.of(&rules.members) {
-                    one(judge, *member, number, stage, build);
+                let delays = stage.after.of(&rules.delays);
+                for (place, member) in run.of(&rules.members).iter().enumerate() {
+                    let after_s = delays.get(place).copied().unwrap_or_default();
+                    one(judge, *member, (number, after_s), stage, build);
                 }
             }
             StageWho::OneByOne(run, turn) => one_by_one(judge, (run, turn), stage, build),
@@ -128,7 +130,8 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let number = build.stage_number();
                 for device in judge.list.devices {
                     let barred = barred(judge.list, device, stage.skips);
-                    build.device(device, number, stage.ring_s.unwrap_or(device.ring_s), barred);
+                    let ring_s = stage.ring_s.unwrap_or(device.ring_s);
+                    build.device(device, (number, 0), ring_s, barred);
                 }
             }
             StageWho::List => whole_list(build, judge.list),
@@ -171,7 +174,7 @@ fn one_by_one<L: Fn(&Target) -> bool>(
     for member in members {
         build.next_stage();
         let number = build.stage_number();
-        let rings = one(judge, member, number, stage, build);
+        let rings = one(judge, member, (number, 0), stage, build);
         if let Some(device) = rings.filter(|_| std::mem::take(&mut first)) {
             build.note(Step::Turn { order: turn, device });
         }
@@ -188,20 +191,24 @@ fn barred(list: &List<'_>, device: &Device, skips: Skips) -> Option<DeviceSkip> 
 fn one<L: Fn(&Target) -> bool>(
     judge: &mut Judge<'_>,
     member: u16,
-    number: u8,
+    (number, after_s): (u8, u16),
     stage: &RuleStage,
     build: &mut Build<'_, L>,
 ) -> Option<DeviceName> {
     match judge.device(member) {
         Some(device) => {
             let barred = barred(judge.list, device, stage.skips);
-            let ring_s = stage.ring_s.unwrap_or(device.ring_s);
-            build.device(device, number, ring_s, barred).then(|| device.name.clone())
+            // Whoever joins late rings as long as else.
+            let own_s = device.ring_s.saturating_add(after_s).min(RING_S_MAX);
+            let ring_s = stage.ring_s.unwrap_or(own_s);
+            let rings = build.device(device, (number, after_s), ring_s, barred);
+            rings.then(|| device.name.clone())
         }
         None => {
             let name = judge.rules.devices.get(usize::from(member));
             if let Some(device) = name.and_then(|name| DeviceName::parse(name).ok()) {
-                build.note(Step::Device { device, stage: number, skip: Some(DeviceSkip::Missing) });
+                let skip = Some(DeviceSkip::Missing);
+                build.note(Step::Device { device, stage: number, after_s, skip });
             }
             None
         }

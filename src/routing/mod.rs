@@ -65,7 +65,7 @@ fn whole_list<L: Fn(&Target) -> bool>(build: &mut Build<'_, L>, list: &List<'_>)
         if number.replace(device.stage) != Some(device.stage) {
             build.next_stage();
         }
-        build.device(device, device.stage, device.ring_s, None);
+        build.device(device, (device.stage, 0), device.ring_s, None);
     }
     build.next_stage();
 }

@@ -67,16 +67,20 @@ pub struct Example {
     pub why: Vec<String>,
 }
 
-/// An order as examples write it: stage by stage, the devices of one with `+` between, and for
-/// which causes it rings: `mobile after busy`.
+/// An order as examples write it: stage by stage, the devices of one with `+` between,
+/// `mobile after 8s` where one joins later, and `mobile after busy` for a stage that rings only then.
 #[must_use]
 pub fn shown(order: &ForkOrder) -> Vec<String> {
     let stage = |stage: &crate::domain::Stage| {
-        let mut names: Vec<&str> = Vec::with_capacity(stage.branches.len());
+        let mut names: Vec<String> = Vec::with_capacity(stage.branches.len());
         for branch in &stage.branches {
+            let name = match branch.after_s {
+                0 => branch.device.as_str().to_owned(),
+                after_s => format!("{} after {after_s}s", branch.device),
+            };
             // A device that is registered twice is one device.
-            if names.last() != Some(&branch.device.as_str()) {
-                names.push(branch.device.as_str());
+            if names.last() != Some(&name) {
+                names.push(name);
             }
         }
         let names = names.join(" + ");

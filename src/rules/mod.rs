@@ -9,6 +9,7 @@ mod country;
 mod example;
 mod group;
 mod ical;
+mod late;
 mod mistake;
 mod page;
 mod tables;

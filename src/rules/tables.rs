@@ -24,6 +24,7 @@ pub(super) struct Tables {
     pub(super) parties: Vec<Party>,
     pub(super) stages: Vec<RuleStage>,
     pub(super) members: Vec<u16>,
+    pub(super) delays: Vec<u16>,
     pub(super) devices: Vec<DeviceName>,
     pub(super) targets: Vec<Target>,
     pub(super) reasons: Vec<Arc<str>>,
@@ -50,6 +51,12 @@ impl Tables {
         together(&mut self.members, members)
     }
 
+    /// Where it stands after how many seconds these join; nowhere if all ring at once.
+    pub(super) fn delays(&mut self, delays: Vec<u16>) -> Result<Run, TooMuch> {
+        let delays = if delays.iter().all(|after_s| *after_s == 0) { Vec::new() } else { delays };
+        together(&mut self.delays, delays)
+    }
+
     pub(super) fn finish(self) -> Rules {
         Rules {
             rules: self.rules.into(),
@@ -64,6 +71,7 @@ impl Tables {
             parties: self.parties.into(),
             stages: self.stages.into(),
             members: self.members.into(),
+            delays: self.delays.into(),
             devices: Names::of(self.devices.iter().map(DeviceName::as_str)),
             targets: self.targets.into(),
             reasons: self.reasons.into(),

@@ -22,9 +22,12 @@ const LATER: &[(&str, &str)] = &[(
 )];
 const STAGE_KEYS: &[&str] = &["devices", "for", "order", "skip"];
 const STAGE_LATER: &[(&str, &str)] = &[
-    ("delay", "is not carried out yet: put what should ring later into a stage of its own, behind"),
+    ("delay", AT_THE_DEVICE),
+    ("after", AT_THE_DEVICE),
+    ("device", "belongs into a list: [\"desk\", { device = \"mobile\", after = \"8s\" }]"),
     ("confirm", "is not carried out yet: nobody asks whoever answers to press a key"),
 ];
+const AT_THE_DEVICE: &str = "stands at the device: { device = \"mobile\", after = \"8s\" }";
 const PARALLEL: &str = "parallel";
 const TURNS: [Turn; 4] = [Turn::Serial, Turn::RoundRobin, Turn::LeastRecent, Turn::LastAnswered];
 /// What a stage may leave out.
@@ -172,11 +175,11 @@ impl Page<'_> {
     }
 
     fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
-        let at = value.span();
+        let (at, after) = (value.span(), Run::default());
         let (devices, ring_s, turn, skips) = match value.get_ref() {
             DeValue::String(text) if text.as_ref() == "list" => {
                 let (ring_s, who, skips) = (None, StageWho::List, Skips::default());
-                return Some(RuleStage { ring_s, who, skips });
+                return Some(RuleStage { ring_s, after, who, skips });
             }
             DeValue::String(_) | DeValue::Array(_) => (value, None, None, Skips::default()),
             DeValue::Table(table) => {
@@ -210,16 +213,18 @@ impl Page<'_> {
                 let hint = "write \"list\" for the account's own stages";
                 self.wrong(&at, key, "all devices ring together", Some(hint));
             }
-            return Some(RuleStage { ring_s, who: StageWho::All, skips });
+            return Some(RuleStage { ring_s, after, who: StageWho::All, skips });
         }
-        let names = self.device_names(key, devices);
+        let (names, delays) = self.joining(key, devices, ring_s, turn.is_some());
         let run = self.tables.members(&names);
         let run = self.fits(&at, key, run)?;
+        let after = self.tables.delays(delays);
+        let after = self.fits(&at, key, after)?;
         let who = match turn {
             Some(turn) => StageWho::OneByOne(run, turn),
             None => StageWho::Together(run),
         };
-        Some(RuleStage { ring_s, who, skips })
+        Some(RuleStage { ring_s, after, who, skips })
     }
 
     /// `order`: `None` for devices that ring together.
@@ -242,7 +247,7 @@ impl Page<'_> {
         Skips { busy: self.each_text(key, value, read).contains(&"busy") }
     }
 
-    fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
+    pub(super) fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
         let text = self.text(key, value)?;
         let read = parse_duration(text).map_err(|what| (what, None)).and_then(|ring| {
             let whole = ring.subsec_nanos() == 0;
@@ -275,7 +280,7 @@ impl Page<'_> {
         let made = place(&mut self.tables.targets, target);
         let target = self.fits(&to.span(), key, made)?;
         let (who, skips) = (StageWho::Forward(target), Skips::default());
-        Some(RuleStage { ring_s, who, skips })
+        Some(RuleStage { ring_s, after: Run::default(), who, skips })
     }
 
     /// `refuse = 486`, or `{ code = 603, reason = "…" }`.

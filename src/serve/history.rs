@@ -6,7 +6,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use crate::desk::{Ended, explain};
-use crate::domain::{CallRef, Decision, EndCause, Now};
+use crate::domain::{BranchEnd, CallRef, Decision, EndCause, Now};
 use crate::http::wire::{WhyEntry, WhyKind};
 use crate::store::{HistoryEntry, Store};
 
@@ -74,12 +74,33 @@ fn sentence(ended: &Ended) -> String {
     format!("over: {why}{code}{up}")
 }
 
+/// What each branch has answered, and how the call ended.
+fn sentences(ended: &Ended) -> Vec<String> {
+    let mut lines: Vec<String> = ended.branches.iter().map(branch).collect();
+    lines.push(sentence(ended));
+    lines
+}
+
+fn branch(end: &BranchEnd) -> String {
+    let BranchEnd { device, code, after_ms } = end;
+    let what = match code {
+        200..=299 => "answered".to_owned(),
+        // The proxy's own word where nobody has answered in time.
+        408 => "408, no answer".to_owned(),
+        486 | 600 => format!("{code}, busy"),
+        487 => "487, cancelled".to_owned(),
+        603 => "603, declined".to_owned(),
+        _ => format!("SIP code {code}"),
+    };
+    format!("device {device}: {what} after {}.{} s", after_ms / 1000, after_ms % 1000 / 100)
+}
+
 fn read(entry: HistoryEntry) -> WhyEntry {
     let HistoryEntry { at_ms, kind, mut data, .. } = entry;
     let kind = match kind.as_str() {
         "ended" => {
             let ended = Ended::deserialize(&data);
-            let lines = ended.map_or_else(|_| Vec::new(), |ended| vec![sentence(&ended)]);
+            let lines = ended.map_or_else(|_| Vec::new(), |ended| sentences(&ended));
             return WhyEntry { at_ms, kind: WhyKind::Ended, lines, data };
         }
         "released" => WhyKind::Released,
@@ -125,8 +146,8 @@ mod tests {
             Step::Disabled { account: account.clone(), side: Side::From },
             cap(Room::Yes, None),
             cap(Room::Frozen, Some(2)),
-            Step::Device { device: device.clone(), stage: 1, skip: None },
-            Step::Device { device, stage: 255, skip: Some(DeviceSkip::NoGateway) },
+            Step::Device { device: device.clone(), stage: 1, after_s: 8, skip: None },
+            Step::Device { device, stage: 255, after_s: 0, skip: Some(DeviceSkip::NoGateway) },
             Step::OrderFull { branches_max: 12 },
         ]
     }
@@ -144,9 +165,38 @@ mod tests {
     }
 
     #[test]
+    fn an_end_says_what_each_branch_has_answered() {
+        let end = |device: &str, code, after_ms| BranchEnd {
+            device: DeviceName::parse(device).unwrap(),
+            code,
+            after_ms,
+        };
+        let ended = Ended {
+            call: CallRef::new(1, 2),
+            call_id: "a@h".into(),
+            cause: EndCause::Ended,
+            code: None,
+            at_ms: 7,
+            up_ms: 65_000,
+            branches: [end("desk", 486, 3200), end("mobile", 200, 12_300)].into(),
+        };
+        let (call_id, call, data) = ("a@h".to_owned(), None, serde_json::to_value(&ended).unwrap());
+        let told = read(HistoryEntry { call_id, call, at_ms: 7, kind: "ended".to_owned(), data });
+        assert_eq!(
+            told.lines,
+            [
+                "device desk: 486, busy after 3.2 s",
+                "device mobile: answered after 12.3 s",
+                "over: it ended, after 65.0 s"
+            ]
+        );
+    }
+
+    #[test]
     fn a_decision_says_the_same_when_it_is_read_back() {
         let branch = Branch {
             device: DeviceName::parse("desk").unwrap(),
+            after_s: 8,
             uri: "sip:desk@10.0.0.7".into(),
             dst_uri: None,
             path: Some("<sip:edge@h;lr>".into()),

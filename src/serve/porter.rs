@@ -208,6 +208,7 @@ async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
         dialog: Some(dialog),
         device: None,
         code: None,
+        branches: [].into(),
         account: None,
         ruri: None,
         from_uri: None,

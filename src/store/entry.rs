@@ -7,15 +7,15 @@
 
 use crate::desk::Ended;
 use crate::domain::{
-    After, Branch, CallRef, Decision, DeviceSkip, EndCause, Few, ForkOrder, Identifier, Outcome,
-    PoolKind, Room, Side, Step,
+    After, Branch, BranchEnd, CallRef, Decision, DeviceSkip, EndCause, Few, ForkOrder, Identifier,
+    Outcome, PoolKind, Room, Side, Step,
 };
 
 /// The kinds of entries. Here and below: a number that was given is never given again.
 /// Where the causes of a stage begin in its first number, above its ring time.
-pub(super) const AFTER_SHIFT: u32 = 17;
+pub(super) const AFTER_SHIFT: u32 = 18;
 /// Where its part begins.
-pub(super) const PART_SHIFT: u32 = 25;
+pub(super) const PART_SHIFT: u32 = 26;
 
 pub(super) const DECIDED: u8 = 0;
 pub(super) const ENDED: u8 = 1;
@@ -24,6 +24,8 @@ pub(super) const OTHER: u8 = 2;
 
 /// The outcomes.
 pub(super) const FORK: u8 = 0;
+/// In the first number of a stage: its branches say when they join.
+pub(super) const LATE: u64 = 1 << 17;
 pub(super) const PASS: u8 = 1;
 pub(super) const REFUSE: u8 = 2;
 
@@ -168,11 +170,16 @@ impl<'a> Entry<'a> {
         self.byte(FORK);
         self.number(order.stages.len() as u64);
         for stage in &order.stages {
-            let ring = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
-            self.number(ring | stage.after.as_ref().map_or(0, after_bits));
+            let late = stage.branches.iter().any(|branch| branch.after_s > 0);
+            let first = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
+            let first = first | stage.after.as_ref().map_or(0, after_bits);
+            self.number(first | if late { LATE } else { 0 });
             self.number(stage.branches.len() as u64);
             for branch in &stage.branches {
-                let Branch { device, uri, dst_uri, path, headers } = branch;
+                let Branch { device, after_s, uri, dst_uri, path, headers } = branch;
+                if late {
+                    self.number(u64::from(*after_s));
+                }
                 self.name(device.as_str());
                 self.text(uri);
                 self.names([dst_uri.as_deref(), path.as_deref(), headers.as_deref()]);
@@ -216,14 +223,15 @@ impl<'a> Entry<'a> {
                     self.number((*cap).into());
                 }
             }
-            Step::Device { device, stage, skip } => {
+            Step::Device { device, stage, after_s: 0, skip } => {
                 self.byte(DEVICE);
                 self.name(device.as_str());
                 self.byte(*stage);
                 self.byte(skip.map_or(0, skip_byte));
             }
             Step::Repeated => self.byte(REPEATED),
-            Step::Emergency { .. }
+            Step::Device { .. }
+            | Step::Emergency { .. }
             | Step::Disabled { .. }
             | Step::Mailbox { .. }
             | Step::CallBack { .. }
@@ -249,10 +257,19 @@ impl<'a> Entry<'a> {
 
     /// Everything about an end but what the beginning has.
     pub(super) fn ended(&mut self, ended: &Ended) {
-        let Ended { call: _, call_id: _, cause, code, at_ms: _, up_ms } = ended;
+        let Ended { call: _, call_id: _, cause, code, at_ms: _, up_ms, branches } = ended;
         self.byte(cause_byte(*cause));
         self.number(code.map_or(0, |code| u64::from(code) + 1));
         self.number(up_ms.cast_unsigned());
+        // Left out when there are none, as in what older versions have written.
+        if !branches.is_empty() {
+            self.number(branches.len() as u64);
+        }
+        for BranchEnd { device, code, after_ms } in branches.iter() {
+            self.name(device.as_str());
+            self.number((*code).into());
+            self.number((*after_ms).into());
+        }
     }
 }
 

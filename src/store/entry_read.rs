@@ -6,14 +6,15 @@ use serde_json::Value;
 
 use crate::desk::Ended;
 use crate::domain::{
-    AccountName, After, Branch, CallRef, Cause, Decision, DeviceName, DeviceSkip, EndCause, Few,
-    ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage, StageCause, Step,
+    AccountName, After, Branch, BranchEnd, CallRef, Cause, Decision, DeviceName, DeviceSkip,
+    EndCause, Few, ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage,
+    StageCause, Step,
 };
 
 use super::HistoryEntry;
 use super::entry::{
-    ADDRESS, AFTER_SHIFT, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LENGTH_BYTES,
-    LONG, NUMBER, OTHER, PART_SHIFT, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
+    ADDRESS, AFTER_SHIFT, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LATE,
+    LENGTH_BYTES, LONG, NUMBER, OTHER, PART_SHIFT, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
 };
 
 const SIDES: [Side; 2] = [Side::From, Side::To];
@@ -106,18 +107,27 @@ impl<'a> Reading<'a> {
         let first = self.number()?;
         let ring_s = u16::try_from(first >> 1 & u64::from(u16::MAX)).ok()?;
         let causes = Few(u8::try_from(first >> AFTER_SHIFT & u64::from(u8::MAX)).ok()?);
-        let part = u16::try_from(first >> PART_SHIFT).ok()?;
+        let part = u16::try_from(first >> PART_SHIFT & u64::from(u16::MAX)).ok()?;
         let after = (causes != Few::default()).then(|| {
             let named = StageCause::ALL.into_iter().filter(|cause| causes.has(*cause as u8));
             After { causes: named.collect(), part }
         });
-        Some(Stage { ring_s, branches: self.list(Self::branch)?, mailbox: first & 1 != 0, after })
+        let branches = match first & LATE {
+            0 => self.list(Self::branch)?,
+            _ => self.list(Self::late_branch)?,
+        };
+        Some(Stage { ring_s, branches, mailbox: first & 1 != 0, after })
+    }
+
+    fn late_branch(&mut self) -> Option<Branch> {
+        let after_s = self.small()?;
+        Some(Branch { after_s, ..self.branch()? })
     }
 
     fn branch(&mut self) -> Option<Branch> {
         let (device, uri) = (DeviceName::parse(self.name()?).ok()?, self.shared()?);
         let [dst_uri, path, headers] = self.names()?.map(|name| name.map(Arc::from));
-        Some(Branch { device, uri, dst_uri, path, headers })
+        Some(Branch { device, after_s: 0, uri, dst_uri, path, headers })
     }
 
     fn step(&mut self) -> Option<Step> {
@@ -159,7 +169,7 @@ impl<'a> Reading<'a> {
                     Some(place) => Some(*SKIPS.get(place)?),
                     None => None,
                 };
-                Step::Device { device, stage, skip }
+                Step::Device { device, stage, after_s: 0, skip }
             }
             REPEATED => Step::Repeated,
             JSON => serde_json::from_value(self.json()?).ok()?,
@@ -174,7 +184,15 @@ impl<'a> Reading<'a> {
             None => None,
         };
         let up_ms = self.number()?.cast_signed();
-        Some(Ended { call, call_id: call_id.into(), cause, code, at_ms, up_ms })
+        let branches =
+            if self.bytes.is_empty() { Vec::new() } else { self.list(Self::branch_end)? };
+        let branches = branches.into();
+        Some(Ended { call, call_id: call_id.into(), cause, code, at_ms, up_ms, branches })
+    }
+
+    fn branch_end(&mut self) -> Option<BranchEnd> {
+        let device = DeviceName::parse(self.name()?).ok()?;
+        Some(BranchEnd { device, code: self.small()?, after_ms: self.small()? })
     }
 
     fn json(&mut self) -> Option<Value> {

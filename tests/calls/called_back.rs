@@ -85,6 +85,7 @@ impl House {
             dialog: None,
             device: None,
             code: None,
+            branches: [].into(),
             account: None,
             ruri: None,
             from_uri: None,

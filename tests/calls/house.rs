@@ -264,6 +264,7 @@ impl House {
             dialog: words.dialog(),
             code: None,
             device: words.get("device").map(|name| DeviceName::parse(name).unwrap()),
+            branches: [].into(),
             account: words.behind("from").map(|name| AccountName::parse(name).unwrap()),
             ruri: words.behind("to").map(uri),
             from_uri: None,

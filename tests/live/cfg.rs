@@ -7,13 +7,15 @@ use crate::lab::kamailio::{Setup, shipped};
 use crate::lab::stub::Stub;
 use crate::lab::{Daemon, Dial, Does, Lab, becomes, installed, program, seconds};
 
-const DEFINES: [&str; 6] = [
+const DEFINES: [&str; 8] = [
     "WITH_AUTH",
     "WITH_TCP",
     "HP_OUTBOUND_FAIL_OPEN",
     "HP_INBOUND_FAIL_CLOSED",
     "HP_SITE_CORE",
     "HP_SITE_DIALOG_EVENTS",
+    "HP_NO_JOINS",
+    "HP_USE_DOMAIN",
 ];
 
 #[test]

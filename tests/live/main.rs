@@ -20,6 +20,7 @@ mod crashes;
 mod emergency;
 mod hostile;
 mod lab;
+mod late;
 mod outage;
 mod stages;
 mod truth;

@@ -251,6 +251,7 @@ impl Stage {
             dialog: h.map(|h| (1, h.into())),
             device: None,
             code: None,
+            branches: [].into(),
             account: ends.from.map(name),
             ruri: Some(uri(ends.to).into()),
             from_uri: None,

@@ -5,9 +5,9 @@ use serde_json::{Value, to_value};
 
 use crate::desk::Ended;
 use crate::domain::{
-    After, Branch, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause, ForkOrder,
-    Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage, StageCause,
-    Step,
+    After, Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
+    ForkOrder, Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage,
+    StageCause, Step,
 };
 
 use super::super::entry::{DECIDED, ENDED, Entry, OTHER};
@@ -68,8 +68,9 @@ fn any_step() -> impl Strategy<Value = Step> {
                 Step::Cap { account, side, kind, used, cap, room }
             }
         ),
-        (device(), any::<u8>(), proptest::option::of(pick(&skips)))
-            .prop_map(|(device, stage, skip)| Step::Device { device, stage, skip }),
+        (device(), any::<u8>(), proptest::option::of(pick(&skips)), 0..3_u16).prop_map(
+            |(device, stage, skip, after_s)| Step::Device { device, stage, after_s, skip }
+        ),
         (maybe(), proptest::option::of(pick(&Cause::ALL))).prop_map(|(switch, cause)| {
             Step::Mailbox { mailbox: MailboxName::parse("box").unwrap(), switch, cause }
         }),
@@ -82,8 +83,15 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {
-    let branch = (device(), text(), maybe(), maybe(), maybe()).prop_map(
-        |(device, uri, dst_uri, path, headers)| Branch { device, uri, dst_uri, path, headers },
+    let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe()).prop_map(
+        |(device, after_s, uri, dst_uri, path, headers)| Branch {
+            device,
+            after_s,
+            uri,
+            dst_uri,
+            path,
+            headers,
+        },
     );
     let branches = proptest::collection::vec(branch, 0..5);
     let stage = (any::<u16>(), branches, any::<bool>()).prop_map(|(ring_s, branches, mailbox)| {
@@ -200,7 +208,17 @@ fn ends_and_the_rest_come_back() {
         causes.into_iter().zip([None, Some(0), Some(486), Some(u16::MAX), None, None])
     {
         let (call, call_id) = (CallRef::new(1, 7), Arc::from("a@h"));
-        let ended = Ended { call, call_id, cause, code, at_ms: NOW_MS, up_ms: 70_000 };
+        let end = |code, after_ms| BranchEnd {
+            device: DeviceName::parse("desk").unwrap(),
+            code,
+            after_ms,
+        };
+        let branches: Arc<[BranchEnd]> = match code {
+            Some(_) => [end(486, 3200), end(408, 20_000)].into(),
+            None => [].into(),
+        };
+        let (at_ms, up_ms) = (NOW_MS, 70_000);
+        let ended = Ended { call, call_id, cause, code, at_ms, up_ms, branches };
         let mut entry = Entry::begin(&mut page, ENDED, &ended.call_id, Some(call), NOW_MS);
         entry.ended(&ended);
         entry.close();
@@ -223,6 +241,7 @@ fn an_entry_is_small() {
     let headers: Arc<str> = "X-Hallporter-Trail: 1f\r\n".into();
     let branch = Branch {
         device: device.clone(),
+        after_s: 0,
         uri: "sip:desk@10.0.0.7".into(),
         dst_uri: None,
         path: None,
