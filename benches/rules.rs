@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallporter::domain::{
-    Communication, Device, DeviceName, DeviceStates, Identifier, Numbering, Registrations, Rules,
-    SipUri, Target, Zone,
+    Communication, Device, DeviceName, DeviceStates, Few, Identifier, Numbering, Registrations,
+    Rules, SipUri, Target, Zone,
 };
 use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
 use hallporter::rules::RuleFile;
@@ -146,6 +146,7 @@ fn ask(what: &str, rules: &Rules) {
             from: Caller::of("sip:+4917199999999@example.com", &numbering, None),
             dialled: Some(&dialled),
             calls: 0,
+            wishes: Few::default(),
         };
         let began = Instant::now();
         let mut steps = Vec::with_capacity(12);

@@ -7,7 +7,7 @@ use crate::domain::{
     AccountKey, Cause, Decision, DeviceStates, ForkOrder, Identifier, Method, Now, Numbering,
     Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
 };
-use crate::routing::{List, order};
+use crate::routing::{List, honour, order};
 
 use super::Desk;
 use super::rules::{Asked, Ordered};
@@ -93,7 +93,9 @@ impl Desk {
                 }
                 match self.find_seats((caller, callee), held, forced, steps) {
                     Ok(seats) => seats,
-                    Err(refused) => return self.to_mailbox(refused, (caller, callee), steps),
+                    Err(refused) => {
+                        return self.to_mailbox(query, refused, (caller, callee), steps);
+                    }
                 }
             }
         };
@@ -101,7 +103,7 @@ impl Desk {
             Ordered::Rings(outcome) => Ok((outcome, seats)),
             Ordered::Nobody(cause) => {
                 let refused = refused(cause, Side::To, RefusalCodes::default());
-                self.at_mailbox(refused, cause, (caller, callee), steps)
+                self.at_mailbox(query, refused, cause, (caller, callee), steps)
             }
             Ordered::Refused(refused) => Err(refused),
         }
@@ -111,6 +113,7 @@ impl Desk {
     /// for the caller alone then.
     fn to_mailbox(
         &self,
+        query: &RouteQuery,
         refused: Outcome,
         (caller, callee): (Option<AccountKey>, Option<AccountKey>),
         steps: &mut Vec<Step>,
@@ -135,18 +138,19 @@ impl Desk {
         if !of_callee {
             return Err(refused);
         }
-        self.at_mailbox(refused, cause, (caller, callee), steps)
+        self.at_mailbox(query, refused, cause, (caller, callee), steps)
     }
 
     /// The same for a call of which is known that a mailbox may take it.
     fn at_mailbox(
         &self,
+        query: &RouteQuery,
         refused: Outcome,
         cause: Cause,
         (caller, callee): (Option<AccountKey>, Option<AccountKey>),
         steps: &mut Vec<Step>,
     ) -> Result<(Outcome, Seats), Outcome> {
-        match self.mailbox_stage(callee, Some(cause), steps) {
+        match self.mailbox_wanted(query, callee, Some(cause), steps) {
             Some(stage) => {
                 let order = ForkOrder { stages: vec![stage] };
                 Ok((Outcome::Fork(Arc::new(order)), self.seats_of(caller, None)))
@@ -293,7 +297,8 @@ impl Desk {
         if order.stages.is_empty() {
             return Ordered::Nobody(Cause::NoDevice);
         }
-        order.stages.extend(self.mailbox_stage(Some(callee), None, steps));
+        honour(&mut order, query.wishes, steps);
+        order.stages.extend(self.mailbox_wanted(query, Some(callee), None, steps));
         Ordered::Rings(Outcome::Fork(Arc::new(order)))
     }
 

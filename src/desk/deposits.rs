@@ -7,6 +7,7 @@ use crate::domain::{
     AccountKey, Branch, CallEvent, CallState, CallbackPolicy, CallbackScope, Caller, Cause,
     DepositCard, DeviceName, EventKind, ForkOrder, LegEvent, LegFacts, LegId, Mailbox, MessageId,
     Method, Now, Outcome, RouteQuery, Seats, Spelled, Stage, Step, SwitchEvent, SwitchId, Target,
+    Wish,
 };
 use crate::messages::{self, Arrival, Managed};
 use crate::sessions::{Session, Slot};
@@ -59,6 +60,24 @@ impl Desk {
             Arc::from(line)
         });
         stage("mailbox", uri, MAILBOX_RING_S, headers)
+    }
+
+    /// The same, unless the caller wishes no mailbox.
+    pub(super) fn mailbox_wanted(
+        &self,
+        query: &RouteQuery,
+        callee: Option<AccountKey>,
+        at_once: Option<Cause>,
+        steps: &mut Vec<Step>,
+    ) -> Option<Stage> {
+        let mut told = Vec::new();
+        let stage = self.mailbox_stage(callee, at_once, &mut told);
+        if stage.is_some() && query.wishes.has(Wish::NoMailbox as u8) {
+            steps.push(Step::Wish { wish: Wish::NoMailbox });
+            return None;
+        }
+        steps.append(&mut told);
+        stage
     }
 
     /// The switch for the next message: one that is connected, else the first (its dialplan tells

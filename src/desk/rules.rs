@@ -7,7 +7,7 @@ use crate::domain::{
     AccountKey, Cause, Communication, Method, Now, Outcome, PoolId, PoolKind, RefusalCodes,
     RouteQuery, Rules, Seats, Side, Spelled, Step, Target,
 };
-use crate::routing::{Caller, Followed, List, Question, follow};
+use crate::routing::{Caller, Followed, List, Question, follow, honour};
 
 use super::Desk;
 use super::consider::refused;
@@ -54,6 +54,7 @@ impl Desk {
             from: Caller::of(&query.from_uri, &self.settings.numbering, name),
             dialled: dialled.as_ref(),
             // A call that is asked about again sits there itself.
+            wishes: query.wishes,
             calls: up.saturating_sub(u32::from(held.is_some_and(|held| held.has(callee)))),
         };
         let leads_back = |target: &Target| self.leads_back(target, callee, &query.trail);
@@ -72,7 +73,8 @@ impl Desk {
                         }
                     };
                 }
-                let last = mailbox.then(|| self.mailbox_stage(Some(callee), None, steps));
+                honour(&mut order, query.wishes, steps);
+                let last = mailbox.then(|| self.mailbox_wanted(query, Some(callee), None, steps));
                 order.stages.extend(last.flatten());
                 Ordered::Rings(Outcome::Fork(Arc::new(order)))
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, Device, DeviceStates, ForkOrder, Numbering, Registrations, RouteQuery, Rules,
-    SipUri, Spelled, Stage, StageCause, Step, Target, Zone,
+    SipUri, Spelled, Stage, StageCause, Step, Target, Wish, Zone,
 };
-use crate::routing::{Caller, Followed, Limits, List, Question, follow};
+use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour};
 use crate::rules::{Example, shown};
 
 use super::Desk;
@@ -158,6 +158,7 @@ fn rings(
         from: Caller::of(&example.from, &around.numbering, example.account.as_ref()),
         dialled: example.to.as_ref(),
         calls: example.calls,
+        wishes: example.wishes,
     };
     let headers: Arc<str> = "".into();
     let list = List {
@@ -171,12 +172,14 @@ fn rings(
     };
     match follow(rules, &question, &list, |_| false, steps) {
         Followed::Refuse { code, .. } => vec![format!("refuse {code}")],
-        Followed::Order { order, mailbox, .. } => {
+        Followed::Order { mut order, mailbox, .. } => {
+            honour(&mut order, example.wishes, steps);
             let mut got = match example.cause {
                 Some(cause) => shown(&left_after(order, cause)),
                 None => shown(&order),
             };
-            got.extend((mailbox && around.mailbox).then(|| "mailbox".to_owned()));
+            let wished = example.wishes.has(Wish::NoMailbox as u8);
+            got.extend((mailbox && around.mailbox && !wished).then(|| "mailbox".to_owned()));
             got
         }
     }

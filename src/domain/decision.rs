@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, StageCause, Turn,
-    Zone,
+    Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -303,6 +303,11 @@ pub enum Step {
     NothingBefore {
         /// Its name, or its place.
         name: Piece,
+    },
+    /// A wish of the caller is carried out.
+    Wish {
+        /// Which.
+        wish: Wish,
     },
     /// No rule had the last word: the notification list rings.
     NoRule,

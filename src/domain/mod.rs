@@ -25,6 +25,7 @@ mod spool;
 mod switch;
 mod time;
 mod uri;
+mod wish;
 mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
@@ -67,4 +68,5 @@ pub use switch::{
 };
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
+pub use wish::Wish;
 pub use zone::{Day, Local, Zone};

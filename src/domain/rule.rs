@@ -222,6 +222,8 @@ pub enum Condition {
     Registered(Run),
     /// One of these devices has answered a call that is up.
     InCall(Run),
+    /// The caller wishes one of these ([`super::Wish`]).
+    Wishes(Few),
 }
 
 impl Condition {
@@ -356,6 +358,8 @@ pub enum Found {
     Registered,
     /// Whether devices are in a call.
     InCall,
+    /// What the caller wishes.
+    Wishes,
     /// Nothing rings before that could fail.
     After,
 }

@@ -13,6 +13,7 @@ mod rpc;
 mod rtjson;
 mod scan;
 mod seen;
+mod wishes;
 
 pub use answer::{answer, well_formed_headers};
 pub use error::Error;

@@ -8,7 +8,7 @@ use crate::domain::{AccountName, Method, Registrations, RouteQuery, read_trail};
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
 use super::fields::{Fields, pair};
-use super::scan;
+use super::{scan, wishes};
 
 /// The longest Call-ID, in bytes.
 pub(super) const CALL_ID_MAX: usize = 256;
@@ -22,8 +22,10 @@ const DISPLAY_MAX: usize = 256;
 pub(super) const ACCOUNT_MAX: usize = 256;
 /// How many bytes of a trail are read: sixteen keys of eight digits, and some rubbish.
 const TRAIL_BYTES_MAX: usize = 1024;
+/// How many bytes of a wish are read.
+const WISHES_BYTES_MAX: usize = 256;
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "call_id",
     "from_tag",
     "from_uri",
@@ -37,6 +39,8 @@ const NAMES: [&str; 13] = [
     "h",
     "enc",
     "trail",
+    "disposition",
+    "reject",
 ];
 const CALL_ID: usize = 0;
 const FROM_TAG: usize = 1;
@@ -51,6 +55,8 @@ const TRANSACTION: usize = 9;
 const DIALOG: usize = 10;
 const ENC: usize = 11;
 const TRAIL: usize = 12;
+const DISPOSITION: usize = 13;
+const REJECT: usize = 14;
 
 /// Reads a proxy's question.
 ///
@@ -82,23 +88,27 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         transaction: fields.formed(TRANSACTION, "two numbers, index:label", pair)?,
         dialog: fields.formed(DIALOG, "two numbers, h_entry:h_id", pair)?,
         trail: read_trail(&fields.decoration(TRAIL, TRAIL_BYTES_MAX)?),
+        wishes: wishes::read(
+            &fields.decoration(DISPOSITION, WISHES_BYTES_MAX)?,
+            &fields.decoration(REJECT, WISHES_BYTES_MAX)?,
+        ),
         registrations: Registrations::new(),
         switch: None,
     })
 }
 
-fn display(fields: &mut Fields<'_, 13>) -> Result<Arc<str>, Error> {
+fn display(fields: &mut Fields<'_, 15>) -> Result<Arc<str>, Error> {
     Ok(fields.decoration(FROM_DISPLAY, DISPLAY_MAX)?.into())
 }
 
-fn account(fields: &mut Fields<'_, 13>) -> Result<Option<AccountName>, Error> {
+fn account(fields: &mut Fields<'_, 15>) -> Result<Option<AccountName>, Error> {
     match fields.plain(ACCOUNT, ACCOUNT_MAX)? {
         "" => Ok(None),
         name => AccountName::parse(name).map(Some).map_err(Error::Account),
     }
 }
 
-fn method(fields: &mut Fields<'_, 13>) -> Result<Method, Error> {
+fn method(fields: &mut Fields<'_, 15>) -> Result<Method, Error> {
     const GIVEN_MAX: usize = 32;
     let read = |text: &str| match text {
         "INVITE" => Some(Method::Invite),

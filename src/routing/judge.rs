@@ -1,7 +1,7 @@
 //! Whether a rule matches, and if not, by which figure.
 
 use crate::domain::{
-    AccountName, Communication, Condition, Dates, Day, Device, DeviceState, Found, Identifier,
+    AccountName, Communication, Condition, Dates, Day, Device, DeviceState, Few, Found, Identifier,
     Local, Miss, Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, Step, Who, Window,
     Yearly, Zone,
 };
@@ -24,6 +24,8 @@ pub struct Question<'a> {
     pub dialled: Option<&'a Identifier>,
     /// How many calls of the account are up, this one not counted.
     pub calls: u32,
+    /// What the caller wishes ([`crate::domain::Wish`]).
+    pub wishes: Few,
 }
 
 /// Who calls, in every form in which a rule may know him. The From of a stranger is what he says
@@ -198,7 +200,8 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
-            | Condition::InCall(_) => Found::Dates { day },
+            | Condition::InCall(_)
+            | Condition::Wishes(_) => Found::Dates { day },
         };
         let holds = |condition: &Condition| match condition {
             Condition::Days(days) => days.has(weekday),
@@ -209,7 +212,8 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
-            | Condition::InCall(_) => false,
+            | Condition::InCall(_)
+            | Condition::Wishes(_) => false,
         };
         let failing = when.iter().filter(|one| one.is_of_day()).find(|one| !holds(one));
         if let Some(failing) = failing {
@@ -242,6 +246,7 @@ impl<'a> Judge<'a> {
                 (calls >= u32::from(*least), Found::Busy { calls })
             }
             Condition::Registered(run) => (self.is_registered(*run), Found::Registered),
+            Condition::Wishes(wishes) => (wishes.0 & question.wishes.0 != 0, Found::Wishes),
             Condition::InCall(run) => (self.is_in_call(*run), Found::InCall),
             // Asked before, by the calendar.
             Condition::Hours(_)

@@ -9,7 +9,7 @@ mod judge;
 
 use std::sync::Arc;
 
-use crate::domain::{Device, DeviceStates, ForkOrder, Registrations, Step, Target};
+use crate::domain::{Device, DeviceStates, Few, ForkOrder, Registrations, Step, Target, Wish};
 
 use build::Build;
 
@@ -55,6 +55,18 @@ pub fn order(
     let mut build = Build::new(list, leads_back, steps);
     whole_list(&mut build, list);
     build.done()
+}
+
+/// Carries out what a caller wishes of an order: `no-fork` lets the first device ring alone. Which
+/// rules matter to a caller who wishes something else, they say themselves.
+pub fn honour(order: &mut ForkOrder, wishes: Few, steps: &mut Vec<Step>) {
+    let several = order.stages.len() > 1
+        || order.stages.first().is_some_and(|first| first.branches.len() > 1);
+    if several && wishes.has(Wish::NoFork as u8) {
+        steps.push(Step::Wish { wish: Wish::NoFork });
+        order.stages.truncate(1);
+        order.stages.iter_mut().for_each(|first| first.branches.truncate(1));
+    }
 }
 
 /// Puts the notification list behind what is in an order.

@@ -55,6 +55,7 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::Moment { .. }
             | Step::Rule { .. }
             | Step::NothingBefore { .. }
+            | Step::Wish { .. }
             | Step::NoRule
             | Step::Turn { .. }
             | Step::Forward { .. }

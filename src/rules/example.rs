@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    AccountName, Communication, DeviceName, ForkOrder, Identifier, StageCause, Zone,
+    AccountName, Communication, DeviceName, Few, ForkOrder, Identifier, StageCause, Zone,
 };
 
 use super::page::{At, Page, Value, below};
@@ -25,6 +25,7 @@ const KEYS: &[&str] = &[
     "in_call",
     "answered",
     "began",
+    "wishes",
     "after",
     "expect",
     "why",
@@ -59,6 +60,8 @@ pub struct Example {
     pub answered: Vec<DeviceName>,
     /// With whom stages in turn have begun so far; the last one last.
     pub began: Vec<DeviceName>,
+    /// What the caller wishes.
+    pub wishes: Few,
     /// How everything that rings fails.
     pub cause: Option<StageCause>,
     /// What should come of it, as [`shown`] writes it.
@@ -149,6 +152,7 @@ impl Page<'_> {
             "unregistered" => example.unregistered = self.device_names(key, value),
             "in_call" => example.in_call = self.device_names(key, value),
             "answered" => example.answered = self.device_names(key, value),
+            "wishes" => example.wishes = self.wishes(key, value),
             "began" => example.began = self.device_names(key, value),
             "after" => {
                 let text = self.text(key, value).unwrap_or_default();

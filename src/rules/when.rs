@@ -1,21 +1,30 @@
 //! Conditions: `when` and `unless`.
 
-use crate::domain::{Communication, Condition, Few, Party, Run, StageCause, Who, Window};
+use crate::domain::{Communication, Condition, Few, Party, Run, StageCause, Who, Window, Wish};
 use crate::text::{nearest, shorten};
 
 use super::page::{At, Page, Value, Wrong, below};
 use super::tables::{TooMuch, together};
 use super::who::{People, Side};
 
-const KEYS: &[&str] =
-    &["hours", "days", "dates", "holidays", "from", "to", "kind", "busy", "registered", "in_call"];
+const KEYS: &[&str] = &[
+    "hours",
+    "days",
+    "dates",
+    "holidays",
+    "from",
+    "to",
+    "kind",
+    "busy",
+    "registered",
+    "in_call",
+    "wishes",
+];
 /// A key of its own: how something fails is known when it has rung.
 const AFTER: &str = "after";
 /// What devices tell nobody yet.
-const LATER: &[(&str, &str)] = &[
-    ("dnd", "is not carried out yet: devices do not tell of do-not-disturb"),
-    ("wishes", "is not carried out yet: a proxy does not pass on what a caller wishes (RFC 3841)"),
-];
+const LATER: &[(&str, &str)] =
+    &[("dnd", "is not carried out yet: devices do not tell of do-not-disturb")];
 const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
@@ -65,7 +74,8 @@ impl Page<'_> {
             "kind" => self.kinds(key, value).map(Condition::Kind),
             "busy" => self.count(key, value, [1, 10_000]).map(Condition::Busy),
             "registered" => self.devices_in(key, value).map(Condition::Registered),
-            _ => self.devices_in(key, value).map(Condition::InCall),
+            "in_call" => self.devices_in(key, value).map(Condition::InCall),
+            _ => Some(Condition::Wishes(self.wishes(key, value))),
         }
     }
 
@@ -112,6 +122,15 @@ impl Page<'_> {
         };
         let causes = self.each_text(&key, value, read);
         causes.iter().fold(Few::default(), |all, cause| all.with(*cause as u8))
+    }
+
+    /// What a caller may wish.
+    pub(super) fn wishes(&mut self, key: &str, value: &Value<'_>) -> Few {
+        let wishes = self.each_text(key, value, |text| {
+            let known = Wish::ALL.into_iter().find(|wish| wish.as_str() == text);
+            known.ok_or_else(|| one_of(text, &Wish::ALL.map(Wish::as_str)))
+        });
+        wishes.iter().fold(Few::default(), |all, wish| all.with(*wish as u8))
     }
 
     fn people(&mut self, key: &str, value: &Value<'_>, side: Side) -> Option<Who> {

@@ -240,6 +240,7 @@ impl<'a> Entry<'a> {
             | Step::Rule { .. }
             | Step::Turn { .. }
             | Step::NothingBefore { .. }
+            | Step::Wish { .. }
             | Step::NoRule
             | Step::Forward { .. }
             | Step::OrderLong { .. } => {

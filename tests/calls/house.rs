@@ -234,6 +234,11 @@ impl House {
             method: if words.has("text") { Method::Message } else { Method::Invite },
             dialog: words.dialog(),
             trail,
+            wishes: words.get("wishes").map_or_else(Default::default, |wishes| {
+                let all = hallporter::domain::Wish::ALL.into_iter();
+                let all = all.filter(|wish| wishes.split(',').any(|word| word == wish.as_str()));
+                all.fold(hallporter::domain::Few::default(), |all, wish| all.with(wish as u8))
+            }),
             ..RouteQuery::default()
         }
     }

@@ -24,3 +24,4 @@ mod late;
 mod outage;
 mod stages;
 mod truth;
+mod wishes;

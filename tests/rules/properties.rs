@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hallporter::domain::{
-    Communication, DeviceState, DeviceStates, ForkOrder, Identifier, ORDER_RING_S_MAX,
+    Communication, DeviceState, DeviceStates, Few, ForkOrder, Identifier, ORDER_RING_S_MAX,
     Registrations, Step,
 };
 use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
@@ -109,6 +109,7 @@ fn order_of(
         from: Caller::of(from, &numbering, None),
         dialled: Some(&dialled),
         calls,
+        wishes: Few::default(),
     };
     let headers: Arc<str> = "".into();
     let list = List {

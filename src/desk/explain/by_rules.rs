@@ -1,6 +1,6 @@
 //! Rules in sentences.
 
-use crate::domain::{After, DeviceName, Found, Local, Miss, Turn, Zone};
+use crate::domain::{After, DeviceName, Found, Local, Miss, Turn, Wish, Zone};
 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -46,6 +46,11 @@ pub(super) fn nothing_before(name: &str) -> String {
     format!("rule {name}: left out, nothing rings before that could fail")
 }
 
+/// A wish that is carried out.
+pub(super) fn wish(wish: Wish) -> String {
+    format!("as the caller wishes: {}", wish.as_str())
+}
+
 /// The causes after which a stage rings.
 pub(super) fn causes(after: &After) -> String {
     let words: Vec<&str> = after.causes.iter().map(|cause| cause.as_str()).collect();
@@ -68,6 +73,7 @@ fn why_missed(Miss { found, unless }: &Miss) -> String {
         Found::Registered => "none of its devices can be reached".to_owned(),
         Found::InCall if *unless => "one of its devices is in a call".to_owned(),
         Found::InCall => "none of its devices is in a call".to_owned(),
+        Found::Wishes => format!("{is} what the caller wishes"),
         Found::After => "nothing rings before that could fail".to_owned(),
     }
 }
