@@ -299,6 +299,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::StageFull => 5,
         DeviceSkip::Missing => 6,
         DeviceSkip::NoSwitch => 7,
+        DeviceSkip::Dnd => 8,
     }
 }
 

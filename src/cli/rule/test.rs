@@ -124,7 +124,7 @@ fn imagined(rules: &Rules) -> Around {
     let device = |(stage, name): (u8, &crate::domain::DeviceName)| {
         let uri = SipUri::parse(&format!("sip:{name}@device.invalid")).ok()?;
         let target = Target::Uri(uri);
-        Some(Device { name: name.clone(), target, stage, ring_s: 20, enabled: true })
+        Some(Device::new(name.clone(), target, stage, 20))
     };
     let devices = (1..=u8::MAX).zip(&rules.devices).filter_map(device).collect();
     Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }
