@@ -210,6 +210,7 @@ fn event(kind: EventKind, id: u32) -> CallEvent {
         call_id: call_id(id),
         from_tag: "8f3a91c2".into(),
         dialog: Some((id % 4096, id)),
+        device: None,
         code: None,
         branches: [].into(),
         account: None,

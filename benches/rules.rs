@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallporter::domain::{
-    Communication, Device, DeviceName, Identifier, Numbering, Registrations, Rules, SipUri, Target,
-    Zone,
+    Communication, Device, DeviceName, DeviceStates, Identifier, Numbering, Registrations, Rules,
+    SipUri, Target, Zone,
 };
 use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
 use hallporter::rules::RuleFile;
@@ -128,6 +128,7 @@ fn ask(what: &str, rules: &Rules) {
         confirms: true,
         devices: &devices,
         registrations: &registrations,
+        states: &DeviceStates::new(),
         gateway: Some("10.0.0.1"),
         headers: &headers,
         limits: Limits { branches_max: 24, stage_branches_max: 10 },
@@ -142,7 +143,6 @@ fn ask(what: &str, rules: &Rules) {
             from: Caller::of("sip:+4917199999999@example.com", &numbering, None),
             dialled: Some(&dialled),
             calls: 0,
-            cause: None,
         };
         let began = Instant::now();
         let mut steps = Vec::with_capacity(12);

@@ -74,6 +74,7 @@ impl Desk {
             call_id: leg.as_str().into(),
             from_tag: "".into(),
             dialog: Some(leg.as_dialog()),
+            device: None,
             code: None,
             branches: [].into(),
             account: None,

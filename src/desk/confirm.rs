@@ -18,6 +18,12 @@ impl Desk {
         !self.settings.switches.is_empty()
     }
 
+    /// Whether there is a switch that asks who rings.
+    #[must_use]
+    pub fn plans_for_switches(&self) -> bool {
+        self.settings.switches.iter().any(|place| place.routes)
+    }
+
     /// Leads the branches that are to be confirmed through a switch, unless a switch asks and will
     /// do it itself.
     pub(super) fn confirm_through_switch(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
-    AccountKey, Cause, Decision, ForkOrder, Identifier, Method, Now, Numbering, Outcome, PoolKind,
-    RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
+    AccountKey, Cause, Decision, DeviceStates, ForkOrder, Identifier, Method, Now, Numbering,
+    Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{List, order};
 
@@ -263,10 +263,12 @@ impl Desk {
             return Ordered::Rings(Outcome::Pass { headers: Arc::default() });
         };
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
+        let nothing = DeviceStates::new();
         let list = List {
             confirms: query.switch.is_some() || self.can_confirm(),
             devices,
             registrations: &query.registrations,
+            states: self.devices.of(callee).unwrap_or(&nothing),
             gateway: self.settings.gateway.as_deref(),
             headers: &headers,
             limits: self.settings.limits,

@@ -261,6 +261,7 @@ impl Desk {
                 call_id,
                 from_tag: "".into(),
                 dialog: None,
+                device: None,
                 code: None,
                 branches: [].into(),
                 account: None,
@@ -330,5 +331,6 @@ impl Desk {
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
     let branch = Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers };
-    Some(Stage { ring_s, branches: vec![branch], mailbox: name == "mailbox" })
+    let mailbox = name == "mailbox";
+    Some(Stage { ring_s, branches: vec![branch], mailbox, after: None })
 }

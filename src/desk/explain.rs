@@ -26,12 +26,15 @@ pub fn explain(decision: &Decision) -> Vec<String> {
         Outcome::Fork(order) => {
             for (position, stage) in order.stages.iter().enumerate() {
                 let branches: Vec<String> = stage.branches.iter().map(rings).collect();
-                let after = match (position, stage.mailbox) {
-                    (_, true) => "takes a message, within",
-                    (0, false) => "rings",
-                    (_, false) => "then rings",
+                let then = match (position, stage.mailbox, &stage.after) {
+                    (_, true, _) => "takes a message, within".to_owned(),
+                    (_, false, Some(after)) => {
+                        format!("then, only after {}, rings", by_rules::causes(after))
+                    }
+                    (0, false, None) => "rings".to_owned(),
+                    (_, false, None) => "then rings".to_owned(),
                 };
-                lines.push(format!("{after} {} s: {}", stage.ring_s, branches.join(", ")));
+                lines.push(format!("{then} {} s: {}", stage.ring_s, branches.join(", ")));
             }
         }
     }
@@ -67,25 +70,20 @@ pub(super) fn explain_step(step: &Step) -> String {
             format!("account {account} ({}) is disabled", end_of(*side))
         }
         Step::Cap { account, side, kind, used, cap, room } => {
-            let limit = cap.map_or_else(|| "no limit".to_owned(), |cap| format!("of {cap}"));
-            let calls = match kind {
-                PoolKind::Total => "calls",
-                PoolKind::In => "incoming calls",
-                PoolKind::Out => "outgoing calls",
-            };
-            let verdict = match room {
-                Room::Yes => "room",
-                Room::Full => "full",
-                Room::Frozen => "not counted yet after the start, and its policy is strict",
-                Room::Forced => "not asked: an emergency call was made a short time ago",
-            };
-            format!("account {account} ({}): {used} {calls}, {limit}: {verdict}", end_of(*side))
+            let (end, limit) = (
+                end_of(*side),
+                cap.map_or_else(|| "no limit".to_owned(), |cap| format!("of {cap}")),
+            );
+            let (calls, verdict) = (calls_of(*kind), verdict(*room));
+            format!("account {account} ({end}): {used} {calls}, {limit}: {verdict}")
         }
         Step::Device { device, stage, after_s, skip } => {
             self::device(device, *stage, *after_s, *skip)
         }
         Step::Moment { zone, local } => by_rules::moment(zone, local),
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
+        Step::Turn { order, device } => by_rules::turn(*order, device),
+        Step::NothingBefore { name } => by_rules::nothing_before(name),
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {
@@ -98,6 +96,23 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::OrderFull { branches_max } => {
             format!("the rest of the list is left out: {branches_max} branches are the most")
         }
+    }
+}
+
+fn calls_of(kind: PoolKind) -> &'static str {
+    match kind {
+        PoolKind::Total => "calls",
+        PoolKind::In => "incoming calls",
+        PoolKind::Out => "outgoing calls",
+    }
+}
+
+fn verdict(room: Room) -> &'static str {
+    match room {
+        Room::Yes => "room",
+        Room::Full => "full",
+        Room::Frozen => "not counted yet after the start, and its policy is strict",
+        Room::Forced => "not asked: an emergency call was made a short time ago",
     }
 }
 
@@ -136,6 +151,7 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::Dnd => "is set to do not disturb",
         DeviceSkip::Loop => "leads back to an account that this call has passed",
         DeviceSkip::Missing => "is no device of the account (any more)",
+        DeviceSkip::InCall => "is in a call",
         DeviceSkip::NotRegistered => "is not registered",
         DeviceSkip::NoGateway => "is a telephone number, and routing.pstn_gateway is not set",
         DeviceSkip::NoSwitch => {

@@ -25,7 +25,10 @@ impl Desk {
             return;
         }
         let cause = match event.kind {
-            EventKind::Start => return self.answered(slot, event.dialog, now),
+            EventKind::Start => {
+                self.answered(slot, event.dialog, now);
+                return self.device_answered(slot, event.device.as_ref());
+            }
             EventKind::End => EndCause::Ended,
             EventKind::Failed => EndCause::Failed,
         };
@@ -223,6 +226,7 @@ impl Desk {
     ) -> Option<()> {
         let session = self.table.end(slot)?;
         self.pending.remove(&slot);
+        self.devices.end(slot);
         self.keep_or_give_back(&session);
         self.figures.ended(cause);
         let up_ms = session.answered_ms().map_or(0, |answered| (now.wall_ms - answered).max(0));

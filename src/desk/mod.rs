@@ -7,6 +7,7 @@ mod asked;
 mod confirm;
 mod consider;
 mod deposits;
+mod devices;
 mod explain;
 mod figures;
 mod input;
@@ -54,6 +55,7 @@ pub struct Desk {
     /// Accounts that made an emergency call, and until when (milliseconds, monotonic).
     grace: BTreeMap<AccountKey, u64>,
     deposits: Deposits,
+    devices: devices::Devices,
     /// Calls that will meet a deposit, by Call-ID, from their announcement to their question.
     meetings: BTreeMap<Arc<str>, deposits::Meeting>,
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
@@ -107,6 +109,7 @@ impl Desk {
             pending: BTreeMap::new(),
             grace: BTreeMap::new(),
             deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),
+            devices: devices::Devices::default(),
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),

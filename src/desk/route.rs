@@ -164,6 +164,7 @@ impl Desk {
         if let Some(proxy) = query.switch.and_then(|switch| self.proxy_of(switch)) {
             self.table.set_proxy(slot, proxy);
         }
+        self.turns_taken(callee, &decision);
         let decision = Arc::new(decision);
         let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
         self.pending.insert(slot, vec![leg]);

@@ -55,7 +55,6 @@ impl Desk {
             dialled: dialled.as_ref(),
             // A call that is asked about again sits there itself.
             calls: up.saturating_sub(u32::from(held.is_some_and(|held| held.has(callee)))),
-            cause: None,
         };
         let leads_back = |target: &Target| self.leads_back(target, callee, &query.trail);
         match follow(rules, &question, list, leads_back, steps) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Device, Numbering, Registrations, RouteQuery, Rules, SipUri, Spelled, Step, Target,
-    Zone,
+    AccountKey, Device, DeviceStates, ForkOrder, Numbering, Registrations, RouteQuery, Rules,
+    SipUri, Spelled, Stage, StageCause, Step, Target, Zone,
 };
 use crate::routing::{Caller, Followed, Limits, List, Question, follow};
 use crate::rules::{Example, shown};
@@ -61,6 +61,12 @@ impl Desk {
             numbering: self.settings.numbering.clone(),
             mailbox: mailbox && !self.settings.switches.is_empty(),
         })
+    }
+
+    /// The installation's zone.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.settings.zone
     }
 
     /// The zone in which people think who call what a query dials: that of the called account's
@@ -152,13 +158,13 @@ fn rings(
         from: Caller::of(&example.from, &around.numbering, example.account.as_ref()),
         dialled: example.to.as_ref(),
         calls: example.calls,
-        cause: example.cause,
     };
     let headers: Arc<str> = "".into();
     let list = List {
         confirms: true,
         devices,
         registrations,
+        states: &states(example),
         gateway: Some("gateway.invalid"),
         headers: &headers,
         limits: Limits { branches_max: 24, stage_branches_max: 10 },
@@ -166,11 +172,49 @@ fn rings(
     match follow(rules, &question, &list, |_| false, steps) {
         Followed::Refuse { code, .. } => vec![format!("refuse {code}")],
         Followed::Order { order, mailbox, .. } => {
-            let mut got = shown(&order);
+            let mut got = match example.cause {
+                Some(cause) => shown(&left_after(order, cause)),
+                None => shown(&order),
+            };
             got.extend((mailbox && around.mailbox).then(|| "mailbox".to_owned()));
             got
         }
     }
+}
+
+/// What rings of an order if everything in it fails for the same cause, as Kamailio's part has it:
+/// a 603 is for all that rings, unless a rule says what comes after it.
+fn left_after(order: ForkOrder, cause: StageCause) -> ForkOrder {
+    let (mut rung, mut part) = (false, None);
+    let mut left = Vec::with_capacity(order.stages.len());
+    for stage in order.stages {
+        let rings = match &stage.after {
+            None => !rung || cause != StageCause::Declined,
+            Some(after) => {
+                let new = part.replace(after.part) != Some(after.part);
+                after.causes.contains(&cause) && (new || cause != StageCause::Declined)
+            }
+        };
+        rung |= rings;
+        // Of what rings nothing is open any more.
+        left.extend(rings.then_some(Stage { after: None, ..stage }));
+    }
+    ForkOrder { stages: left }
+}
+
+/// What the example says that devices were seen to do.
+fn states(example: &Example) -> DeviceStates {
+    let mut states = DeviceStates::new();
+    for (turn, device) in (1..).zip(&example.answered) {
+        states.entry(device.clone()).or_default().answered = turn;
+    }
+    for (turn, device) in (1..).zip(&example.began) {
+        states.entry(device.clone()).or_default().began = turn;
+    }
+    for device in &example.in_call {
+        states.entry(device.clone()).or_default().calls = 1;
+    }
+    states
 }
 
 /// The devices, those that the example says can't be reached as addresses of record that are

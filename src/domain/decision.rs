@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, CallRef, DeviceName, Identifier, Local, Miss, PoolKind, Zone};
+use super::{
+    AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, StageCause, Turn,
+    Zone,
+};
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
 /// were renamed or removed.
@@ -59,6 +62,19 @@ pub struct Stage {
     /// call that was declined for all branches comes here, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mailbox: bool,
+    /// When it rings; `None`: in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
+}
+
+/// A stage that rings only as something has failed before. The proxy knows how, and leaves it out
+/// otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// The causes for which it rings.
+    pub causes: Vec<StageCause>,
+    /// Stages of the same part ring, or do not, as what rang before the part has failed.
+    pub part: u16,
 }
 
 /// One device that rings.
@@ -270,11 +286,23 @@ pub enum Step {
     /// A rule of the called account was asked.
     Rule {
         /// Its name, or its place.
-        name: Arc<str>,
+        name: Piece,
         /// Where it stands in the file, from 1.
         line: u32,
         /// Why it did not match; `None`: it did.
         missed: Option<Miss>,
+    },
+    /// A stage rings its devices one after the other, in an order that depends on what was.
+    Turn {
+        /// In which order.
+        order: Turn,
+        /// With which device it begins.
+        device: DeviceName,
+    },
+    /// A rule rings when what rang before has failed in some way, and nothing rings before.
+    NothingBefore {
+        /// Its name, or its place.
+        name: Piece,
     },
     /// No rule had the last word: the notification list rings.
     NoRule,
@@ -341,6 +369,8 @@ pub enum DeviceSkip {
     Loop,
     /// A rule names it, and the account has no such device (any more).
     Missing,
+    /// It is in a call, and the stage leaves such devices out.
+    InCall,
     /// It is registered nowhere.
     NotRegistered,
     /// It is a telephone number, and no gateway is configured.

@@ -42,6 +42,8 @@ pub struct CallEvent {
     /// How the branches ended, in that order; those that were cancelled or never answered may be
     /// missing.
     pub branches: Arc<[BranchEnd]>,
+    /// The device that has answered, if the proxy knows it.
+    pub device: Option<DeviceName>,
     /// Who made the call, if the proxy had authenticated the caller; for a call that is not
     /// known here.
     pub account: Option<AccountName>,

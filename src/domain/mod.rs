@@ -4,6 +4,7 @@ mod account;
 mod call;
 mod decision;
 mod device;
+mod device_state;
 mod error;
 mod event;
 mod identifier;
@@ -12,10 +13,12 @@ mod ledger;
 mod mailbox;
 mod message;
 mod name;
+mod names;
 mod notice;
 mod pool;
 mod query;
 mod rule;
+mod rule_stage;
 mod seats;
 mod spelled;
 mod spool;
@@ -28,9 +31,11 @@ mod zone;
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
 pub use decision::{
-    Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
+    After, Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage,
+    Step,
 };
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
+pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
 pub use identifier::{Identifier, Number, NumberText, Numbering};
@@ -43,14 +48,15 @@ pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
 pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, Tag};
+pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery, read_trail};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
-    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, RuleStage, Rules, Run, StageCause, StageWho, Who,
-    Window, Yearly,
+    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
 };
+pub use rule_stage::{RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};
 pub use spelled::Spelled;
 pub use spool::{

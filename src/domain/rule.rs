@@ -1,14 +1,14 @@
 //! Rules: what an account's owner has said about who rings, and when, as the program has it.
 //!
 //! Everything of one account lies in a few tables, and rules point into them by [`Run`]s: an
-//! account with five rules weighs some 1.2 KB (`benches/rules.rs`), and deciding reads memory that
+//! account with five rules weighs less than 1 KB (`benches/rules.rs`), and deciding reads memory that
 //! lies together. `rules` makes them from text, `routing` follows them.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Day, DeviceName, Number, Target, Zone};
+use super::{AccountName, Day, Names, Number, RuleStage, Target, Zone};
 
 /// The most rules of one account; a file with more is refused.
 pub const RULES_MAX: usize = 200;
@@ -127,7 +127,7 @@ pub struct Rules {
     /// In the order in which they are asked.
     pub rules: Box<[Rule]>,
     /// Their names, in the same order.
-    pub names: Box<[Arc<str>]>,
+    pub names: Names,
     /// The zone of the file, if it names one; else the account's, else the installation's.
     pub zone: Option<Zone>,
     /// The zones that single rules name.
@@ -151,7 +151,7 @@ pub struct Rules {
     /// After how many seconds devices of a stage join it, pointed at by stages.
     pub delays: Box<[u16]>,
     /// The devices that rules name.
-    pub devices: Box<[DeviceName]>,
+    pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,
     /// What refused callers are told.
@@ -173,6 +173,9 @@ pub struct Rule {
     pub unless: Run,
     /// What rings.
     pub stages: Run,
+    /// For which causes it rings ([`StageCause`]), if that is a matter of how what rang before
+    /// has failed; empty if not. Such a rule does nothing but ring, and others are asked behind it.
+    pub after: Few,
     /// What happens when nobody has answered.
     pub end: RuleEnd,
 }
@@ -196,34 +199,6 @@ pub enum RuleEnd {
     },
 }
 
-/// Devices that ring together, or one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleStage {
-    /// How long, in seconds; `None`: as long as the devices say.
-    pub ring_s: Option<u16>,
-    /// When its devices join, one entry for each member; empty: all at once.
-    pub after: Run,
-    /// The digit (`b'0'` to `b'9'`) that whoever answers has to press before he gets the call.
-    pub confirm: Option<u8>,
-    /// What rings.
-    pub who: StageWho,
-}
-
-/// What rings in a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageWho {
-    /// These devices together.
-    Together(Run),
-    /// These devices, each in a stage of its own.
-    OneByOne(Run),
-    /// All devices of the account together.
-    All,
-    /// The account's notification list, stage by stage.
-    List,
-    /// The call is forwarded: a place in [`Rules::targets`].
-    Forward(u16),
-}
-
 /// One thing that is or is not so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -245,8 +220,8 @@ pub enum Condition {
     Busy(u16),
     /// One of these devices can be reached.
     Registered(Run),
-    /// The stage before has failed for one of these causes ([`StageCause`]).
-    After(Few),
+    /// One of these devices has answered a call that is up.
+    InCall(Run),
 }
 
 impl Condition {
@@ -379,9 +354,8 @@ pub enum Found {
     },
     /// Whether devices can be reached.
     Registered,
-    /// How the stage before has failed.
-    After {
-        /// `None`: there was none.
-        cause: Option<StageCause>,
-    },
+    /// Whether devices are in a call.
+    InCall,
+    /// Nothing rings before that could fail.
+    After,
 }

@@ -103,7 +103,10 @@ impl Actions {
         self.add("set", "continue_on_fail=true");
         let (mailbox, rings): (Vec<&Stage>, Vec<&Stage>) =
             order.stages.iter().partition(|stage| stage.mailbox);
-        let rings: Vec<String> = rings.iter().filter_map(|stage| bridge(stage, around)).collect();
+        // A dialplan is read once, before anything has failed: what rings for some causes only is
+        // left out (`rule set` refuses it where a switch asks).
+        let rings = rings.iter().filter(|stage| stage.after.is_none());
+        let rings: Vec<String> = rings.filter_map(|stage| bridge(stage, around)).collect();
         let mailbox = mailbox.iter().find_map(|stage| stage.branches.first());
         let place = mailbox.and_then(|branch| mailbox_of(&branch.uri));
         for (number, ring) in (1..).zip(&rings) {

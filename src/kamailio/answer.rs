@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::domain::{Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, Stage};
+use crate::domain::{
+    After, Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, Stage, StageCause,
+};
 
 use super::query::URI_MAX;
 use super::scan::{is_printable, plain};
@@ -133,6 +135,9 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
         if stage.mailbox {
             out.extend_from_slice(b",\"mailbox\":true");
         }
+        if let Some(after) = &stage.after {
+            self::after(out, after);
+        }
         out.extend_from_slice(b",\"branches\":[");
         let mut branches = 0;
         for branch in at_once(stage) {
@@ -153,6 +158,25 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
     }
     out.push(b'}');
     stages > 0
+}
+
+/// When a stage rings: `"after":"486 408","part":2`. The codes are those by which Kamailio's part
+/// tells a mailbox why a call has come.
+fn after(out: &mut Vec<u8>, after: &After) {
+    out.extend_from_slice(b",\"after\":\"");
+    for (index, cause) in after.causes.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(match cause {
+            StageCause::Busy => b"486",
+            StageCause::NoAnswer => b"408",
+            StageCause::Unreachable => b"404",
+            StageCause::Declined => b"603",
+        });
+    }
+    out.extend_from_slice(b"\",\"part\":");
+    number(out, after.part);
 }
 
 /// The branches of a stage that ring when it begins.

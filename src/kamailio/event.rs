@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::domain::{AccountName, BranchEnd, CallEvent, DeviceName, EventKind};
+use crate::domain::{AccountName, BranchEnd, CallEvent, DeviceName, EventKind, NAME_BYTES_MAX};
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
@@ -22,8 +22,10 @@ const BRANCHES_MAX: usize = 64;
 /// The longest list of them, in bytes.
 const BRANCHES_BYTES_MAX: usize = 4096;
 
-const NAMES: [&str; 10] =
-    ["event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc", "branches"];
+const NAMES: [&str; 11] = [
+    "event", "call_id", "from_tag", "code", "h", "account", "ruri", "from_uri", "enc", "branches",
+    "device",
+];
 const EVENT: usize = 0;
 const CALL_ID: usize = 1;
 const FROM_TAG: usize = 2;
@@ -34,6 +36,7 @@ const RURI: usize = 6;
 const FROM_URI: usize = 7;
 const ENC: usize = 8;
 const BRANCHES: usize = 9;
+const DEVICE: usize = 10;
 
 /// What a proxy told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,7 +85,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn take(&mut self, element: Element<'_, 10>) {
+    fn take(&mut self, element: Element<'_, 11>) {
         let index = self.index;
         self.index += 1;
         if index > EVENTS_MAX {
@@ -97,7 +100,7 @@ impl Batch {
     }
 }
 
-fn read_element(element: Element<'_, 10>) -> Result<CallEvent, Error> {
+fn read_element(element: Element<'_, 11>) -> Result<CallEvent, Error> {
     let mut fields = match element {
         Element::Fields(fields) => fields,
         Element::Other(found) => return Err(Error::NotObject { found }),
@@ -120,6 +123,8 @@ fn read_element(element: Element<'_, 10>) -> Result<CallEvent, Error> {
             .map_or_else(|| [].into(), |text| branches(&text)),
         account: usable(&mut fields, ACCOUNT, ACCOUNT_MAX)?
             .and_then(|name| AccountName::parse(&name).ok()),
+        device: usable(&mut fields, DEVICE, NAME_BYTES_MAX)?
+            .and_then(|name| DeviceName::parse(&name).ok()),
         ruri: usable(&mut fields, RURI, URI_MAX)?,
         from_uri: usable(&mut fields, FROM_URI, URI_MAX)?,
     })
@@ -139,14 +144,14 @@ fn branches(text: &str) -> Arc<[BranchEnd]> {
 }
 
 /// A SIP code; Kamailio prints 0 where it has none.
-fn code(fields: &mut Fields<'_, 10>) -> Result<Option<u16>, Error> {
+fn code(fields: &mut Fields<'_, 11>) -> Result<Option<u16>, Error> {
     let code = fields.number(CODE)?.and_then(|code| u16::try_from(code).ok());
     Ok(code.filter(|code| (100..=699).contains(code)))
 }
 
 /// A field that only helps: `None` when its content is of no use.
 fn usable(
-    fields: &mut Fields<'_, 10>,
+    fields: &mut Fields<'_, 11>,
     index: usize,
     bytes_max: usize,
 ) -> Result<Option<Arc<str>>, Error> {
@@ -163,7 +168,7 @@ enum Body {
 }
 
 impl Body {
-    fn one(element: Element<'_, 10>) -> Self {
+    fn one(element: Element<'_, 11>) -> Self {
         Self::One(read_element(element))
     }
 }

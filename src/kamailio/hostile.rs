@@ -27,6 +27,7 @@ fn order(stages: &[&[&str]]) -> Decision {
         ring_s: 15,
         branches: uris.iter().map(|uri| branch(uri)).collect(),
         mailbox: false,
+        after: None,
     });
     decided(Outcome::Fork(ForkOrder { stages: stages.collect() }.into()))
 }
@@ -233,7 +234,7 @@ proptest! {
         stages in prop::collection::vec(prop::collection::vec(arbitrary_branch(), 0..4), 0..4),
         (code, reason, headers) in (any::<u16>(), arbitrary_text(), arbitrary_text()),
     ) {
-        let stages = stages.into_iter().map(|branches| Stage { ring_s: 1, branches, mailbox: false }).collect();
+        let stages = stages.into_iter().map(|branches| Stage { ring_s: 1, branches, mailbox: false, after: None }).collect();
         let pass = Outcome::Pass { headers: headers.as_str().into() };
         for decision in [
             decided(Outcome::Fork(ForkOrder { stages }.into())), decided(pass),

@@ -19,8 +19,8 @@ const FIRST_REPLY_MS_MAX: u32 = 4000;
 /// answered as [`super::answer()`] does.
 ///
 /// # Errors
-/// [`Error::DoesNotFit`] for several stages of which one has several branches, and where a branch
-/// joins later.
+/// [`Error::DoesNotFit`] for several stages of which one has several branches, for stages that ring
+/// only after some causes, and where a branch joins later.
 pub fn rtjson(decision: &Decision) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(512);
     let order = match &decision.outcome {
@@ -34,6 +34,10 @@ pub fn rtjson(decision: &Decision) -> Result<Vec<u8>, Error> {
             return Ok(out);
         }
     };
+    // It has no word for a stage that may be left out.
+    if order.stages.iter().any(|stage| stage.after.is_some()) {
+        return Err(Error::DoesNotFit);
+    }
     let Some(stages) = sendable(order) else {
         nothing_to_ring(&mut out);
         return Ok(out);

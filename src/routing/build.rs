@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri, Stage,
-    Step, Target,
+    After, Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri,
+    Stage, Step, Target,
 };
 
 use super::List;
@@ -25,14 +25,16 @@ pub(super) struct Build<'a, L> {
     ring_s_max: Option<u16>,
     /// The digit that whoever answers in this stage has to press.
     confirm: Option<u8>,
+    /// When the stages ring that are put in now.
+    after: Option<After>,
 }
 
 impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     pub(super) fn new(list: &'a List<'a>, leads_back: L, steps: &'a mut Vec<Step>) -> Self {
         let stages = Vec::with_capacity(4);
         let (branches, open, full) = (0, false, false);
-        let (ring_s_max, confirm) = (None, None);
-        Self { list, leads_back, steps, stages, branches, open, full, ring_s_max, confirm }
+        let (ring_s_max, confirm, after) = (None, None, None);
+        Self { list, leads_back, steps, stages, branches, open, full, ring_s_max, confirm, after }
     }
 
     /// The same, for an order whose whole ring time is limited.
@@ -52,6 +54,16 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
 
     fn confirm_line(&self) -> Option<String> {
         self.confirm.map(|digit| format!("{}: {}\r\n", Branch::CONFIRM, char::from(digit)))
+    }
+
+    /// What is put in from now on rings only as what is there has failed; `None`: in any case.
+    pub(super) fn only(&mut self, after: Option<After>) {
+        self.after = after;
+    }
+
+    /// Whether nothing rings so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.stages.is_empty()
     }
 
     /// The next device begins a stage.
@@ -79,11 +91,17 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         !self.full
     }
 
-    /// Adds a device to a stage that rings so long. It joins after so many seconds. `stage` is
-    /// what is said of it.
-    pub(super) fn device(&mut self, device: &Device, (stage, after_s): (u8, u16), ring_s: u16) {
+    /// Adds a device, which rings so long. It joins after so many seconds. `stage` is what is said
+    /// of it; `barred` is why the stage does not want it. Says whether it rings.
+    pub(super) fn device(
+        &mut self,
+        device: &Device,
+        (stage, after_s): (u8, u16),
+        ring_s: u16,
+        barred: Option<DeviceSkip>,
+    ) -> bool {
         if !self.has_room() {
-            return;
+            return false;
         }
         let found = match self.room() {
             _ if (self.leads_back)(&device.target) => Err(DeviceSkip::Loop),
@@ -91,17 +109,24 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             _ if !device.enabled => Err(DeviceSkip::Disabled),
             _ if device.dnd => Err(DeviceSkip::Dnd),
             _ if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
-            _ => {
-                branches_of(&device.name, &device.target, self.list, self.confirm_line().as_deref())
-            }
+            _ => match barred {
+                Some(barred) => Err(barred),
+                None => {
+                    let confirm = self.confirm_line();
+                    branches_of(&device.name, &device.target, self.list, confirm.as_deref())
+                }
+            },
         };
         let step = |skip| Step::Device { device: device.name.clone(), stage, after_s, skip };
         match found {
             Ok(mut branches) => {
                 branches.iter_mut().for_each(|branch| branch.after_s = after_s);
-                self.add(branches, ring_s, step(None));
+                self.add(branches, ring_s, step(None))
             }
-            Err(skip) => self.note(step(Some(skip))),
+            Err(skip) => {
+                self.note(step(Some(skip)));
+                false
+            }
         }
     }
 
@@ -126,7 +151,9 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         };
         let step = |skip| Step::Forward { to: shown, stage, skip };
         match found {
-            Ok(branches) => self.add(branches, ring_s, step(None)),
+            Ok(branches) => {
+                self.add(branches, ring_s, step(None));
+            }
             Err(skip) => self.note(step(Some(skip))),
         }
         self.next_stage();
@@ -175,13 +202,13 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         all_s + u32::from(longer_s)
     }
 
-    fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) {
+    fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) -> bool {
         if let Some(ring_s_max) = self.ring_s_max
             && self.ring_s_with(ring_s) > u32::from(ring_s_max)
         {
             self.full = true;
             self.note(Step::OrderLong { ring_s_max });
-            return;
+            return false;
         }
         self.note(step);
         found.truncate(self.room());
@@ -191,9 +218,13 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
                 stage.ring_s = stage.ring_s.max(ring_s);
                 stage.branches.append(&mut found);
             }
-            None => self.stages.push(Stage { ring_s, branches: found, mailbox: false }),
+            None => {
+                let after = self.after.clone();
+                self.stages.push(Stage { ring_s, branches: found, mailbox: false, after });
+            }
         }
         self.open = true;
+        true
     }
 }
 

@@ -1,11 +1,13 @@
 //! Rules, asked one after the other, and the order that they come to.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    DeviceName, DeviceSkip, ForkOrder, Identifier, RING_S_MAX, Rule, RuleEnd, Rules, StageWho,
-    Step, Target,
+    After, Device, DeviceName, DeviceSkip, Few, ForkOrder, Found, Identifier, Miss, Piece,
+    RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageCause, StageWho, Step, Target,
+    Turn,
 };
 
 use super::build::Build;
@@ -41,7 +43,7 @@ pub enum Followed {
 /// stages ring first. If none has the last word, the notification list rings. Each rule that was
 /// asked leaves a step, and each device that was looked at.
 ///
-/// The same question gives the same answer; nothing is remembered.
+/// The same question gives the same answer; what is remembered comes with the list.
 pub fn follow(
     rules: &Rules,
     question: &Question<'_>,
@@ -50,37 +52,62 @@ pub fn follow(
     steps: &mut Vec<Step>,
 ) -> Followed {
     let mut judge = Judge::new(rules, question, list);
-    let mut matched: Vec<&Rule> = Vec::with_capacity(4);
-    for (rule, name) in rules.rules.iter().zip(&rules.names) {
-        let missed = judge.missed(rule, steps);
-        steps.push(Step::Rule { name: Arc::clone(name), line: rule.line, missed });
+    let mut matched: Vec<(&Rule, Piece)> = Vec::with_capacity(4);
+    for (rule, name) in rules.rules.iter().zip(rules.names.pieces()) {
+        let missed = judge.missed(rule, steps).or_else(|| {
+            let rings = matched.iter().any(|(before, _)| before.stages.count > 0);
+            let idle = is_conditional(rule) && !rings;
+            idle.then_some(Miss { found: Found::After, unless: false })
+        });
+        steps.push(Step::Rule { name: name.clone(), line: rule.line, missed });
         if missed.is_none() {
-            matched.push(rule);
-            if !rule.goes_on {
+            matched.push((rule, name));
+            if decides(rule) {
                 break;
             }
         }
     }
-    let last = matched.last().filter(|last| !last.goes_on);
+    let last = matched.last().map(|(last, _)| *last).filter(|last| decides(last));
     if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
         let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
         return Followed::Refuse { code, reason: reason.cloned() };
     }
-    let (decided, rings) = (last.is_some(), matched.iter().any(|rule| rule.stages.count > 0));
-    let end = matched.iter().rev().map(|rule| rule.end).find(|end| *end != RuleEnd::Open);
+    let (decided, rings) = (last.is_some(), matched.iter().any(|(rule, _)| rule.stages.count > 0));
+    let end = matched.iter().rev().map(|(rule, _)| rule.end).find(|end| *end != RuleEnd::Open);
     if !decided {
         steps.push(Step::NoRule);
     }
     let mut build = Build::new(list, leads_back, steps).limited();
-    for rule in matched {
+    for (part, (rule, name)) in (1..).zip(matched) {
+        if is_conditional(rule) && build.is_empty() {
+            build.note(Step::NothingBefore { name });
+            continue;
+        }
+        build.only(is_conditional(rule).then(|| after(rule, part)));
         stages(&mut judge, rule, &mut build);
     }
+    build.only(None);
     if !decided {
         build.confirmed_by(None);
         whole_list(&mut build, list);
     }
     let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
     Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+}
+
+/// Whether a rule rings only as what rang before has failed. How it will is not known yet.
+fn is_conditional(rule: &Rule) -> bool {
+    rule.after != Few::default()
+}
+
+/// Whether the rules behind a rule are not asked.
+fn decides(rule: &Rule) -> bool {
+    !rule.goes_on && !is_conditional(rule)
+}
+
+fn after(rule: &Rule, part: u16) -> After {
+    let causes = StageCause::ALL.into_iter().filter(|cause| rule.after.has(*cause as u8));
+    After { causes: causes.collect(), part }
 }
 
 fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mut Build<'_, L>) {
@@ -97,20 +124,16 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let delays = stage.after.of(&rules.delays);
                 for (place, member) in run.of(&rules.members).iter().enumerate() {
                     let after_s = delays.get(place).copied().unwrap_or_default();
-                    one(judge, *member, (number, after_s), stage.ring_s, build);
+                    one(judge, *member, (number, after_s), stage, build);
                 }
             }
-            StageWho::OneByOne(run) => {
-                for member in run.of(&rules.members) {
-                    build.next_stage();
-                    let number = build.stage_number();
-                    one(judge, *member, (number, 0), stage.ring_s, build);
-                }
-            }
+            StageWho::OneByOne(run, turn) => one_by_one(judge, (run, turn), stage, build),
             StageWho::All => {
                 let number = build.stage_number();
                 for device in judge.list.devices {
-                    build.device(device, (number, 0), stage.ring_s.unwrap_or(device.ring_s));
+                    let ring_s = stage.ring_s.unwrap_or(device.ring_s);
+                    let barred = barred(judge.list, device, stage.skips);
+                    build.device(device, (number, 0), ring_s, barred);
                 }
             }
             StageWho::List => whole_list(build, judge.list),
@@ -128,25 +151,68 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
     }
 }
 
+/// Devices one after the other. In which order is a matter of what they were seen to do; those of
+/// which nothing is known stand as they are written.
+fn one_by_one<L: Fn(&Target) -> bool>(
+    judge: &mut Judge<'_>,
+    (run, turn): (Run, Turn),
+    stage: &RuleStage,
+    build: &mut Build<'_, L>,
+) {
+    let mut members = run.of(&judge.rules.members).to_vec();
+    let state = |member: u16| judge.state(member);
+    match turn {
+        Turn::Serial => {}
+        Turn::RoundRobin => {
+            let began = |place: &usize| state(members.get(*place).copied().unwrap_or(0)).began;
+            let last = (0..members.len()).filter(|place| began(place) > 0).max_by_key(began);
+            let first = last.map_or(0, |last| last + 1) % members.len().max(1);
+            members.rotate_left(first);
+        }
+        Turn::LeastRecent => members.sort_by_key(|member| state(*member).answered),
+        Turn::LastAnswered => members.sort_by_key(|member| Reverse(state(*member).answered)),
+    }
+    let mut first = turn != Turn::Serial;
+    for member in members {
+        build.next_stage();
+        let number = build.stage_number();
+        let rings = one(judge, member, (number, 0), stage, build);
+        if let Some(device) = rings.filter(|_| std::mem::take(&mut first)) {
+            build.note(Step::Turn { order: turn, device });
+        }
+    }
+}
+
+/// Why a stage does not want a device.
+fn barred(list: &List<'_>, device: &Device, skips: Skips) -> Option<DeviceSkip> {
+    let state = list.states.get(&device.name).copied().unwrap_or_default();
+    (skips.busy && state.calls > 0).then_some(DeviceSkip::InCall)
+}
+
+/// Adds a device to the stage that is being made; its name, if it rings.
 fn one<L: Fn(&Target) -> bool>(
     judge: &mut Judge<'_>,
     member: u16,
-    (stage, after_s): (u8, u16),
-    ring_s: Option<u16>,
+    (number, after_s): (u8, u16),
+    stage: &RuleStage,
     build: &mut Build<'_, L>,
-) {
+) -> Option<DeviceName> {
     match judge.device(member) {
         Some(device) => {
             // Whoever joins late rings as long as else.
             let own_s = device.ring_s.saturating_add(after_s).min(RING_S_MAX);
-            build.device(device, (stage, after_s), ring_s.unwrap_or(own_s));
+            let ring_s = stage.ring_s.unwrap_or(own_s);
+            let barred = barred(judge.list, device, stage.skips);
+            let rings = build.device(device, (number, after_s), ring_s, barred);
+            rings.then(|| device.name.clone())
         }
         None => {
             let name = judge.rules.devices.get(usize::from(member));
-            if let Some(device) = name.cloned() {
+            if let Some(device) = name.and_then(|name| DeviceName::parse(name).ok()) {
                 let skip = Some(DeviceSkip::Missing);
-                build.note(Step::Device { device, stage, after_s, skip });
+                build.note(Step::Device { device, stage: number, after_s, skip });
             }
+            None
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Whether a rule matches, and if not, by which figure.
 
 use crate::domain::{
-    AccountName, Communication, Condition, Dates, Day, Device, Found, Identifier, Local, Miss,
-    Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, StageCause, Step, Who, Window,
+    AccountName, Communication, Condition, Dates, Day, Device, DeviceState, Found, Identifier,
+    Local, Miss, Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, Step, Who, Window,
     Yearly, Zone,
 };
 
@@ -24,8 +24,6 @@ pub struct Question<'a> {
     pub dialled: Option<&'a Identifier>,
     /// How many calls of the account are up, this one not counted.
     pub calls: u32,
-    /// Why the stage before has failed; `None`: nothing has rung yet.
-    pub cause: Option<StageCause>,
 }
 
 /// Who calls, in every form in which a rule may know him. The From of a stranger is what he says
@@ -200,7 +198,7 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
-            | Condition::After(_) => Found::Dates { day },
+            | Condition::InCall(_) => Found::Dates { day },
         };
         let holds = |condition: &Condition| match condition {
             Condition::Days(days) => days.has(weekday),
@@ -211,7 +209,7 @@ impl<'a> Judge<'a> {
             | Condition::Kind(_)
             | Condition::Busy(_)
             | Condition::Registered(_)
-            | Condition::After(_) => false,
+            | Condition::InCall(_) => false,
         };
         let failing = when.iter().filter(|one| one.is_of_day()).find(|one| !holds(one));
         if let Some(failing) = failing {
@@ -244,10 +242,7 @@ impl<'a> Judge<'a> {
                 (calls >= u32::from(*least), Found::Busy { calls })
             }
             Condition::Registered(run) => (self.is_registered(*run), Found::Registered),
-            Condition::After(causes) => {
-                let cause = question.cause;
-                (cause.is_some_and(|cause| causes.has(cause as u8)), Found::After { cause })
-            }
+            Condition::InCall(run) => (self.is_in_call(*run), Found::InCall),
             // Asked before, by the calendar.
             Condition::Hours(_)
             | Condition::Days(_)
@@ -292,11 +287,22 @@ impl<'a> Judge<'a> {
         members.iter().any(|member| self.known(*member).reachable)
     }
 
+    fn is_in_call(&self, run: Run) -> bool {
+        let members = run.of(&self.rules.members);
+        members.iter().any(|member| self.state(*member).calls > 0)
+    }
+
+    /// What was seen of the device that rules know under this number.
+    pub(super) fn state(&self, member: u16) -> DeviceState {
+        let name = self.rules.devices.get(usize::from(member));
+        name.and_then(|name| self.list.states.get(name)).copied().unwrap_or_default()
+    }
+
     fn known(&mut self, member: u16) -> Known<'a> {
         if self.devices.is_empty() {
             let list = self.list;
             let known = self.rules.devices.iter().map(|name| {
-                let device = list.devices.iter().find(|device| device.name == *name);
+                let device = list.devices.iter().find(|device| device.name.as_str() == name);
                 let reachable = device
                     .is_some_and(|device| device.may_ring() && is_reachable(&device.target, list));
                 Known { device, reachable }

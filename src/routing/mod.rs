@@ -9,7 +9,7 @@ mod judge;
 
 use std::sync::Arc;
 
-use crate::domain::{Device, ForkOrder, Registrations, Step, Target};
+use crate::domain::{Device, DeviceStates, ForkOrder, Registrations, Step, Target};
 
 use build::Build;
 
@@ -35,6 +35,8 @@ pub struct List<'a> {
     pub devices: &'a [Device],
     /// Where they are registered, as far as somebody looked.
     pub registrations: &'a Registrations,
+    /// What the devices were seen to do.
+    pub states: &'a DeviceStates,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<&'a str>,
     /// Header lines for every branch.
@@ -65,7 +67,7 @@ fn whole_list<L: Fn(&Target) -> bool>(build: &mut Build<'_, L>, list: &List<'_>)
         if number.replace(device.stage) != Some(device.stage) {
             build.next_stage();
         }
-        build.device(device, (device.stage, 0), device.ring_s);
+        build.device(device, (device.stage, 0), device.ring_s, None);
     }
     build.next_stage();
 }

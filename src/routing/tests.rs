@@ -20,6 +20,7 @@ fn check(list: &str, limits: Limits, expected: &str) {
         confirms: true,
         devices: &devices,
         registrations: &registrations,
+        states: &DeviceStates::new(),
         gateway: Some("gw:5060"),
         headers: &headers,
         limits,
@@ -53,7 +54,9 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::CallBack { .. }
             | Step::Moment { .. }
             | Step::Rule { .. }
+            | Step::NothingBefore { .. }
             | Step::NoRule
+            | Step::Turn { .. }
             | Step::Forward { .. }
             | Step::OrderLong { .. }
             | Step::Device { .. } => None,

@@ -22,6 +22,9 @@ const KEYS: &[&str] = &[
     "kind",
     "busy",
     "unregistered",
+    "in_call",
+    "answered",
+    "began",
     "after",
     "expect",
     "why",
@@ -50,7 +53,13 @@ pub struct Example {
     pub calls: u32,
     /// Devices that can't be reached.
     pub unregistered: Vec<DeviceName>,
-    /// How the stage before has failed.
+    /// Devices that have answered a call which is up.
+    pub in_call: Vec<DeviceName>,
+    /// Who has answered so far; the last one answered last.
+    pub answered: Vec<DeviceName>,
+    /// With whom stages in turn have begun so far; the last one last.
+    pub began: Vec<DeviceName>,
+    /// How everything that rings fails.
     pub cause: Option<StageCause>,
     /// What should come of it, as [`shown`] writes it.
     pub expect: Vec<String>,
@@ -58,8 +67,8 @@ pub struct Example {
     pub why: Vec<String>,
 }
 
-/// An order as examples write it: stage by stage, the devices of one with `+` between, and
-/// `mobile after 8s` where one joins later.
+/// An order as examples write it: stage by stage, the devices of one with `+` between,
+/// `mobile after 8s` where one joins later, and for which causes it rings: `mobile after busy`.
 #[must_use]
 pub fn shown(order: &ForkOrder) -> Vec<String> {
     let stage = |stage: &crate::domain::Stage| {
@@ -74,7 +83,14 @@ pub fn shown(order: &ForkOrder) -> Vec<String> {
                 names.push(name);
             }
         }
-        names.join(" + ")
+        let names = names.join(" + ");
+        match &stage.after {
+            None => names,
+            Some(after) => {
+                let causes: Vec<&str> = after.causes.iter().map(|cause| cause.as_str()).collect();
+                format!("{names} after {}", causes.join(" or "))
+            }
+        }
     };
     order.stages.iter().map(stage).collect()
 }
@@ -131,6 +147,9 @@ impl Page<'_> {
             }
             "busy" => example.calls = self.count(key, value, [0, 10_000]).unwrap_or(0).into(),
             "unregistered" => example.unregistered = self.device_names(key, value),
+            "in_call" => example.in_call = self.device_names(key, value),
+            "answered" => example.answered = self.device_names(key, value),
+            "began" => example.began = self.device_names(key, value),
             "after" => {
                 let text = self.text(key, value).unwrap_or_default();
                 let known = StageCause::ALL.iter().find(|cause| cause.as_str() == text);

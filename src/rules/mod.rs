@@ -35,18 +35,15 @@ pub const RULES_BYTES_MAX: usize = 64 * 1024;
 /// What can be carried out. What a text asks beyond it is a mistake in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// Rules may ask how the stage before has failed.
-    pub causes: bool,
     /// Rules may be for messages left and calls missed.
     pub notices: bool,
 }
 
 impl Reach {
-    /// What this version carries out: a proxy asks once for each call, and is given the whole
-    /// order; notices go to webhooks, not yet to devices.
-    pub const NOW: Self = Self { causes: false, notices: false };
+    /// What this version carries out: notices go to webhooks, not yet to devices.
+    pub const NOW: Self = Self { notices: false };
     /// What [`crate::domain::Rules`] can say.
-    pub const ALL: Self = Self { causes: true, notices: true };
+    pub const ALL: Self = Self { notices: true };
 }
 
 /// A text of rules that was read, and what it says.
@@ -80,7 +77,8 @@ impl RuleFile {
 
     /// The devices it names that nobody knows, each with its place.
     pub fn strangers(&self, is_known: impl Fn(&DeviceName) -> bool) -> Vec<Mistake> {
-        if self.rules.devices.iter().all(&is_known) {
+        let names = self.rules.devices.iter().map(DeviceName::parse);
+        if names.flatten().all(|name| is_known(&name)) {
             return Vec::new();
         }
         let mut page = Page::read(&self.text, Reach::NOW);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Condition, DaySpan, DeviceName, Number, Party, RULE_ZONES_MAX, Rule, RuleStage, Rules, Run,
-    Target, Window, Yearly, Zone,
+    Condition, DaySpan, DeviceName, Names, Number, Party, RULE_ZONES_MAX, Rule, RuleStage, Rules,
+    Run, Target, Window, Yearly, Zone,
 };
 
 /// More entries than a [`Run`] can point at.
@@ -60,7 +60,7 @@ impl Tables {
     pub(super) fn finish(self) -> Rules {
         Rules {
             rules: self.rules.into(),
-            names: self.names.into(),
+            names: Names::of(self.names.iter()),
             zone: self.zone,
             zones: self.zones.into(),
             conditions: self.conditions.into(),
@@ -72,7 +72,7 @@ impl Tables {
             stages: self.stages.into(),
             members: self.members.into(),
             delays: self.delays.into(),
-            devices: self.devices.into(),
+            devices: Names::of(self.devices.iter().map(DeviceName::as_str)),
             targets: self.targets.into(),
             reasons: self.reasons.into(),
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, StageWho,
-    Target,
+    Few, Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, Skips,
+    StageWho, Target, Turn,
 };
 use crate::text::{parse_duration, shorten};
 
@@ -20,16 +20,17 @@ const LATER: &[(&str, &str)] = &[(
     "notify",
     "is not carried out yet: webhooks tell of messages and missed calls (docs/webhooks.md)",
 )];
-const STAGE_KEYS: &[&str] = &["devices", "for", "order", "confirm"];
+const STAGE_KEYS: &[&str] = &["devices", "for", "order", "confirm", "skip"];
 const STAGE_LATER: &[(&str, &str)] = &[
     ("delay", AT_THE_DEVICE),
     ("after", AT_THE_DEVICE),
     ("device", "belongs into a list: [\"desk\", { device = \"mobile\", after = \"8s\" }]"),
-    ("skip", "is not carried out yet for busy devices; unregistered ones are always left out"),
 ];
 const AT_THE_DEVICE: &str = "stands at the device: { device = \"mobile\", after = \"8s\" }";
-const ORDERS: [&str; 2] = ["parallel", "serial"];
-const ORDERS_LATER: [&str; 3] = ["round_robin", "least_recent", "last_answered"];
+const PARALLEL: &str = "parallel";
+const TURNS: [Turn; 4] = [Turn::Serial, Turn::RoundRobin, Turn::LeastRecent, Turn::LastAnswered];
+/// What a stage may leave out.
+const SKIPS: [&str; 2] = ["busy", "unregistered"];
 /// The most stages of one rule.
 const STAGES_MAX: usize = 32;
 /// The longest name of a rule, in characters.
@@ -41,6 +42,12 @@ struct Does {
     stages: Vec<RuleStage>,
     mailbox: Option<bool>,
     refuse: Option<RuleEnd>,
+}
+
+/// A stage of which nothing more is said.
+fn plain(who: StageWho) -> RuleStage {
+    let (after, skips) = (Run::default(), Skips::default());
+    RuleStage { ring_s: None, after, confirm: None, who, skips }
 }
 
 impl Page<'_> {
@@ -59,6 +66,8 @@ impl Page<'_> {
             let value = table.get(key);
             value.map_or_else(Run::default, |value| self.conditions(&below(&path, key), value))
         });
+        let [after, _] =
+            ["when", "unless"].map(|key| self.causes(&below(&path, key), table.get(key)));
         let goes_on = table.get("continue");
         let goes_on = goes_on.and_then(|value| self.flag(&below(&path, "continue"), value));
         let goes_on = goes_on.unwrap_or_default();
@@ -66,6 +75,7 @@ impl Page<'_> {
         let does = self.does(&path, table);
         if self.mistake_count() == mistakes {
             self.makes_sense(&path, at, &does, goes_on);
+            self.only_rings(&path, at, &does, after);
         }
         let ring_s =
             does.stages.iter().map(|stage| u32::from(stage.ring_s.unwrap_or(0))).sum::<u32>();
@@ -82,7 +92,7 @@ impl Page<'_> {
             (None, None) => RuleEnd::Open,
         };
         let line = self.line(at);
-        self.tables.rules.push(Rule { line, zone, goes_on, when, unless, stages, end });
+        self.tables.rules.push(Rule { line, zone, goes_on, when, unless, stages, after, end });
         self.tables.names.push(name);
     }
 
@@ -143,6 +153,15 @@ impl Page<'_> {
         }
     }
 
+    /// What comes in the end can't be a matter of how something has failed.
+    fn only_rings(&mut self, path: &str, at: &At, does: &Does, after: Few) {
+        if after != Few::default() && (does.refuse.is_some() || does.mailbox.is_some()) {
+            let what = "does more than ring, and only after something has failed";
+            let hint = "let a rule behind it say what comes in the end";
+            self.wrong(at, path, what, Some(hint));
+        }
+    }
+
     /// `ring = ["desk", ["soft", "mobile"], { devices = …, for = "20s" }]`: stage by stage.
     fn ring(&mut self, key: &str, value: &Value<'_>) -> Vec<RuleStage> {
         let one = std::slice::from_ref(value);
@@ -161,24 +180,25 @@ impl Page<'_> {
     }
 
     fn stage(&mut self, key: &str, value: &Value<'_>) -> Option<RuleStage> {
-        let (at, after) = (value.span(), Run::default());
-        let (devices, ring_s, serial, confirm) = match value.get_ref() {
-            DeValue::String(text) if text.as_ref() == "list" => {
-                return Some(RuleStage { ring_s: None, after, confirm: None, who: StageWho::List });
-            }
-            DeValue::String(_) | DeValue::Array(_) => (value, None, false, None),
+        let at = value.span();
+        let (devices, ring_s, turn, skips, confirm) = match value.get_ref() {
+            DeValue::String(text) if text.as_ref() == "list" => return Some(plain(StageWho::List)),
+            DeValue::String(_) | DeValue::Array(_) => (value, None, None, Skips::default(), None),
             DeValue::Table(table) => {
                 self.known(table, key, STAGE_KEYS, STAGE_LATER);
                 let ring = table.get("for");
                 let ring_s = ring.and_then(|value| self.ring_s(&below(key, "for"), value));
                 let order = table.get("order");
-                let serial = order.and_then(|value| self.is_serial(&below(key, "order"), value));
+                let turn = order.and_then(|value| self.order(&below(key, "order"), value));
+                let skips = table.get("skip");
+                let skips = skips.map(|value| self.skips(&below(key, "skip"), value));
                 let Some(devices) = table.get("devices") else {
                     let hint = "add devices = [\"NAME\", …]";
                     self.wrong(&at, key, "does not say what rings", Some(hint));
                     return None;
                 };
-                (devices, ring_s, serial.unwrap_or_default(), self.confirm(key, table))
+                let skips = skips.unwrap_or_default();
+                (devices, ring_s, turn.flatten(), skips, self.confirm(key, table))
             }
             other @ (DeValue::Integer(_)
             | DeValue::Float(_)
@@ -192,19 +212,22 @@ impl Page<'_> {
         };
         let all = devices.get_ref().as_str() == Some("all");
         if all {
-            if serial {
+            if turn.is_some() {
                 let hint = "write \"list\" for the account's own stages";
                 self.wrong(&at, key, "all devices ring together", Some(hint));
             }
-            return Some(RuleStage { ring_s, after, confirm, who: StageWho::All });
+            return Some(RuleStage { ring_s, confirm, skips, ..plain(StageWho::All) });
         }
-        let (names, delays) = self.joining(key, devices, ring_s, serial);
+        let (names, delays) = self.joining(key, devices, ring_s, turn.is_some());
         let run = self.tables.members(&names);
         let run = self.fits(&at, key, run)?;
         let after = self.tables.delays(delays);
         let after = self.fits(&at, key, after)?;
-        let who = if serial { StageWho::OneByOne(run) } else { StageWho::Together(run) };
-        Some(RuleStage { ring_s, after, confirm, who })
+        let who = match turn {
+            Some(turn) => StageWho::OneByOne(run, turn),
+            None => StageWho::Together(run),
+        };
+        Some(RuleStage { ring_s, after, confirm, who, skips })
     }
 
     /// `confirm = "1"`
@@ -222,16 +245,24 @@ impl Page<'_> {
         self.take(&value.span(), &key, read)
     }
 
-    fn is_serial(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
+    /// `order`: `None` for devices that ring together.
+    fn order(&mut self, key: &str, value: &Value<'_>) -> Option<Option<Turn>> {
         let text = self.text(key, value)?;
-        if ORDERS_LATER.contains(&text) {
-            let what = format!("\"{text}\" is not carried out yet: nobody keeps who answered last");
-            self.wrong(&value.span(), key, what, Some("take \"parallel\" or \"serial\""));
-            return None;
+        if text == PARALLEL {
+            return Some(None);
         }
-        let known = ORDERS.iter().position(|order| *order == text);
-        let read = known.map(|order| order == 1).ok_or_else(|| one_of(text, &ORDERS));
-        self.take(&value.span(), key, read)
+        let known = TURNS.iter().find(|turn| turn.as_str() == text).copied();
+        let names: Vec<&str> = [PARALLEL].into_iter().chain(TURNS.map(Turn::as_str)).collect();
+        self.take(&value.span(), key, known.ok_or_else(|| one_of(text, &names))).map(Some)
+    }
+
+    /// `skip = ["busy"]`. Who is not registered is left out in any case.
+    fn skips(&mut self, key: &str, value: &Value<'_>) -> Skips {
+        let read = |text: &str| match text {
+            "dnd" => Err(("devices do not tell of do-not-disturb yet".to_owned(), None)),
+            _ => SKIPS.into_iter().find(|known| *known == text).ok_or_else(|| one_of(text, &SKIPS)),
+        };
+        Skips { busy: self.each_text(key, value, read).contains(&"busy") }
     }
 
     pub(super) fn ring_s(&mut self, key: &str, value: &Value<'_>) -> Option<u16> {
@@ -266,8 +297,7 @@ impl Page<'_> {
         let target = self.take(&to.span(), key, target(text))?;
         let made = place(&mut self.tables.targets, target);
         let target = self.fits(&to.span(), key, made)?;
-        let (after, who) = (Run::default(), StageWho::Forward(target));
-        Some(RuleStage { ring_s, after, confirm, who })
+        Some(RuleStage { ring_s, confirm, ..plain(StageWho::Forward(target)) })
     }
 
     /// `refuse = 486`, or `{ code = 603, reason = "…" }`.

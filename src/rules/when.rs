@@ -8,13 +8,11 @@ use super::tables::{TooMuch, together};
 use super::who::{People, Side};
 
 const KEYS: &[&str] =
-    &["hours", "days", "dates", "holidays", "from", "to", "kind", "busy", "registered", "after"];
+    &["hours", "days", "dates", "holidays", "from", "to", "kind", "busy", "registered", "in_call"];
+/// A key of its own: how something fails is known when it has rung.
+const AFTER: &str = "after";
 /// What devices tell nobody yet.
 const LATER: &[(&str, &str)] = &[
-    (
-        "in_call",
-        "is not carried out yet: which device is in a call is not known here; `busy` counts the account's calls",
-    ),
     ("dnd", "is not carried out yet: devices do not tell of do-not-disturb"),
     ("wishes", "is not carried out yet: a proxy does not pass on what a caller wishes (RFC 3841)"),
 ];
@@ -30,7 +28,8 @@ impl Page<'_> {
             self.wrong(&value.span(), path, "is a section", Some(&hint));
             return Run::default();
         };
-        self.known(table, path, KEYS, LATER);
+        let names: Vec<&str> = KEYS.iter().copied().chain([AFTER]).collect();
+        self.known(table, path, &names, LATER);
         let mut conditions = Vec::new();
         for name in KEYS {
             let Some(value) = table.get(*name) else { continue };
@@ -66,7 +65,7 @@ impl Page<'_> {
             "kind" => self.kinds(key, value).map(Condition::Kind),
             "busy" => self.count(key, value, [1, 10_000]).map(Condition::Busy),
             "registered" => self.devices_in(key, value).map(Condition::Registered),
-            _ => self.causes(key, value).map(Condition::After),
+            _ => self.devices_in(key, value).map(Condition::InCall),
         }
     }
 
@@ -97,19 +96,22 @@ impl Page<'_> {
         Some(kinds.iter().fold(Few::default(), |all, kind| all.with(*kind as u8)))
     }
 
-    fn causes(&mut self, key: &str, value: &Value<'_>) -> Option<Few> {
+    /// `when.after`: the causes for which a rule rings, none if it does not say.
+    pub(super) fn causes(&mut self, path: &str, value: Option<&Value<'_>>) -> Few {
+        let table = value.and_then(|value| value.get_ref().as_table());
+        let Some(value) = table.and_then(|table| table.get(AFTER)) else { return Few::default() };
+        let key = below(path, AFTER);
+        if path.ends_with("unless") {
+            let hint = "name the other causes in `when`";
+            self.wrong(&value.span(), &key, "stands in `when` alone", Some(hint));
+        }
         let read = |text: &str| {
             let names = StageCause::ALL.map(StageCause::as_str);
             let known = StageCause::ALL.iter().find(|cause| cause.as_str() == text);
             known.copied().ok_or_else(|| one_of(text, &names))
         };
-        let causes = self.each_text(key, value, read);
-        if !self.reach.causes {
-            let what =
-                "is not carried out yet: a proxy asks once for each call, before anything rings";
-            self.wrong(&value.span(), key, what, Some("put what rings next into `ring`, behind"));
-        }
-        Some(causes.iter().fold(Few::default(), |all, cause| all.with(*cause as u8)))
+        let causes = self.each_text(&key, value, read);
+        causes.iter().fold(Few::default(), |all, cause| all.with(*cause as u8))
     }
 
     fn people(&mut self, key: &str, value: &Value<'_>, side: Side) -> Option<Who> {

@@ -208,7 +208,8 @@ mod tests {
             reason: "Busy".into(),
             headers: "Reason: Q.850;cause=17\r\n".into(),
         };
-        let stages = vec![Stage { ring_s: 15, branches: vec![branch], mailbox: false }];
+        let stages =
+            vec![Stage { ring_s: 15, branches: vec![branch], mailbox: false, after: None }];
         for outcome in [
             Outcome::Fork(ForkOrder { stages }.into()),
             Outcome::Pass { headers: "".into() },

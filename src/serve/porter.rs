@@ -227,6 +227,7 @@ async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
         call_id: row.call_id.into(),
         from_tag: "".into(),
         dialog: Some(dialog),
+        device: None,
         code: None,
         branches: [].into(),
         account: None,

@@ -7,11 +7,16 @@
 
 use crate::desk::Ended;
 use crate::domain::{
-    Branch, BranchEnd, CallRef, Decision, DeviceSkip, EndCause, ForkOrder, Identifier, Outcome,
-    PoolKind, Room, Side, Step,
+    After, Branch, BranchEnd, CallRef, Decision, DeviceSkip, EndCause, Few, ForkOrder, Identifier,
+    Outcome, PoolKind, Room, Side, Step,
 };
 
 /// The kinds of entries. Here and below: a number that was given is never given again.
+/// Where the causes of a stage begin in its first number, above its ring time.
+pub(super) const AFTER_SHIFT: u32 = 17;
+/// Where its part begins.
+pub(super) const PART_SHIFT: u32 = 25;
+
 pub(super) const DECIDED: u8 = 0;
 pub(super) const ENDED: u8 = 1;
 /// The name of its kind, and JSON.
@@ -20,7 +25,7 @@ pub(super) const OTHER: u8 = 2;
 /// The outcomes.
 pub(super) const FORK: u8 = 0;
 /// In the first number of a stage: its branches say when they join.
-pub(super) const LATE: u64 = 1 << 17;
+pub(super) const LATE: u64 = 1 << 41;
 pub(super) const PASS: u8 = 1;
 pub(super) const REFUSE: u8 = 2;
 
@@ -166,8 +171,9 @@ impl<'a> Entry<'a> {
         self.number(order.stages.len() as u64);
         for stage in &order.stages {
             let late = stage.branches.iter().any(|branch| branch.after_s > 0);
-            let first = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
-            self.number(first | if late { LATE } else { 0 });
+            let ring = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
+            let after = stage.after.as_ref().map_or(0, after_bits);
+            self.number(ring | after | if late { LATE } else { 0 });
             self.number(stage.branches.len() as u64);
             for branch in &stage.branches {
                 let Branch { device, after_s, uri, dst_uri, path, headers } = branch;
@@ -232,6 +238,8 @@ impl<'a> Entry<'a> {
             | Step::OrderFull { .. }
             | Step::Moment { .. }
             | Step::Rule { .. }
+            | Step::Turn { .. }
+            | Step::NothingBefore { .. }
             | Step::NoRule
             | Step::Forward { .. }
             | Step::OrderLong { .. } => {
@@ -290,6 +298,12 @@ fn room_bits(room: Room) -> u8 {
     }
 }
 
+/// When a stage rings, above its ring time.
+fn after_bits(after: &After) -> u64 {
+    let causes = after.causes.iter().fold(Few::default(), |all, one| all.with(*one as u8));
+    u64::from(causes.0) << AFTER_SHIFT | u64::from(after.part) << PART_SHIFT
+}
+
 fn skip_byte(skip: DeviceSkip) -> u8 {
     match skip {
         DeviceSkip::Disabled => 1,
@@ -299,7 +313,8 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::StageFull => 5,
         DeviceSkip::Missing => 6,
         DeviceSkip::NoSwitch => 7,
-        DeviceSkip::Dnd => 8,
+        DeviceSkip::InCall => 8,
+        DeviceSkip::Dnd => 9,
     }
 }
 

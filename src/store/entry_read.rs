@@ -6,20 +6,21 @@ use serde_json::Value;
 
 use crate::desk::Ended;
 use crate::domain::{
-    AccountName, Branch, BranchEnd, CallRef, Cause, Decision, DeviceName, DeviceSkip, EndCause,
-    ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage, Step,
+    AccountName, After, Branch, BranchEnd, CallRef, Cause, Decision, DeviceName, DeviceSkip,
+    EndCause, Few, ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage,
+    StageCause, Step,
 };
 
 use super::HistoryEntry;
 use super::entry::{
-    ADDRESS, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LATE, LENGTH_BYTES, LONG,
-    NUMBER, OTHER, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
+    ADDRESS, AFTER_SHIFT, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LATE,
+    LENGTH_BYTES, LONG, NUMBER, OTHER, PART_SHIFT, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
 };
 
 const SIDES: [Side; 2] = [Side::From, Side::To];
 const KINDS: [PoolKind; 3] = [PoolKind::Total, PoolKind::In, PoolKind::Out];
 const ROOMS: [Room; 4] = [Room::Yes, Room::Full, Room::Frozen, Room::Forced];
-const SKIPS: [DeviceSkip; 8] = [
+const SKIPS: [DeviceSkip; 9] = [
     DeviceSkip::Disabled,
     DeviceSkip::Loop,
     DeviceSkip::NotRegistered,
@@ -27,6 +28,7 @@ const SKIPS: [DeviceSkip; 8] = [
     DeviceSkip::StageFull,
     DeviceSkip::Missing,
     DeviceSkip::NoSwitch,
+    DeviceSkip::InCall,
     DeviceSkip::Dnd,
 ];
 const CAUSES: [EndCause; 6] = [
@@ -105,12 +107,18 @@ impl<'a> Reading<'a> {
 
     fn stage(&mut self) -> Option<Stage> {
         let first = self.number()?;
-        let ring_s = u16::try_from((first & !LATE) >> 1).ok()?;
+        let ring_s = u16::try_from(first >> 1 & u64::from(u16::MAX)).ok()?;
+        let causes = Few(u8::try_from(first >> AFTER_SHIFT & u64::from(u8::MAX)).ok()?);
+        let part = u16::try_from(first >> PART_SHIFT & u64::from(u16::MAX)).ok()?;
+        let after = (causes != Few::default()).then(|| {
+            let named = StageCause::ALL.into_iter().filter(|cause| causes.has(*cause as u8));
+            After { causes: named.collect(), part }
+        });
         let branches = match first & LATE {
             0 => self.list(Self::branch)?,
             _ => self.list(Self::late_branch)?,
         };
-        Some(Stage { ring_s, branches, mailbox: first & 1 != 0 })
+        Some(Stage { ring_s, branches, mailbox: first & 1 != 0, after })
     }
 
     fn late_branch(&mut self) -> Option<Branch> {

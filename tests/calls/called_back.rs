@@ -87,6 +87,7 @@ impl House {
             call_id: "c1".into(),
             from_tag: "t".into(),
             dialog: None,
+            device: None,
             code: None,
             branches: [].into(),
             account: None,

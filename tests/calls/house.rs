@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket, explain};
 use hallporter::domain::{
-    AccountKey, AccountName, CallEvent, CallState, EventKind, Method, NodeId, Now, ProxyId,
-    RouteQuery, SeenDialog, SwitchId,
+    AccountKey, AccountName, CallEvent, CallState, DeviceName, EventKind, Method, NodeId, Now,
+    ProxyId, RouteQuery, SeenDialog, SwitchId,
 };
 use hallporter::registry::Command;
 use hallporter::rules::{RuleFile, listed};
@@ -264,6 +264,7 @@ impl House {
             dialog: words.dialog(),
             code: None,
             branches: [].into(),
+            device: words.get("device").map(|name| DeviceName::parse(name).unwrap()),
             account: words.behind("from").map(|name| AccountName::parse(name).unwrap()),
             ruri: words.behind("to").map(uri),
             from_uri: None,

@@ -138,7 +138,7 @@ fn examples_are_run_with_the_devices_of_an_account() {
     let usage = json!({"live": 0, "cap": null, "held": 0, "frozen": 0, "overdraft": 0});
     let account = json!({
         "name": "alice", "policy": "available", "enabled": true, "refusal_codes": {}, "children": 0,
-        "numbers": 1, "devices": 1, "zone": "Asia/Tokyo",
+        "numbers": 1, "devices": 1, "node_zone": "Asia/Tokyo",
         "usage": {"total": usage, "incoming": usage, "outgoing": usage},
     });
     let device =
@@ -148,7 +148,7 @@ fn examples_are_run_with_the_devices_of_an_account() {
         ("GET /v1/accounts/alice/devices?limit=1000", 200, page(&[device])),
     ]);
     fake.configure(&dir);
-    let text = "[[rule]]\nring = [[\"desk\", \"mobile\"]]\n[[example]]\nat = \"2026-01-15 12:00\"\nwhy = [\"device mobile, stage 1: left out, it is no device of the account (any more)\"]\nexpect = [\"desk\", \"mailbox\"]\n";
+    let text = "[[rule]]\nwhen.hours = \"11-13\"\nring = [[\"desk\", \"mobile\"]]\n[[example]]\nat = \"2026-01-15 12:00\"\nwhy = [\"12:00 in Asia/Tokyo\", \"device mobile, stage 1: left out, it is no device of the account (any more)\"]\nexpect = [\"desk\", \"mailbox\"]\n";
     std::fs::write(dir.join("own.toml"), text).unwrap();
     ends(&dir, "rule test own.toml --account alice", 0);
 }

@@ -150,3 +150,55 @@ fn a_dead_phone_holds_nobody_up_for_long() {
     call.bye();
     house.daemon.carries("alice", 0);
 }
+
+/// The proxy knows how what rang has failed, and the daemon which device has answered.
+#[test]
+fn what_rings_next_is_a_matter_of_how_it_failed() {
+    if !installed() {
+        return;
+    }
+    let house = house("after");
+    let text = "[[rule]]\nname = \"free\"\ncontinue = true\nunless.in_call = \"c\"\nring = [\"a\"]\n\
+        [[rule]]\nwhen.after = [\"busy\", \"declined\"]\nring = [\"b\", \"c\"]\n\
+        [[rule]]\nwhen.after = \"no_answer\"\nring = [\"d\"]\n\
+        [[rule]]\nring = [{ devices = [\"c\", \"d\"], skip = \"busy\" }]\n";
+    let file = house.lab.dir.join("rules.toml");
+    std::fs::write(&file, text).unwrap();
+    house.daemon.cli(&format!("rule set alice {}", file.display()));
+    house.daemon.cli("account set alice --max-calls 2");
+    let asked = |call: &Call, users: &[&str]| {
+        let got = house.phone.gets("INVITE", &call.id, users.len());
+        let got: Vec<String> = got.iter().map(|got| got.message.user().to_owned()).collect();
+        assert_eq!(got, users);
+    };
+    // Busy: both of the rule's stages, and nobody of the other rule's.
+    house.phone.does("a", Does::Refuse(486));
+    house.phone.does("b", Does::Refuse(480));
+    house.phone.does("c", Does::Answer);
+    let call = house.call();
+    call.ends_with(200);
+    asked(&call, &["a", "b", "c"]);
+    let dry = || house.daemon.cli("route --from +15550100 --to +49301");
+    assert!(
+        crate::lab::eventually(seconds(5.0), || dry().contains("one of its devices is in a call"))
+    );
+    assert!(dry().contains("device c, stage 1: left out, it is in a call"), "{}", dry());
+    call.bye();
+    house.daemon.carries("alice", 0);
+    assert!(dry().contains("rule free (line 1): matches"), "{}", dry());
+    // Declined for all devices: what a rule says of that, and nothing else.
+    house.phone.does("a", Does::Refuse(603));
+    house.phone.does("b", Does::Refuse(603));
+    let call = house.call();
+    call.ends_with(603);
+    asked(&call, &["a", "b"]);
+    // Nobody answers.
+    house.phone.does("a", Does::Ring);
+    house.phone.does("d", Does::Answer);
+    let call = house.call();
+    call.ends_with(200);
+    asked(&call, &["a", "d"]);
+    call.bye();
+    house.daemon.carries("alice", 0);
+    assert_eq!(house.kamailio.mistakes(), [""; 0]);
+}

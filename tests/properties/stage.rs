@@ -249,6 +249,7 @@ impl Stage {
             call_id: call_id(call).into(),
             from_tag: tag(tag_number).into(),
             dialog: h.map(|h| (1, h.into())),
+            device: None,
             code: None,
             branches: [].into(),
             account: ends.from.map(name),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hallporter::domain::{
-    Communication, ForkOrder, Identifier, ORDER_RING_S_MAX, Registrations, Step,
+    Communication, DeviceState, DeviceStates, ForkOrder, Identifier, ORDER_RING_S_MAX,
+    Registrations, Step,
 };
 use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
 use proptest::prelude::*;
@@ -20,6 +21,9 @@ fn list(words: &'static [&'static str]) -> impl Strategy<Value = String> {
 
 const DEVICES: &[&str] = &["desk", "soft", "mobile", "home", "group:all", "group:two"];
 
+const CAUSES: &[&str] = &["busy", "no_answer", "unreachable", "declined"];
+const ORDERS: &[&str] = &["parallel", "serial", "round_robin", "least_recent", "last_answered"];
+
 fn condition() -> impl Strategy<Value = String> {
     prop_oneof![
         list(&["08:00-18:00", "22:00-06:00", "00:00-24:00", "12-13"])
@@ -32,6 +36,7 @@ fn condition() -> impl Strategy<Value = String> {
         list(&["call", "video", "text"]).prop_map(|l| format!("kind = {l}")),
         (1..4u8).prop_map(|n| format!("busy = {n}")),
         list(DEVICES).prop_map(|l| format!("registered = {l}")),
+        list(DEVICES).prop_map(|l| format!("in_call = {l}")),
     ]
 }
 
@@ -41,10 +46,12 @@ fn stage() -> impl Strategy<Value = String> {
         list(DEVICES),
         Just("\"list\"".to_owned()),
         Just("\"all\"".to_owned()),
-        (list(DEVICES), 1..200u16, any::<bool>()).prop_map(|(devices, ring_s, serial)| {
-            let order = if serial { "serial" } else { "parallel" };
-            format!("{{ devices = {devices}, for = \"{ring_s}s\", order = \"{order}\" }}")
-        }),
+        (list(DEVICES), 1..200u16, word(ORDERS), any::<bool>()).prop_map(
+            |(devices, ring_s, order, skip)| {
+                let skip = if skip { ", skip = [\"busy\"]" } else { "" };
+                format!("{{ devices = {devices}, for = \"{ring_s}s\", order = {order}{skip} }}")
+            }
+        ),
     ]
 }
 
@@ -56,6 +63,7 @@ fn action() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => ring(),
         2 => ring().prop_map(|ring| format!("continue = true\n{ring}")),
+        1 => (ring(), list(CAUSES)).prop_map(|(ring, after)| format!("when.after = {after}\n{ring}")),
         1 => Just("forward = \"+491711234\"".to_owned()),
         1 => Just("mailbox = true".to_owned()),
         1 => (400..700u16).prop_map(|code| format!("refuse = {code}")),
@@ -101,19 +109,29 @@ fn order_of(
         from: Caller::of(from, &numbering, None),
         dialled: Some(&dialled),
         calls,
-        cause: None,
     };
     let headers: Arc<str> = "".into();
     let list = List {
         confirms: true,
         devices: &devices,
         registrations: &registrations,
+        states: &states(calls),
         gateway: Some("gw"),
         headers: &headers,
         limits: Limits { branches_max, stage_branches_max: 3 },
     };
     let mut steps = Vec::new();
     (follow(file.rules(), &question, &list, |_| false, &mut steps), steps)
+}
+
+/// Devices that have done something, some other thing for each figure.
+fn states(seed: u32) -> DeviceStates {
+    let state = |n: u32| DeviceState {
+        calls: (n + seed) % 2,
+        answered: (n * 7 + seed).into(),
+        began: (n * 5 + seed).into(),
+    };
+    (0..).zip(devices()).map(|(n, device)| (device.name, state(n))).collect()
 }
 
 fn empty() -> Followed {
@@ -139,6 +157,7 @@ proptest! {
         let Followed::Order { order, .. } = followed else { return Ok(()) };
         let ring_s: u32 = order.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
         prop_assert!(ring_s <= u32::from(ORDER_RING_S_MAX), "{} s", ring_s);
+        prop_assert!(order.stages.first().is_none_or(|first| first.after.is_none()));
         let mut branches = 0;
         for stage in &order.stages {
             prop_assert!((1..=3).contains(&stage.branches.len()));

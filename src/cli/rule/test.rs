@@ -9,7 +9,7 @@ use crate::cli::find::Door;
 use crate::cli::screen::Screen;
 use crate::cli::typed::{Daemon, Limit};
 use crate::desk::{Around, try_example};
-use crate::domain::{AccountName, Device, Numbering, Rules, SipUri, Target, Zone};
+use crate::domain::{AccountName, Device, DeviceName, Numbering, Rules, SipUri, Target, Zone};
 use crate::rules::{Reach, read};
 
 use super::{calendar, read_file, told, with_calendars};
@@ -114,18 +114,19 @@ async fn of_account(
     let devices = door.collect(Limit { limit: DEVICES_MAX }, screen, fetch).await?;
     let read = |error: crate::http::wire::TargetError| Failure::refused(error.to_string());
     let devices = devices.into_iter().map(|device| device.device().map_err(read));
-    let zone = view.zone.unwrap_or_else(Zone::utc);
+    // Daemons of earlier versions do not tell theirs.
+    let zone = view.zone.or(view.node_zone).unwrap_or_else(Zone::utc);
     let devices = devices.collect::<Result<Vec<_>, _>>()?;
     Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true })
 }
 
 /// Every device that the rules name, one stage for each.
 fn imagined(rules: &Rules) -> Around {
-    let device = |(stage, name): (u8, &crate::domain::DeviceName)| {
+    let device = |(stage, name): (u8, &str)| {
         let uri = SipUri::parse(&format!("sip:{name}@device.invalid")).ok()?;
-        let target = Target::Uri(uri);
-        Some(Device::new(name.clone(), target, stage, 20))
+        let (name, target) = (DeviceName::parse(name).ok()?, Target::Uri(uri));
+        Some(Device::new(name, target, stage, 20))
     };
-    let devices = (1..=u8::MAX).zip(&rules.devices).filter_map(device).collect();
+    let devices = (1..=u8::MAX).zip(rules.devices.iter()).filter_map(device).collect();
     Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }
 }

@@ -1,6 +1,6 @@
 //! Rules in sentences.
 
-use crate::domain::{Found, Local, Miss, Zone};
+use crate::domain::{After, DeviceName, Found, Local, Miss, Turn, Zone};
 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -36,6 +36,22 @@ pub(super) fn forward(to: &str, stage: u8, why_not: Option<&str>) -> String {
     }
 }
 
+/// With which device a stage begins whose order depends on what was.
+pub(super) fn turn(order: Turn, device: &DeviceName) -> String {
+    format!("order {}: begins with {device}", order.as_str())
+}
+
+/// A rule that would ring as something has failed.
+pub(super) fn nothing_before(name: &str) -> String {
+    format!("rule {name}: left out, nothing rings before that could fail")
+}
+
+/// The causes after which a stage rings.
+pub(super) fn causes(after: &After) -> String {
+    let words: Vec<&str> = after.causes.iter().map(|cause| cause.as_str()).collect();
+    words.join(" or ")
+}
+
 fn why_missed(Miss { found, unless }: &Miss) -> String {
     let is = if *unless { "an exception for" } else { "not for" };
     match found {
@@ -50,11 +66,9 @@ fn why_missed(Miss { found, unless }: &Miss) -> String {
         Found::Busy { calls } => format!("{is} {calls} calls up"),
         Found::Registered if *unless => "one of its devices can be reached".to_owned(),
         Found::Registered => "none of its devices can be reached".to_owned(),
-        Found::After { cause: None } => "nothing has rung before".to_owned(),
-        Found::After { cause: Some(cause) } if *unless => {
-            format!("{is} what comes after {}", cause.as_str())
-        }
-        Found::After { cause: Some(cause) } => format!("not after {}", cause.as_str()),
+        Found::InCall if *unless => "one of its devices is in a call".to_owned(),
+        Found::InCall => "none of its devices is in a call".to_owned(),
+        Found::After => "nothing rings before that could fail".to_owned(),
     }
 }
 

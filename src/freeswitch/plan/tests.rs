@@ -16,7 +16,7 @@ fn branch(uri: &str, headers: Option<&str>) -> Branch {
 }
 
 fn stage(ring_s: u16, branches: Vec<Branch>) -> Stage {
-    Stage { ring_s, branches, mailbox: false }
+    Stage { ring_s, branches, mailbox: false, after: None }
 }
 
 fn decision(outcome: Outcome) -> Decision {

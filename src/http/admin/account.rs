@@ -174,6 +174,7 @@ fn view(desk: &Desk, key: AccountKey, account: &Account) -> AccountView {
         parent: parent.map(|parent| parent.name.clone()),
         policy: account.policy,
         zone: account.zone.clone(),
+        node_zone: account.zone.is_none().then(|| desk.zone().clone()),
         enabled: account.enabled,
         refusal_codes: account.refusal_codes,
         children: registry.children(key, None).take(LOOKED_AT_MAX).count(),

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::desk::{DAYS_AHEAD_MAX, coming, try_example};
-use crate::domain::{AccountName, Communication, Identifier, Zone};
+use crate::domain::{AccountName, Communication, Few, Identifier, Zone};
 use crate::registry::{self, Command};
 use crate::rules::{Example, Mistake, Reach, RuleFile, read};
 
@@ -43,6 +43,13 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     if confirms && !look(visit, |desk, _| desk.can_confirm())? {
         return Err(Problem::wrong("a stage has confirm, and nobody could ask for the key")
             .hint("configure a [[freeswitch]] and messages.spool, or leave confirm out"));
+    }
+    let asks_causes = rules.rules.iter().any(|rule| rule.after != Few::default());
+    if asks_causes && look(visit, |desk, _| desk.plans_for_switches())? {
+        return Err(Problem::wrong(
+            "a rule has when.after, and calls come to a switch without a proxy",
+        )
+        .hint("its dialplan cannot leave a stage out: leave when.after out"));
     }
     let failed = examples.iter().enumerate().filter_map(|(place, example)| {
         let trial = try_example(&rules, example, &around);

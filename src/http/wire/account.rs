@@ -20,6 +20,9 @@ pub struct AccountView {
     /// Its time zone, if it is not the installation's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
+    /// The installation's time zone, where the account has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_zone: Option<Zone>,
     /// Whether it may make and get calls.
     pub enabled: bool,
     /// SIP codes instead of the default ones.

@@ -5,9 +5,9 @@ use serde_json::{Value, to_value};
 
 use crate::desk::Ended;
 use crate::domain::{
-    Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
+    After, Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
     ForkOrder, Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage,
-    Step,
+    StageCause, Step,
 };
 
 use super::super::entry::{DECIDED, ENDED, Entry, OTHER};
@@ -96,8 +96,11 @@ fn any_decision() -> impl Strategy<Value = Decision> {
         },
     );
     let branches = proptest::collection::vec(branch, 0..5);
-    let stage = (any::<u16>(), branches, any::<bool>())
-        .prop_map(|(ring_s, branches, mailbox)| Stage { ring_s, branches, mailbox });
+    let stage = (any::<u16>(), branches, any::<bool>()).prop_map(|(ring_s, branches, mailbox)| {
+        let causes = vec![StageCause::Busy, StageCause::Declined];
+        let after = (ring_s % 3 == 0).then_some(After { causes, part: ring_s });
+        Stage { ring_s, branches, mailbox, after }
+    });
     let refusal = (any::<u16>(), pick(&Cause::ALL), text(), text())
         .prop_map(|(code, cause, reason, headers)| Refusal { code, cause, reason, headers });
     let outcome = prop_oneof![
@@ -261,7 +264,12 @@ fn an_entry_is_small() {
         from_uri: "sip:bob@h".into(),
         ruri: "sip:1@h".into(),
         outcome: Outcome::Fork(Arc::new(ForkOrder {
-            stages: vec![Stage { ring_s: 15, branches: vec![branch; 4], mailbox: false }],
+            stages: vec![Stage {
+                ring_s: 15,
+                branches: vec![branch; 4],
+                mailbox: false,
+                after: None,
+            }],
         })),
         steps: vec![cap; 8],
     };
