@@ -120,7 +120,7 @@ impl House {
             ];
             for (name, stage, target) in targets {
                 let name = DeviceName::parse(name).unwrap();
-                let device = Device { name, target, stage, ring_s: 15, enabled: true };
+                let device = Device::new(name, target, stage, 15);
                 self.desk.restore_registry(Change::Device(AccountKey(RESELLERS + n), device));
             }
         }

@@ -115,12 +115,9 @@ fn two_hundred() -> String {
 
 fn ask(what: &str, rules: &Rules) {
     let devices: Vec<Device> = (0..50_u8)
-        .map(|n| Device {
-            name: DeviceName::parse(&format!("d{n}")).unwrap(),
-            target: Target::Aor(SipUri::parse(&format!("sip:d{n}@example.com")).unwrap()),
-            stage: n / 5 + 1,
-            ring_s: 15,
-            enabled: true,
+        .map(|n| {
+            let target = Target::Aor(SipUri::parse(&format!("sip:d{n}@example.com")).unwrap());
+            Device::new(DeviceName::parse(&format!("d{n}")).unwrap(), target, n / 5 + 1, 15)
         })
         .collect();
     let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());

@@ -351,12 +351,9 @@ fn check_leg(leg: &LegId, event: &LegEvent) {
 /// A text of rules, up to what its own examples come to.
 pub fn rules(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let device = |name: &str| Device {
-        name: DeviceName::parse(name).unwrap(),
-        target: Place::Uri(SipUri::parse("sip:desk@10.0.0.7").unwrap()),
-        stage: 1,
-        ring_s: 15,
-        enabled: true,
+    let device = |name: &str| {
+        let target = Place::Uri(SipUri::parse("sip:desk@10.0.0.7").unwrap());
+        Device::new(DeviceName::parse(name).unwrap(), target, 1, 15)
     };
     let devices = ["desk", "soft", "mobile"].map(device).into();
     let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());

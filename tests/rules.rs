@@ -28,12 +28,9 @@ fn texts(below: &str) -> Vec<PathBuf> {
 /// The devices of every account here: two that ring first, then one, then another.
 fn devices() -> Vec<Device> {
     [("desk", 1, 15), ("soft", 1, 20), ("mobile", 2, 25), ("home", 3, 30)]
-        .map(|(name, stage, ring_s)| Device {
-            name: DeviceName::parse(name).unwrap(),
-            target: Target::Uri(SipUri::parse(&format!("sip:{name}@10.0.0.7")).unwrap()),
-            stage,
-            ring_s,
-            enabled: name != "off",
+        .map(|(name, stage, ring_s)| {
+            let target = Target::Uri(SipUri::parse(&format!("sip:{name}@10.0.0.7")).unwrap());
+            Device::new(DeviceName::parse(name).unwrap(), target, stage, ring_s)
         })
         .into()
 }

@@ -82,17 +82,11 @@ impl Dataset {
         changes.push(Change::Identifier(Identifier::parse(&number(key))?, owner));
         for device in 0..self.devices_each {
             let uri = format!("sip:c{key:06}d{device}@{}", self.phones);
-            changes.push(Change::Device(
-                owner,
-                Device {
-                    name: DeviceName::parse(&format!("phone{device}"))?,
-                    target: Target::Uri(SipUri::parse(&uri)?),
-                    // 1 1 2 3: two at once, then a third, then a fourth.
-                    stage: u8::try_from(device.max(1))?,
-                    ring_s: 20,
-                    enabled: true,
-                },
-            ));
+            let name = DeviceName::parse(&format!("phone{device}"))?;
+            // 1 1 2 3: two at once, then a third, then a fourth.
+            let stage = u8::try_from(device.max(1))?;
+            let device = Device::new(name, Target::Uri(SipUri::parse(&uri)?), stage, 20);
+            changes.push(Change::Device(owner, device));
         }
         Ok(())
     }

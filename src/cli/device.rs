@@ -2,13 +2,13 @@
 
 use clap::Subcommand;
 
-use crate::domain::{AccountName, DeviceName, Number, STAGE_MAX, SipUri};
+use crate::domain::{AccountName, DeviceName, Number, STAGE_MAX, SipUri, Tag, Tags};
 use crate::http::wire::{DeviceEdit, DeviceView};
 
 use super::failure::Failure;
 use super::find::Door;
 use super::screen::{Screen, yes_no};
-use super::typed::{Daemon, Limit, ring_s};
+use super::typed::{Daemon, Limit, OnOff, ring_s};
 
 /// `device …`
 #[derive(Debug, clap::Args)]
@@ -70,6 +70,9 @@ struct Add {
     /// It does not ring until it is enabled
     #[arg(long)]
     disabled: bool,
+    /// A tag, by which rules may speak of it; may be given several times
+    #[arg(long = "tag", value_name = "NAME", value_parser = Tag::parse)]
+    tags: Vec<Tag>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,6 +116,15 @@ struct Edit {
     /// It does not ring
     #[arg(long)]
     disabled: bool,
+    /// Whether it is not to be disturbed, and so does not ring
+    #[arg(long)]
+    dnd: Option<OnOff>,
+    /// Its tags from now on; may be given several times
+    #[arg(long = "tag", value_name = "NAME", value_parser = Tag::parse, conflicts_with = "no_tags")]
+    tags: Vec<Tag>,
+    /// No tags any more
+    #[arg(long)]
+    no_tags: bool,
 }
 
 fn stage() -> clap::builder::RangedI64ValueParser<u8> {
@@ -124,10 +136,11 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
     let door = Door::find(&args.daemon)?;
     let failed = |error| door.explain(error);
     match args.action {
-        Action::Add(Add { which, place, stage, ring, disabled }) => {
+        Action::Add(Add { which, place, stage, ring, disabled, tags }) => {
             let Place { uri, aor, number } = place;
-            let (name, enabled) = (which.device, !disabled);
-            let view = DeviceView { name, uri, aor, number, stage, ring_s: ring, enabled };
+            let (name, ring_s, enabled, dnd) = (which.device, ring, !disabled, false);
+            let tags = tags_of(tags)?;
+            let view = DeviceView { name, uri, aor, number, stage, ring_s, enabled, dnd, tags };
             let view = door.client.device_add(&which.account, &view).await.map_err(failed)?;
             screen.done(&view, format_args!("device {} added to {}", view.name, which.account))
         }
@@ -137,7 +150,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             show(&view, screen)
         }
         Action::Set { which: Which { account, device }, edit } => {
-            let edit = edit.wire();
+            let edit = edit.wire()?;
             let view = door.client.device_set(&account, &device, &edit).await.map_err(failed)?;
             screen.done(&view, format_args!("device {} of {account} changed", view.name))
         }
@@ -152,8 +165,9 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
 }
 
 impl Edit {
-    fn wire(self) -> DeviceEdit {
-        DeviceEdit {
+    fn wire(self) -> Result<DeviceEdit, Failure> {
+        let tags = (self.no_tags || !self.tags.is_empty()).then(|| tags_of(self.tags));
+        Ok(DeviceEdit {
             rename: self.rename,
             uri: self.uri,
             aor: self.aor,
@@ -161,8 +175,14 @@ impl Edit {
             stage: self.stage,
             ring_s: self.ring,
             enabled: (self.enabled || self.disabled).then_some(self.enabled),
-        }
+            dnd: self.dnd.map(OnOff::is_on),
+            tags: tags.transpose()?,
+        })
     }
+}
+
+fn tags_of(tags: Vec<Tag>) -> Result<Tags, Failure> {
+    Tags::new(tags).map_err(|error| Failure::refused(error.to_string()))
 }
 
 /// What kind of place a device is reached at, and the place.
@@ -173,6 +193,10 @@ fn place(view: &DeviceView) -> (&'static str, String) {
         (None, None, Some(number)) => ("number", number.to_string()),
         (None, None, None) => ("-", "-".to_owned()),
     }
+}
+
+fn tags(view: &DeviceView) -> String {
+    if view.tags.is_empty() { "-".to_owned() } else { view.tags.to_string() }
 }
 
 async fn show_list(
@@ -198,9 +222,12 @@ async fn show_list(
             kind.to_owned(),
             place,
             yes_no(view.enabled),
+            yes_no(view.dnd),
+            tags(view),
         ]
     });
-    screen.table(&["stage", "device", "ring", "by", "reached at", "enabled"], &[0, 2], rows)
+    let heads = ["stage", "device", "ring", "by", "reached at", "enabled", "dnd", "tags"];
+    screen.table(&heads, &[0, 2], rows)
 }
 
 fn show(view: &DeviceView, screen: &mut Screen<'_>) -> Result<(), Failure> {
@@ -214,5 +241,7 @@ fn show(view: &DeviceView, screen: &mut Screen<'_>) -> Result<(), Failure> {
         ("stage", view.stage.to_string()),
         ("ring", format!("{}s", view.ring_s)),
         ("enabled", yes_no(view.enabled)),
+        ("do not disturb", yes_no(view.dnd)),
+        ("tags", tags(view)),
     ])
 }

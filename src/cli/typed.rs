@@ -69,6 +69,21 @@ impl<T: FromStr> FromStr for OrNone<T> {
     }
 }
 
+/// Whether something is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnOff {
+    /// It is
+    On,
+    /// It is not
+    Off,
+}
+
+impl OnOff {
+    pub(super) fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
 /// What happens to calls when the rights of an account can't be vouched for.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum PolicyWord {

@@ -149,6 +149,7 @@ fn rings(branch: &Branch) -> String {
 fn why_not(skip: DeviceSkip) -> &'static str {
     match skip {
         DeviceSkip::Disabled => "is disabled",
+        DeviceSkip::Dnd => "is set to do not disturb",
         DeviceSkip::Loop => "leads back to an account that this call has passed",
         DeviceSkip::Missing => "is no device of the account (any more)",
         DeviceSkip::InCall => "is in a call",

@@ -368,6 +368,8 @@ pub enum Room {
 pub enum DeviceSkip {
     /// It is disabled.
     Disabled,
+    /// Whoever uses it does not want to be disturbed.
+    Dnd,
     /// It leads back to an account that this call has passed already.
     Loop,
     /// A rule names it, and the account has no such device (any more).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceName, Error, Number, SipUri};
+use super::{DeviceName, Error, Number, SipUri, Tags};
 
 /// The longest time a device may ring, in seconds.
 pub const RING_S_MAX: u16 = 300;
@@ -47,9 +47,28 @@ pub struct Device {
     pub ring_s: u16,
     /// A disabled device never rings.
     pub enabled: bool,
+    /// Whoever uses it does not want to be disturbed: it does not ring either. Unlike `enabled` it
+    /// is his to say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dnd: bool,
+    /// By what else it is spoken of.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
 }
 
 impl Device {
+    /// A device as most are: enabled, to be disturbed, without tags.
+    #[must_use]
+    pub fn new(name: DeviceName, target: Target, stage: u8, ring_s: u16) -> Self {
+        Self { name, target, stage, ring_s, enabled: true, dnd: false, tags: Tags::default() }
+    }
+
+    /// Whether it may ring at all.
+    #[must_use]
+    pub fn may_ring(&self) -> bool {
+        self.enabled && !self.dnd
+    }
+
     /// Checks stage and ring time.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ pub enum Error {
          starting with a letter or digit"
     )]
     Name {
-        /// "account", "device", "mailbox" or "language".
+        /// "account", "device", "mailbox", "tag" or "language".
         what: &'static str,
         /// What was given, shortened.
         text: String,
@@ -61,6 +61,14 @@ pub enum Error {
         min: u64,
         /// The most.
         max: u64,
+    },
+    /// More tags than a device may have.
+    #[error("{given} tags are too many: a device has at most {max}")]
+    Tags {
+        /// How many were given.
+        given: usize,
+        /// The most.
+        max: usize,
     },
     /// A time zone that nobody knows.
     #[error("{text:?} is no time zone: write an IANA name such as Europe/Berlin or UTC")]

@@ -23,6 +23,7 @@ mod seats;
 mod spelled;
 mod spool;
 mod switch;
+mod tags;
 mod time;
 mod uri;
 mod wish;
@@ -47,7 +48,7 @@ pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
-pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX};
+pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, Tag};
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
@@ -66,6 +67,7 @@ pub use switch::{
     Keys, LegEvent, LegFacts, LegId, LegSeen, Sound, StepId, SwitchCommand, SwitchEvent, SwitchId,
     VideoFacts,
 };
+pub use tags::{TAGS_MAX, Tags};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
 pub use wish::Wish;

@@ -76,6 +76,11 @@ name!(
     "mailbox"
 );
 name!(
+    /// A tag of devices, case-sensitive.
+    Tag,
+    "tag"
+);
+name!(
     /// The language of prompts: the name of a directory, such as `en`.
     Language,
     "language"

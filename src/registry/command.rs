@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
     AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Identifier,
-    Language, Mailbox, MailboxName, Policy, RefusalCodes, Target, Zone,
+    Language, Mailbox, MailboxName, Policy, RefusalCodes, Tags, Target, Zone,
 };
 use crate::rules::RuleFile;
 
@@ -187,6 +187,12 @@ pub struct DevicePatch {
     /// Enabled or disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Whether it is not to be disturbed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnd: Option<bool>,
+    /// Other tags instead of those that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
 }
 
 /// What of a mailbox changes. A missing key leaves a value as it is; `null` takes the language or

@@ -220,6 +220,8 @@ impl Registry {
             stage: patch.stage.unwrap_or(old.stage),
             ring_s: patch.ring_s.unwrap_or(old.ring_s),
             enabled: patch.enabled.unwrap_or(old.enabled),
+            dnd: patch.dnd.unwrap_or(old.dnd),
+            tags: patch.tags.clone().unwrap_or_else(|| old.tags.clone()),
         };
         device.check()?;
         if device.name == *name {

@@ -107,6 +107,7 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             _ if (self.leads_back)(&device.target) => Err(DeviceSkip::Loop),
             0 => Err(DeviceSkip::StageFull),
             _ if !device.enabled => Err(DeviceSkip::Disabled),
+            _ if device.dnd => Err(DeviceSkip::Dnd),
             _ if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
             _ => match barred {
                 Some(barred) => Err(barred),

@@ -309,7 +309,7 @@ impl<'a> Judge<'a> {
             let known = self.rules.devices.iter().map(|name| {
                 let device = list.devices.iter().find(|device| device.name.as_str() == name);
                 let reachable = device
-                    .is_some_and(|device| device.enabled && is_reachable(&device.target, list));
+                    .is_some_and(|device| device.may_ring() && is_reachable(&device.target, list));
                 Known { device, reachable }
             });
             self.devices = known.collect();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{Contact, DeviceName, Number, SipUri};
 
-/// `name stage ring target [off]` a line, and what rings: `ring: a b | ring: c`, then what was
+/// `name stage ring target [off|dnd]` a line, and what rings: `ring: a b | ring: c`, then what was
 /// skipped.
 fn check(list: &str, limits: Limits, expected: &str) {
     let devices: Vec<Device> =
@@ -74,11 +74,14 @@ fn read(line: &str) -> Device {
         (_, number) => Target::Number(Number::parse(number).unwrap()),
     };
     Device {
-        name: DeviceName::parse(words[0]).unwrap(),
-        target,
-        stage: words[1].parse().unwrap(),
-        ring_s: words[2].parse().unwrap(),
         enabled: words.get(4) != Some(&"off"),
+        dnd: words.get(4) == Some(&"dnd"),
+        ..Device::new(
+            DeviceName::parse(words[0]).unwrap(),
+            target,
+            words[1].parse().unwrap(),
+            words[2].parse().unwrap(),
+        )
     }
 }
 
@@ -100,11 +103,12 @@ fn what_cannot_ring_is_left_out_and_said() {
     check(
         "a 1 15 uri=sip:a@h off
          loop 1 15 uri=sip:l@h
+         quiet 1 15 uri=sip:q@h dnd
          b 2 15 aor=sip:none@home
          c 3 15 aor=sip:two@home
          d 3 15 aor=sip:unknown@home",
         WIDE,
-        "15: sip:a@h sip:b@h sip:unknown@home / a Disabled, loop Loop, b NotRegistered",
+        "15: sip:a@h sip:b@h sip:unknown@home / a Disabled, loop Loop, quiet Dnd, b NotRegistered",
     );
     check("a 1 15 uri=sip:a@h off", WIDE, " / a Disabled");
     check("", WIDE, " / ");

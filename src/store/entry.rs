@@ -315,6 +315,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::Missing => 6,
         DeviceSkip::NoSwitch => 7,
         DeviceSkip::InCall => 8,
+        DeviceSkip::Dnd => 9,
     }
 }
 

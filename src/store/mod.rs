@@ -47,6 +47,7 @@ const LEDGER_FORMATS: Formats = Formats {
         include_str!("schema/ledger_1.sql"),
         include_str!("schema/ledger_2.sql"),
         include_str!("schema/ledger_3.sql"),
+        include_str!("schema/ledger_4.sql"),
     ],
 };
 const SESSION_FORMATS: Formats = Formats {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use crate::domain::{
     Account, AccountKey, AccountName, Caps, Device, DeviceName, Identifier, Mailbox, Number,
-    Policy, RefusalCodes, SipUri, Target, Zone,
+    Policy, RefusalCodes, SipUri, Tags, Target, Zone,
 };
 use crate::registry::Change;
 use crate::rules::{RuleFile, listed};
@@ -155,10 +155,11 @@ fn write_device(
     )?;
     transaction
         .prepare_cached(
-            "INSERT INTO device (account, name, kind, target, stage, ring_s, enabled)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO device (account, name, kind, target, stage, ring_s, enabled, dnd, tags)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (account, name) DO UPDATE SET kind = excluded.kind,
-             target = excluded.target, ring_s = excluded.ring_s, enabled = excluded.enabled",
+             target = excluded.target, ring_s = excluded.ring_s, enabled = excluded.enabled,
+             dnd = excluded.dnd, tags = excluded.tags",
         )?
         .execute(params![
             key.0,
@@ -168,6 +169,8 @@ fn write_device(
             device.stage,
             device.ring_s,
             device.enabled,
+            device.dnd,
+            device.tags.to_string(),
         ])
         .map(|_| ())
 }
@@ -193,7 +196,8 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
         take(Change::Identifier(identifier, AccountKey(row.get(1)?)));
     }
     let mut devices = connection.prepare(
-        "SELECT account, name, kind, target, stage, ring_s, enabled FROM device ORDER BY id",
+        "SELECT account, name, kind, target, stage, ring_s, enabled, dnd, tags FROM device
+         ORDER BY id",
     )?;
     let mut rows = devices.query([])?;
     while let Some(row) = rows.next()? {
@@ -310,5 +314,7 @@ fn device(row: &Row<'_>) -> Result<Device, ReadError> {
         stage: row.get(4)?,
         ring_s: row.get(5)?,
         enabled: row.get(6)?,
+        dnd: row.get(7)?,
+        tags: Tags::parse(text(row, 8)?)?,
     })
 }

@@ -160,25 +160,33 @@ fn numbers() {
 
 #[test]
 fn devices() {
-    let desk = json!({"name": "desk", "uri": "sip:desk@10.0.0.7", "stage": 1, "ring_s": 15, "enabled": true});
-    let mobile = json!({"name": "mobile", "number": "+491711234", "stage": 2, "ring_s": 20, "enabled": false});
+    let desk = json!({"name": "desk", "uri": "sip:desk@10.0.0.7", "stage": 1, "ring_s": 15, "enabled": true, "dnd": false});
+    let mobile = json!({"name": "mobile", "number": "+491711234", "stage": 2, "ring_s": 20, "enabled": false, "dnd": false, "tags": ["cell", "work"]});
     let path = "POST /v1/accounts/alice/devices";
     let line = "device add alice desk --uri sip:desk@10.0.0.7 --stage 1 --ring 15s";
     let (text, _, body) = ask("device-add", line, &[(path, 201, desk.clone())]);
     assert_eq!((text.as_str(), body), ("device desk added to alice\n", desk.clone()));
-    let line = "device add alice mobile --number +491711234 --stage 2 --ring 20s --disabled";
+    let line = "device add alice mobile --number +491711234 --stage 2 --ring 20s --disabled --tag work --tag cell";
     let (_, _, body) = ask("device-add-number", line, &[(path, 201, mobile.clone())]);
     assert_eq!(body, mobile);
     let line = "device set alice desk --aor sip:alice@example.com --ring 1m --disabled";
     let set = [("PATCH /v1/accounts/alice/devices/desk", 200, desk.clone())];
     let (_, _, body) = ask("device-set", line, &set);
     assert_eq!(body, json!({"aor": "sip:alice@example.com", "ring_s": 60, "enabled": false}));
+    for (line, sent) in [
+        ("--dnd on", json!({"dnd": true})),
+        ("--dnd off --tag b --tag a", json!({"dnd": false, "tags": ["a", "b"]})),
+        ("--no-tags", json!({"tags": []})),
+    ] {
+        let (_, _, body) = ask("device-set-own", &format!("device set alice desk {line}"), &set);
+        assert_eq!(body, sent);
+    }
     let listed = [("GET /v1/accounts/alice/devices?limit=1000", 200, page(&[desk, mobile]))];
     let (text, _, _) = ask("device-list", "device list alice", &listed);
     let expected = "\
-stage  device  ring  by      reached at         enabled
-    1  desk     15s  uri     sip:desk@10.0.0.7  yes
-    2  mobile   20s  number  +491711234         no
+stage  device  ring  by      reached at         enabled  dnd  tags
+    1  desk     15s  uri     sip:desk@10.0.0.7  yes      no   -
+    2  mobile   20s  number  +491711234         no       no   cell work
 ";
     assert_eq!(text, expected);
 }

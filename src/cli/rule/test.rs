@@ -125,7 +125,7 @@ fn imagined(rules: &Rules) -> Around {
     let device = |(stage, name): (u8, &str)| {
         let uri = SipUri::parse(&format!("sip:{name}@device.invalid")).ok()?;
         let (name, target) = (DeviceName::parse(name).ok()?, Target::Uri(uri));
-        Some(Device { name, target, stage, ring_s: 20, enabled: true })
+        Some(Device::new(name, target, stage, 20))
     };
     let devices = (1..=u8::MAX).zip(rules.devices.iter()).filter_map(device).collect();
     Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountName, Device, DeviceName, Identifier, Number, SipUri, Target};
+use crate::domain::{AccountName, Device, DeviceName, Identifier, Number, SipUri, Tags, Target};
 use crate::registry::DevicePatch;
 
 /// How long a device rings when nothing was said, in seconds.
@@ -31,6 +31,12 @@ pub struct DeviceView {
     /// Whether it rings at all; yes if nothing was said.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Whether it is not to be disturbed, and so does not ring; no if nothing was said.
+    #[serde(default)]
+    pub dnd: bool,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
 }
 
 fn first_stage() -> u8 {
@@ -68,6 +74,8 @@ impl DeviceView {
             stage: device.stage,
             ring_s: device.ring_s,
             enabled: device.enabled,
+            dnd: device.dnd,
+            tags: device.tags.clone(),
         };
         match &device.target {
             Target::Uri(uri) => view.uri = Some(uri.clone()),
@@ -83,8 +91,8 @@ impl DeviceView {
     /// [`TargetError`] unless exactly one target is given.
     pub fn device(self) -> Result<Device, TargetError> {
         let target = target(self.uri, self.aor, self.number)?.ok_or(TargetError::Missing)?;
-        let Self { name, stage, ring_s, enabled, .. } = self;
-        Ok(Device { name, target, stage, ring_s, enabled })
+        let Self { name, stage, ring_s, enabled, dnd, tags, .. } = self;
+        Ok(Device { name, target, stage, ring_s, enabled, dnd, tags })
     }
 }
 
@@ -112,6 +120,12 @@ pub struct DeviceEdit {
     /// Enabled or disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Whether it is not to be disturbed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnd: Option<bool>,
+    /// Other tags instead of those that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Tags>,
 }
 
 impl DeviceEdit {
@@ -121,8 +135,8 @@ impl DeviceEdit {
     /// [`TargetError::Many`] when more than one target is given.
     pub fn patch(self) -> Result<DevicePatch, TargetError> {
         let target = target(self.uri, self.aor, self.number)?;
-        let Self { rename, stage, ring_s, enabled, .. } = self;
-        Ok(DevicePatch { rename, target, stage, ring_s, enabled })
+        let Self { rename, stage, ring_s, enabled, dnd, tags, .. } = self;
+        Ok(DevicePatch { rename, target, stage, ring_s, enabled, dnd, tags })
     }
 }
 

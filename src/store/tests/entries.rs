@@ -52,6 +52,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         DeviceSkip::NoGateway,
         DeviceSkip::StageFull,
         DeviceSkip::NoSwitch,
+        DeviceSkip::Dnd,
     ];
     let dialled = ["+493012345", "+999999999999999", "alice@example.com"];
     let dialled = pick(&dialled.map(|one| Identifier::parse(one).unwrap()));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::domain::{
     Account, Caps, ContentId, Device, DeviceName, Identifier, Language, Mailbox, MailboxName,
-    Policy, RefusalCodes, SipUri, Target, Zone,
+    Policy, RefusalCodes, SipUri, Tags, Target, Zone,
 };
 use crate::registry::{AccountPatch, AccountSpec, DevicePatch, MailboxPatch, Registry};
 use crate::rules::RuleFile;
@@ -59,6 +59,8 @@ fn every_row_comes_back() {
         stage,
         ring_s: 300,
         enabled: stage == 1,
+        dnd: stage == 32,
+        tags: Tags::parse(if stage == 1 { "" } else { "mobile work" }).unwrap(),
     };
     let uri = |text: &str| SipUri::parse(text).unwrap();
     let Identifier::Number(number) = Identifier::parse("+493012345").unwrap() else { panic!() };
@@ -160,10 +162,7 @@ fn command() -> impl Strategy<Value = Command> {
     let device_add = (account_name(), device_name(), 1u8..4, 0u16..60).prop_map(
         |(account, name, stage, ring_s)| {
             let target = Target::Uri(SipUri::parse(&format!("sip:{name}@h")).unwrap());
-            Command::DeviceAdd {
-                account,
-                device: Device { name, target, stage, ring_s, enabled: true },
-            }
+            Command::DeviceAdd { account, device: Device::new(name, target, stage, ring_s) }
         },
     );
     let device_set = (
