@@ -220,8 +220,8 @@ fn states(example: &Example) -> DeviceStates {
     states
 }
 
-/// The devices, those that the example says can't be reached as addresses of record that are
-/// registered nowhere.
+/// The devices as the example has them: those that can't be reached are addresses of record that
+/// are registered nowhere.
 fn unregistered(devices: &[Device], example: &Example) -> (Vec<Device>, Registrations) {
     let mut devices = devices.to_vec();
     let mut registrations = Registrations::new();
@@ -230,6 +230,9 @@ fn unregistered(devices: &[Device], example: &Example) -> (Vec<Device>, Registra
             registrations.insert(aor.clone(), Vec::new());
             device.target = Target::Aor(aor);
         }
+    }
+    for device in devices.iter_mut().filter(|device| example.dnd.contains(&device.name)) {
+        device.dnd = true;
     }
     (devices, registrations)
 }

@@ -222,6 +222,8 @@ pub enum Condition {
     Registered(Run),
     /// One of these devices has answered a call that is up.
     InCall(Run),
+    /// One of these devices is not to be disturbed.
+    Dnd(Run),
     /// The caller wishes one of these ([`super::Wish`]).
     Wishes(Few),
 }
@@ -358,6 +360,8 @@ pub enum Found {
     Registered,
     /// Whether devices are in a call.
     InCall,
+    /// Whether devices are not to be disturbed.
+    Dnd,
     /// What the caller wishes.
     Wishes,
     /// Nothing rings before that could fail.

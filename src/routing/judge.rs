@@ -201,6 +201,7 @@ impl<'a> Judge<'a> {
             | Condition::Busy(_)
             | Condition::Registered(_)
             | Condition::InCall(_)
+            | Condition::Dnd(_)
             | Condition::Wishes(_) => Found::Dates { day },
         };
         let holds = |condition: &Condition| match condition {
@@ -213,6 +214,7 @@ impl<'a> Judge<'a> {
             | Condition::Busy(_)
             | Condition::Registered(_)
             | Condition::InCall(_)
+            | Condition::Dnd(_)
             | Condition::Wishes(_) => false,
         };
         let failing = when.iter().filter(|one| one.is_of_day()).find(|one| !holds(one));
@@ -248,6 +250,7 @@ impl<'a> Judge<'a> {
             Condition::Registered(run) => (self.is_registered(*run), Found::Registered),
             Condition::Wishes(wishes) => (wishes.0 & question.wishes.0 != 0, Found::Wishes),
             Condition::InCall(run) => (self.is_in_call(*run), Found::InCall),
+            Condition::Dnd(run) => (self.is_dnd(*run), Found::Dnd),
             // Asked before, by the calendar.
             Condition::Hours(_)
             | Condition::Days(_)
@@ -295,6 +298,11 @@ impl<'a> Judge<'a> {
     fn is_in_call(&self, run: Run) -> bool {
         let members = run.of(&self.rules.members);
         members.iter().any(|member| self.state(*member).calls > 0)
+    }
+
+    fn is_dnd(&mut self, run: Run) -> bool {
+        let members = run.of(&self.rules.members);
+        members.iter().any(|member| self.device(*member).is_some_and(|device| device.dnd))
     }
 
     /// What was seen of the device that rules know under this number.

@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "busy",
     "unregistered",
     "in_call",
+    "dnd",
     "answered",
     "began",
     "wishes",
@@ -56,6 +57,8 @@ pub struct Example {
     pub unregistered: Vec<DeviceName>,
     /// Devices that have answered a call which is up.
     pub in_call: Vec<DeviceName>,
+    /// Devices that are not to be disturbed, beside those that are set so.
+    pub dnd: Vec<DeviceName>,
     /// Who has answered so far; the last one answered last.
     pub answered: Vec<DeviceName>,
     /// With whom stages in turn have begun so far; the last one last.
@@ -150,6 +153,7 @@ impl Page<'_> {
             }
             "busy" => example.calls = self.count(key, value, [0, 10_000]).unwrap_or(0).into(),
             "unregistered" => example.unregistered = self.device_names(key, value),
+            "dnd" => example.dnd = self.device_names(key, value),
             "in_call" => example.in_call = self.device_names(key, value),
             "answered" => example.answered = self.device_names(key, value),
             "wishes" => example.wishes = self.wishes(key, value),

@@ -39,7 +39,7 @@ impl Page<'_> {
                 Some(format!("write ring = [\"{text}\"], with other stages before or behind")),
             )),
             _ if text.starts_with("tag:") => Err((
-                "devices have no tags yet".to_owned(),
+                "rules do not know tags yet".to_owned(),
                 Some("name them in a [group]".to_owned()),
             )),
             _ => DeviceName::parse(text).map_err(|error| (error.to_string(), None)),

@@ -30,7 +30,7 @@ const AT_THE_DEVICE: &str = "stands at the device: { device = \"mobile\", after 
 const PARALLEL: &str = "parallel";
 const TURNS: [Turn; 4] = [Turn::Serial, Turn::RoundRobin, Turn::LeastRecent, Turn::LastAnswered];
 /// What a stage may leave out.
-const SKIPS: [&str; 2] = ["busy", "unregistered"];
+const SKIPS: [&str; 3] = ["busy", "unregistered", "dnd"];
 /// The most stages of one rule.
 const STAGES_MAX: usize = 32;
 /// The longest name of a rule, in characters.
@@ -256,11 +256,10 @@ impl Page<'_> {
         self.take(&value.span(), key, known.ok_or_else(|| one_of(text, &names))).map(Some)
     }
 
-    /// `skip = ["busy"]`. Who is not registered is left out in any case.
+    /// `skip = ["busy"]`. Who is not registered, or not to be disturbed, is left out in any case.
     fn skips(&mut self, key: &str, value: &Value<'_>) -> Skips {
-        let read = |text: &str| match text {
-            "dnd" => Err(("devices do not tell of do-not-disturb yet".to_owned(), None)),
-            _ => SKIPS.into_iter().find(|known| *known == text).ok_or_else(|| one_of(text, &SKIPS)),
+        let read = |text: &str| {
+            SKIPS.into_iter().find(|known| *known == text).ok_or_else(|| one_of(text, &SKIPS))
         };
         Skips { busy: self.each_text(key, value, read).contains(&"busy") }
     }

@@ -18,13 +18,11 @@ const KEYS: &[&str] = &[
     "busy",
     "registered",
     "in_call",
+    "dnd",
     "wishes",
 ];
 /// A key of its own: how something fails is known when it has rung.
 const AFTER: &str = "after";
-/// What devices tell nobody yet.
-const LATER: &[(&str, &str)] =
-    &[("dnd", "is not carried out yet: devices do not tell of do-not-disturb")];
 const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
@@ -38,7 +36,7 @@ impl Page<'_> {
             return Run::default();
         };
         let names: Vec<&str> = KEYS.iter().copied().chain([AFTER]).collect();
-        self.known(table, path, &names, LATER);
+        self.known(table, path, &names, &[]);
         let mut conditions = Vec::new();
         for name in KEYS {
             let Some(value) = table.get(*name) else { continue };
@@ -75,6 +73,7 @@ impl Page<'_> {
             "busy" => self.count(key, value, [1, 10_000]).map(Condition::Busy),
             "registered" => self.devices_in(key, value).map(Condition::Registered),
             "in_call" => self.devices_in(key, value).map(Condition::InCall),
+            "dnd" => self.devices_in(key, value).map(Condition::Dnd),
             _ => Some(Condition::Wishes(self.wishes(key, value))),
         }
     }

@@ -73,6 +73,8 @@ fn why_missed(Miss { found, unless }: &Miss) -> String {
         Found::Registered => "none of its devices can be reached".to_owned(),
         Found::InCall if *unless => "one of its devices is in a call".to_owned(),
         Found::InCall => "none of its devices is in a call".to_owned(),
+        Found::Dnd if *unless => "one of its devices is set to do not disturb".to_owned(),
+        Found::Dnd => "none of its devices is set to do not disturb".to_owned(),
         Found::Wishes => format!("{is} what the caller wishes"),
         Found::After => "nothing rings before that could fail".to_owned(),
     }

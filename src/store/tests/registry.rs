@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::domain::{
     Account, Caps, ContentId, Device, DeviceName, Identifier, Language, Mailbox, MailboxName,
-    Policy, RefusalCodes, SipUri, Tags, Target, Zone,
+    Number, Policy, RefusalCodes, SipUri, Tags, Target, Zone,
 };
 use crate::registry::{AccountPatch, AccountSpec, DevicePatch, MailboxPatch, Registry};
 use crate::rules::RuleFile;
@@ -63,7 +63,7 @@ fn every_row_comes_back() {
         tags: Tags::parse(if stage == 1 { "" } else { "mobile work" }).unwrap(),
     };
     let uri = |text: &str| SipUri::parse(text).unwrap();
-    let Identifier::Number(number) = Identifier::parse("+493012345").unwrap() else { panic!() };
+    let number = Number::parse("+493012345").unwrap();
     let rows = [
         Change::KeysGiven(12),
         Change::Account(AccountKey(3), full),
@@ -83,8 +83,7 @@ fn every_row_comes_back() {
     drop(store);
     let store = dir.open();
     assert_eq!(changes_of(&store), (rows.to_vec(), 1));
-    let text = store.rule_text(AccountKey(3)).unwrap();
-    assert_eq!(text.as_deref(), Some(&**rules("b").text()));
+    assert_eq!(store.rule_text(AccountKey(3)).unwrap().as_deref(), Some(&**rules("b").text()));
     assert_eq!(store.rule_text(AccountKey(4)).unwrap(), None);
 
     let gone = [
@@ -307,8 +306,8 @@ fn a_row_that_makes_no_sense_stops_the_start() {
             "INSERT INTO account VALUES (0, 'a b', NULL, NULL, NULL, NULL, 'strict', NULL, 1, NULL, NULL)",
         ),
         ("nowhere", "INSERT INTO identifier VALUES (1, 'nowhere', 0)"),
-        ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1)"),
-        ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1)"),
+        ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1, 0, '')"),
+        ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1, 0, '')"),
         ("rules: line 1, column 8", "INSERT INTO rules VALUES (0, '[[rule]')"),
         ("mailbox", "INSERT INTO mailbox VALUES (0, 'm', '{\"name\":\"m\"}')"),
     ] {
