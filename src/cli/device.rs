@@ -8,7 +8,7 @@ use crate::http::wire::{DeviceEdit, DeviceView};
 use super::failure::Failure;
 use super::find::Door;
 use super::screen::{Screen, yes_no};
-use super::typed::{Daemon, Limit, OnOff, ring_s};
+use super::typed::{Daemon, Limit, on_off, ring_s};
 
 /// `device …`
 #[derive(Debug, clap::Args)]
@@ -117,8 +117,8 @@ struct Edit {
     #[arg(long)]
     disabled: bool,
     /// Whether it is not to be disturbed, and so does not ring
-    #[arg(long)]
-    dnd: Option<OnOff>,
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    dnd: Option<bool>,
     /// Its tags from now on; may be given several times
     #[arg(long = "tag", value_name = "NAME", value_parser = Tag::parse, conflicts_with = "no_tags")]
     tags: Vec<Tag>,
@@ -175,7 +175,7 @@ impl Edit {
             stage: self.stage,
             ring_s: self.ring,
             enabled: (self.enabled || self.disabled).then_some(self.enabled),
-            dnd: self.dnd.map(OnOff::is_on),
+            dnd: self.dnd,
             tags: tags.transpose()?,
         })
     }

@@ -69,18 +69,12 @@ impl<T: FromStr> FromStr for OrNone<T> {
     }
 }
 
-/// Whether something is so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum OnOff {
-    /// It is
-    On,
-    /// It is not
-    Off,
-}
-
-impl OnOff {
-    pub(super) fn is_on(self) -> bool {
-        self == Self::On
+/// Whether something is so: `on` or `off`.
+pub(super) fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write \"on\" or \"off\"".to_owned()),
     }
 }
 

@@ -231,8 +231,9 @@ fn unregistered(devices: &[Device], example: &Example) -> (Vec<Device>, Registra
             device.target = Target::Aor(aor);
         }
     }
-    for device in devices.iter_mut().filter(|device| example.dnd.contains(&device.name)) {
-        device.dnd = true;
+    for device in &mut devices {
+        // A file is as right tonight, when somebody does not want to be disturbed, as tomorrow.
+        device.dnd = example.dnd.contains(&device.name);
     }
     (devices, registrations)
 }

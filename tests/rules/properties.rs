@@ -37,6 +37,7 @@ fn condition() -> impl Strategy<Value = String> {
         (1..4u8).prop_map(|n| format!("busy = {n}")),
         list(DEVICES).prop_map(|l| format!("registered = {l}")),
         list(DEVICES).prop_map(|l| format!("in_call = {l}")),
+        list(DEVICES).prop_map(|l| format!("dnd = {l}")),
     ]
 }
 
