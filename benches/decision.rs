@@ -206,16 +206,9 @@ fn query(id: u32, from: u32, to: u32) -> Box<RouteQuery> {
 
 fn event(kind: EventKind, id: u32) -> CallEvent {
     CallEvent {
-        kind,
-        call_id: call_id(id),
         from_tag: "8f3a91c2".into(),
         dialog: Some((id % 4096, id)),
-        device: None,
-        code: None,
-        branches: [].into(),
-        account: None,
-        ruri: None,
-        from_uri: None,
+        ..CallEvent::of(kind, call_id(id))
     }
 }
 

@@ -69,18 +69,7 @@ impl Desk {
                 _,
             ) => return,
         };
-        let event = CallEvent {
-            kind,
-            call_id: leg.as_str().into(),
-            from_tag: "".into(),
-            dialog: Some(leg.as_dialog()),
-            device: None,
-            code: None,
-            branches: [].into(),
-            account: None,
-            ruri: None,
-            from_uri: None,
-        };
-        self.event(&event, now);
+        let dialog = Some(leg.as_dialog());
+        self.event(&CallEvent { dialog, ..CallEvent::of(kind, leg.as_str().into()) }, now);
     }
 }

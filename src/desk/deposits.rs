@@ -275,19 +275,7 @@ impl Desk {
         let Some(call_id) = self.deposits.call_of(leg) else { return };
         let up = self.table.find(&call_id).and_then(|slot| self.table.get(slot));
         if up.is_some_and(|session| session.state() == CallState::Up) {
-            let event = CallEvent {
-                kind: EventKind::End,
-                call_id,
-                from_tag: "".into(),
-                dialog: None,
-                device: None,
-                code: None,
-                branches: [].into(),
-                account: None,
-                ruri: None,
-                from_uri: None,
-            };
-            self.event(&event, now);
+            self.event(&CallEvent::of(EventKind::End, call_id), now);
         }
     }
 

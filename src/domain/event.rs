@@ -53,6 +53,25 @@ pub struct CallEvent {
     pub from_uri: Option<Arc<str>>,
 }
 
+impl CallEvent {
+    /// An event of which nothing more is known.
+    #[must_use]
+    pub fn of(kind: EventKind, call_id: Arc<str>) -> Self {
+        Self {
+            kind,
+            call_id,
+            from_tag: "".into(),
+            dialog: None,
+            code: None,
+            branches: [].into(),
+            device: None,
+            account: None,
+            ruri: None,
+            from_uri: None,
+        }
+    }
+}
+
 /// One call as a proxy's own list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenDialog {

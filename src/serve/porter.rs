@@ -223,16 +223,8 @@ async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
     // Kamailio's own event may not come after this (measured), so its word is the end. A
     // dialog that it does not know is over as well.
     house.handle(Input::Event(CallEvent {
-        kind: EventKind::End,
-        call_id: row.call_id.into(),
-        from_tag: "".into(),
         dialog: Some(dialog),
-        device: None,
-        code: None,
-        branches: [].into(),
-        account: None,
-        ruri: None,
-        from_uri: None,
+        ..CallEvent::of(EventKind::End, row.call_id.into())
     }));
     Ok(())
 }

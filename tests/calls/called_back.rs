@@ -83,16 +83,8 @@ impl House {
 
     fn told(&mut self, kind: EventKind) {
         self.handle(Input::Event(CallEvent {
-            kind,
-            call_id: "c1".into(),
             from_tag: "t".into(),
-            dialog: None,
-            device: None,
-            code: None,
-            branches: [].into(),
-            account: None,
-            ruri: None,
-            from_uri: None,
+            ..CallEvent::of(kind, "c1".into())
         }));
     }
 
