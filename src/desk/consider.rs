@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
     AccountKey, Cause, Decision, DeviceStates, ForkOrder, Identifier, Method, Now, Numbering,
-    Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, Target,
+    Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX,
+    Target,
 };
 use crate::routing::{List, honour, order};
 
@@ -14,9 +15,6 @@ use super::rules::{Asked, Ordered};
 
 /// How many identifiers of an account are looked through one by one.
 const OWN_FEW: usize = 8;
-
-/// How many accounts a call may be forwarded through.
-const TRAIL_MAX: usize = 16;
 
 /// A decision, and what it needs to become true.
 pub(super) struct Considered {

@@ -70,14 +70,14 @@ impl Desk {
         at_once: Option<Cause>,
         steps: &mut Vec<Step>,
     ) -> Option<Stage> {
-        let mut told = Vec::new();
-        let stage = self.mailbox_stage(callee, at_once, &mut told);
-        if stage.is_some() && query.wishes.has(Wish::NoMailbox as u8) {
-            steps.push(Step::Wish { wish: Wish::NoMailbox });
-            return None;
+        let before = steps.len();
+        let stage = self.mailbox_stage(callee, at_once, steps)?;
+        if !query.wishes.has(Wish::NoMailbox as u8) {
+            return Some(stage);
         }
-        steps.append(&mut told);
-        stage
+        steps.truncate(before);
+        steps.push(Step::Wish { wish: Wish::NoMailbox });
+        None
     }
 
     /// The switch for the next message: one that is connected, else the first (its dialplan tells

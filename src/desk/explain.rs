@@ -29,7 +29,7 @@ pub fn explain(decision: &Decision) -> Vec<String> {
                 let then = match (position, stage.mailbox, &stage.after) {
                     (_, true, _) => "takes a message, within".to_owned(),
                     (_, false, Some(after)) => {
-                        format!("then, only after {}, rings", by_rules::causes(after))
+                        format!("then, only after {}, rings", after.words())
                     }
                     (0, false, None) => "rings".to_owned(),
                     (_, false, None) => "then rings".to_owned(),

@@ -53,8 +53,8 @@ impl Desk {
             kind: kind(query),
             from: Caller::of(&query.from_uri, &self.settings.numbering, name),
             dialled: dialled.as_ref(),
-            // A call that is asked about again sits there itself.
             wishes: query.wishes,
+            // A call that is asked about again sits there itself.
             calls: up.saturating_sub(u32::from(held.is_some_and(|held| held.has(callee)))),
         };
         let leads_back = |target: &Target| self.leads_back(target, callee, &query.trail);

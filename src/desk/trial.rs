@@ -88,7 +88,7 @@ pub fn try_example(rules: &Rules, example: &Example, around: &Around) -> Trial {
     const SOME_TIME: &str = "2026-01-01T00:00";
     let zone = example.zone.as_ref().or(rules.zone.as_ref()).unwrap_or(&around.zone);
     let at_ms = zone.moment(example.at.as_deref().unwrap_or(SOME_TIME)).unwrap_or_default();
-    let (devices, registrations) = unregistered(&around.devices, example);
+    let (devices, registrations) = as_said(&around.devices, example);
     let mut steps: Vec<Step> = Vec::new();
     let got = rings(rules, example, around, (&devices, &registrations), at_ms, &mut steps);
     let lines: Vec<String> = steps.iter().map(explain_step).collect();
@@ -119,7 +119,7 @@ pub fn coming(
         .chain([0])
         .collect();
     let mut offsets: Vec<i32> = zones.iter().map(|zone| zone.local(from_ms).offset_s).collect();
-    let (devices, registrations) = unregistered(&around.devices, example);
+    let (devices, registrations) = as_said(&around.devices, example);
     let at = |at_ms: i64| {
         let steps = &mut Vec::new();
         rings(rules, example, around, (&devices, &registrations), at_ms, steps)
@@ -222,7 +222,7 @@ fn states(example: &Example) -> DeviceStates {
 
 /// The devices as the example has them: those that can't be reached are addresses of record that
 /// are registered nowhere.
-fn unregistered(devices: &[Device], example: &Example) -> (Vec<Device>, Registrations) {
+fn as_said(devices: &[Device], example: &Example) -> (Vec<Device>, Registrations) {
     let mut devices = devices.to_vec();
     let mut registrations = Registrations::new();
     for device in devices.iter_mut().filter(|device| example.unregistered.contains(&device.name)) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, StageCause, Turn,
-    Wish, Zone,
+    AccountName, After, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Turn, Wish,
+    Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -65,16 +65,6 @@ pub struct Stage {
     /// When it rings; `None`: in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<After>,
-}
-
-/// A stage that rings only as something has failed before. The proxy knows how, and leaves it out
-/// otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct After {
-    /// The causes for which it rings.
-    pub causes: Vec<StageCause>,
-    /// Stages of the same part ring, or do not, as what rang before the part has failed.
-    pub part: u16,
 }
 
 /// One device that rings.

@@ -32,8 +32,7 @@ mod zone;
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
 pub use decision::{
-    After, Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage,
-    Step,
+    Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
 };
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
@@ -52,12 +51,12 @@ pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, T
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
-pub use query::{Contact, Method, Registrations, RouteQuery, read_trail};
+pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
     RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
 };
-pub use rule_stage::{RuleStage, Skips, StageWho, Turn};
+pub use rule_stage::{After, RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};
 pub use spelled::Spelled;
 pub use spool::{

@@ -55,8 +55,8 @@ pub struct RouteQuery {
     pub switch: Option<SwitchId>,
 }
 
-/// How many accounts of a trail are read; the rest is ignored.
-const TRAIL_MAX: usize = 16;
+/// How many accounts a call may be forwarded through. Of a longer trail the rest is not read.
+pub const TRAIL_MAX: usize = 16;
 
 /// The account keys in a trail, lower-case hex with `;` between. What makes no sense is left out:
 /// decoration must not decide a call.

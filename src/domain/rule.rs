@@ -180,6 +180,15 @@ pub struct Rule {
     pub end: RuleEnd,
 }
 
+impl Rule {
+    /// Whether it rings only as what rang before has failed. How it will is not known yet when the
+    /// rule is asked.
+    #[must_use]
+    pub fn is_conditional(&self) -> bool {
+        self.after != Few::default()
+    }
+}
+
 /// How the order of a rule ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RuleEnd {

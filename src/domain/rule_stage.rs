@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Run;
+use super::{Few, Run, StageCause};
 
 /// Devices that ring together, or one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,4 +67,31 @@ pub enum StageWho {
     List,
     /// The call is forwarded: a place in [`super::Rules::targets`].
     Forward(u16),
+}
+
+/// A stage that rings only as something has failed before. The proxy knows how, and leaves it out
+/// otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// The causes for which it rings.
+    pub causes: Vec<StageCause>,
+    /// Stages of the same part ring, or do not, as what rang before the part has failed.
+    pub part: u16,
+}
+
+impl After {
+    /// The causes in a [`Few`]; `None` if there are none: it rings in any case.
+    #[must_use]
+    pub fn of(causes: Few, part: u16) -> Option<Self> {
+        let named = StageCause::ALL.into_iter().filter(|cause| causes.has(*cause as u8));
+        let causes: Vec<StageCause> = named.collect();
+        (!causes.is_empty()).then_some(Self { causes, part })
+    }
+
+    /// The causes, as rules name them: `busy or declined`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words: Vec<&str> = self.causes.iter().map(|cause| cause.as_str()).collect();
+        words.join(" or ")
+    }
 }

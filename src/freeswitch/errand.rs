@@ -134,11 +134,9 @@ impl Errand<'_> {
     /// The guard goes when the tail stands: until then it is the only one who cares for the leg.
     async fn queue(&mut self, queue: &[Execute]) -> Outcome {
         self.flush().await?;
-        for execute in queue {
-            let refusal = self.execute(execute).await?;
-            if refusal.is_some() {
-                return Ok(refusal);
-            }
+        let refusal = self.run_all(queue).await?;
+        if refusal.is_some() {
+            return Ok(refusal);
         }
         let guarded = {
             let mut handled = self.operator.handled();
@@ -159,7 +157,12 @@ impl Errand<'_> {
         if answer.trim() != "+OK Deleted: 1" {
             return Ok(None);
         }
-        for execute in &queue {
+        self.run_all(&queue).await
+    }
+
+    /// Runs one behind the other, up to the first that is refused.
+    async fn run_all(&mut self, queue: &[Execute]) -> Outcome {
+        for execute in queue {
             let refusal = self.execute(execute).await?;
             if refusal.is_some() {
                 return Ok(refusal);

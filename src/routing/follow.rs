@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Device, DeviceName, DeviceSkip, Few, ForkOrder, Found, Identifier, Miss, Piece,
-    RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageCause, StageWho, Step, Target,
-    Turn,
+    After, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss, Piece, RING_S_MAX,
+    Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Turn,
 };
 
 use super::build::Build;
@@ -56,7 +55,7 @@ pub fn follow(
     for (rule, name) in rules.rules.iter().zip(rules.names.pieces()) {
         let missed = judge.missed(rule, steps).or_else(|| {
             let rings = matched.iter().any(|(before, _)| before.stages.count > 0);
-            let idle = is_conditional(rule) && !rings;
+            let idle = rule.is_conditional() && !rings;
             idle.then_some(Miss { found: Found::After, unless: false })
         });
         steps.push(Step::Rule { name: name.clone(), line: rule.line, missed });
@@ -79,11 +78,11 @@ pub fn follow(
     }
     let mut build = Build::new(list, leads_back, steps).limited();
     for (part, (rule, name)) in (1..).zip(matched) {
-        if is_conditional(rule) && build.is_empty() {
+        if rule.is_conditional() && build.is_empty() {
             build.note(Step::NothingBefore { name });
             continue;
         }
-        build.only(is_conditional(rule).then(|| after(rule, part)));
+        build.only(After::of(rule.after, part));
         stages(&mut judge, rule, &mut build);
     }
     build.only(None);
@@ -95,19 +94,9 @@ pub fn follow(
     Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
 }
 
-/// Whether a rule rings only as what rang before has failed. How it will is not known yet.
-fn is_conditional(rule: &Rule) -> bool {
-    rule.after != Few::default()
-}
-
 /// Whether the rules behind a rule are not asked.
 fn decides(rule: &Rule) -> bool {
-    !rule.goes_on && !is_conditional(rule)
-}
-
-fn after(rule: &Rule, part: u16) -> After {
-    let causes = StageCause::ALL.into_iter().filter(|cause| rule.after.has(*cause as u8));
-    After { causes: causes.collect(), part }
+    !rule.goes_on && !rule.is_conditional()
 }
 
 fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mut Build<'_, L>) {

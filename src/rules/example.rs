@@ -57,7 +57,7 @@ pub struct Example {
     pub unregistered: Vec<DeviceName>,
     /// Devices that have answered a call which is up.
     pub in_call: Vec<DeviceName>,
-    /// Devices that are not to be disturbed, beside those that are set so.
+    /// Devices that are not to be disturbed, whatever is set.
     pub dnd: Vec<DeviceName>,
     /// Who has answered so far; the last one answered last.
     pub answered: Vec<DeviceName>,
@@ -93,8 +93,7 @@ pub fn shown(order: &ForkOrder) -> Vec<String> {
         match &stage.after {
             None => names,
             Some(after) => {
-                let causes: Vec<&str> = after.causes.iter().map(|cause| cause.as_str()).collect();
-                format!("{names} after {}", causes.join(" or "))
+                format!("{names} after {}", after.words())
             }
         }
     };

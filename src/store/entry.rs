@@ -11,12 +11,14 @@ use crate::domain::{
     Outcome, PoolKind, Room, Side, Step,
 };
 
-/// The kinds of entries. Here and below: a number that was given is never given again.
 /// Where the causes of a stage begin in its first number, above its ring time.
 pub(super) const AFTER_SHIFT: u32 = 17;
 /// Where its part begins.
 pub(super) const PART_SHIFT: u32 = 25;
+/// In the same number: its branches say when they join.
+pub(super) const LATE: u64 = 1 << 41;
 
+/// The kinds of entries. Here and below: a number that was given is never given again.
 pub(super) const DECIDED: u8 = 0;
 pub(super) const ENDED: u8 = 1;
 /// The name of its kind, and JSON.
@@ -24,8 +26,6 @@ pub(super) const OTHER: u8 = 2;
 
 /// The outcomes.
 pub(super) const FORK: u8 = 0;
-/// In the first number of a stage: its branches say when they join.
-pub(super) const LATE: u64 = 1 << 41;
 pub(super) const PASS: u8 = 1;
 pub(super) const REFUSE: u8 = 2;
 

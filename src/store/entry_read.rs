@@ -8,7 +8,7 @@ use crate::desk::Ended;
 use crate::domain::{
     AccountName, After, Branch, BranchEnd, CallRef, Cause, Decision, DeviceName, DeviceSkip,
     EndCause, Few, ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage,
-    StageCause, Step,
+    Step,
 };
 
 use super::HistoryEntry;
@@ -110,10 +110,7 @@ impl<'a> Reading<'a> {
         let ring_s = u16::try_from(first >> 1 & u64::from(u16::MAX)).ok()?;
         let causes = Few(u8::try_from(first >> AFTER_SHIFT & u64::from(u8::MAX)).ok()?);
         let part = u16::try_from(first >> PART_SHIFT & u64::from(u16::MAX)).ok()?;
-        let after = (causes != Few::default()).then(|| {
-            let named = StageCause::ALL.into_iter().filter(|cause| causes.has(*cause as u8));
-            After { causes: named.collect(), part }
-        });
+        let after = After::of(causes, part);
         let branches = match first & LATE {
             0 => self.list(Self::branch)?,
             _ => self.list(Self::late_branch)?,

@@ -1,6 +1,6 @@
 //! Rules in sentences.
 
-use crate::domain::{After, DeviceName, Found, Local, Miss, Turn, Wish, Zone};
+use crate::domain::{DeviceName, Found, Local, Miss, Turn, Wish, Zone};
 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -49,12 +49,6 @@ pub(super) fn nothing_before(name: &str) -> String {
 /// A wish that is carried out.
 pub(super) fn wish(wish: Wish) -> String {
     format!("as the caller wishes: {}", wish.as_str())
-}
-
-/// The causes after which a stage rings.
-pub(super) fn causes(after: &After) -> String {
-    let words: Vec<&str> = after.causes.iter().map(|cause| cause.as_str()).collect();
-    words.join(" or ")
 }
 
 fn why_missed(Miss { found, unless }: &Miss) -> String {

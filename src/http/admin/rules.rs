@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::desk::{DAYS_AHEAD_MAX, coming, try_example};
-use crate::domain::{AccountName, Communication, Few, Identifier, Zone};
+use crate::domain::{AccountName, Communication, Identifier, Rule, Zone};
 use crate::registry::{self, Command};
 use crate::rules::{Example, Mistake, Reach, RuleFile, read};
 
@@ -44,7 +44,7 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
         return Err(Problem::wrong("a stage has confirm, and nobody could ask for the key")
             .hint("configure a [[freeswitch]] and messages.spool, or leave confirm out"));
     }
-    let asks_causes = rules.rules.iter().any(|rule| rule.after != Few::default());
+    let asks_causes = rules.rules.iter().any(Rule::is_conditional);
     if asks_causes && look(visit, |desk, _| desk.plans_for_switches())? {
         return Err(Problem::wrong(
             "a rule has when.after, and calls come to a switch without a proxy",
