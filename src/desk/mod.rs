@@ -16,7 +16,10 @@ mod output;
 mod rights;
 mod route;
 mod rules;
+mod self_care;
 mod settings;
+mod star;
+mod trail;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

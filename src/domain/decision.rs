@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, After, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Turn, Wish,
-    Zone,
+    AccountName, After, CallRef, CareSkip, DeviceName, Forward, Identifier, Local, Miss, Piece,
+    PoolKind, Turn, Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -152,6 +152,8 @@ pub enum Cause {
     NoDevice,
     /// A rule of the called account refuses it, or sends it to the mailbox at once.
     Rule,
+    /// Nobody was called: a star code was dialled.
+    SelfCare,
     /// A strict account right after a start, before the proxies were asked.
     Settling,
     /// The table of calls is full.
@@ -162,7 +164,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CallIdReuse,
         Self::Cancelled,
         Self::CapIn,
@@ -172,6 +174,7 @@ impl Cause {
         Self::Loop,
         Self::NoDevice,
         Self::Rule,
+        Self::SelfCare,
         Self::Settling,
         Self::TableFull,
         Self::Unknown,
@@ -190,6 +193,7 @@ impl Cause {
             Self::Loop => "loop",
             Self::NoDevice => "no_device",
             Self::Rule => "rule",
+            Self::SelfCare => "self_care",
             Self::Settling => "settling",
             Self::TableFull => "table_full",
             Self::Unknown => "unknown",
@@ -314,6 +318,22 @@ pub enum Step {
     OrderLong {
         /// How long an order may ring, in seconds.
         ring_s_max: u16,
+    },
+    /// A star code was dialled.
+    StarCode {
+        /// Which, and what stood behind it.
+        dialled: Arc<str>,
+        /// The device that dialled it, if it is known.
+        device: Option<DeviceName>,
+    },
+    /// Somebody at the called account has set something himself.
+    SelfCare {
+        /// Which forward; `None`: one device rings alone.
+        forward: Option<Forward>,
+        /// Where to, or which device.
+        to: Arc<str>,
+        /// Why it is not done; `None`: it is.
+        skip: Option<CareSkip>,
     },
     /// The called account has a mailbox.
     Mailbox {

@@ -7,6 +7,7 @@ mod device;
 mod device_state;
 mod error;
 mod event;
+mod forward_places;
 mod identifier;
 mod index;
 mod ledger;
@@ -20,8 +21,10 @@ mod query;
 mod rule;
 mod rule_stage;
 mod seats;
+mod self_care;
 mod spelled;
 mod spool;
+mod star_code;
 mod switch;
 mod tags;
 mod time;
@@ -38,6 +41,7 @@ pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
+pub use forward_places::{FORWARD_PLACES_MAX, ForwardPlaces};
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{
@@ -58,10 +62,12 @@ pub use rule::{
 };
 pub use rule_stage::{After, RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};
+pub use self_care::{Care, CareSkip, Forward, SelfCare, TokenHash};
 pub use spelled::Spelled;
 pub use spool::{
     CardPart, DepositCard, DiscardReason, FileFacts, Missed, NoRoom, SpoolCommand, SpoolEvent,
 };
+pub use star_code::{StarCode, StarCodes, StarMistake};
 pub use switch::{
     Keys, LegEvent, LegFacts, LegId, LegSeen, Sound, StepId, SwitchCommand, SwitchEvent, SwitchId,
     VideoFacts,
