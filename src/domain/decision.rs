@@ -294,6 +294,13 @@ pub enum Step {
         /// Its name, or its place.
         name: Piece,
     },
+    /// A rule names a tag, and no device of the account has it.
+    Untagged {
+        /// Which.
+        tag: Arc<str>,
+        /// The stage in which its devices would ring.
+        stage: u8,
+    },
     /// A wish of the caller is carried out.
     Wish {
         /// Which.

@@ -11,6 +11,7 @@ mod identifier;
 mod index;
 mod ledger;
 mod mailbox;
+mod member;
 mod message;
 mod name;
 mod names;
@@ -44,6 +45,7 @@ pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
 };
 pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
+pub use member::Member;
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };

@@ -6,6 +6,7 @@
 mod build;
 mod follow;
 mod judge;
+mod members;
 
 use std::sync::Arc;
 

@@ -187,6 +187,20 @@ impl<'a> Entry<'a> {
         }
     }
 
+    fn dialled(&mut self, identifier: Option<&Identifier>) {
+        match identifier {
+            None => self.byte(0),
+            Some(Identifier::Number(number)) => {
+                self.byte(NUMBER);
+                self.number(number.digits());
+            }
+            Some(Identifier::Address(address)) => {
+                self.byte(ADDRESS);
+                self.text(address);
+            }
+        }
+    }
+
     fn step(&mut self, step: &Step) {
         match step {
             Step::Caller { account, authenticated } => {
@@ -196,17 +210,7 @@ impl<'a> Entry<'a> {
             }
             Step::Callee { identifier, account } => {
                 self.byte(CALLEE);
-                match identifier {
-                    None => self.byte(0),
-                    Some(Identifier::Number(number)) => {
-                        self.byte(NUMBER);
-                        self.number(number.digits());
-                    }
-                    Some(Identifier::Address(address)) => {
-                        self.byte(ADDRESS);
-                        self.text(address);
-                    }
-                }
+                self.dialled(identifier.as_ref());
                 self.names([account.as_ref().map(|account| account.as_str())]);
             }
             Step::Cap { account, side, kind, used, cap, room } => {
@@ -240,6 +244,7 @@ impl<'a> Entry<'a> {
             | Step::Rule { .. }
             | Step::Turn { .. }
             | Step::NothingBefore { .. }
+            | Step::Untagged { .. }
             | Step::Wish { .. }
             | Step::NoRule
             | Step::Forward { .. }
