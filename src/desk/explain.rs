@@ -85,6 +85,7 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
         Step::Turn { order, device } => by_rules::turn(*order, device),
         Step::NothingBefore { name } => by_rules::nothing_before(name),
+        Step::Untagged { tag, stage } => by_rules::untagged(tag, *stage),
         Step::Wish { wish } => by_rules::wish(*wish),
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),

@@ -12,12 +12,14 @@ mod identifier;
 mod index;
 mod ledger;
 mod mailbox;
+mod member;
 mod message;
 mod name;
 mod names;
 mod notice;
 mod pool;
 mod query;
+mod refusal;
 mod rule;
 mod rule_stage;
 mod seats;
@@ -34,9 +36,7 @@ mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
-pub use decision::{
-    Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
-};
+pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
@@ -48,6 +48,7 @@ pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
 };
 pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
+pub use member::Member;
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
@@ -56,6 +57,7 @@ pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
+pub use refusal::{Cause, Refusal};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
     RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,

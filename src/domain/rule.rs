@@ -152,7 +152,7 @@ pub struct Rules {
     pub members: Box<[u16]>,
     /// After how many seconds devices of a stage join it, pointed at by stages.
     pub delays: Box<[u16]>,
-    /// The devices that rules name.
+    /// The devices and tags that rules name, as [`super::Member`] writes them.
     pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,

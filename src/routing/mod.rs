@@ -7,6 +7,7 @@ mod build;
 mod divert;
 mod follow;
 mod judge;
+mod members;
 
 use std::sync::Arc;
 

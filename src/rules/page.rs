@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::{DeviceName, RULES_MAX, Rules, Zone};
+use crate::domain::{DeviceName, Member, RULES_MAX, Rules, Zone};
 use crate::text::{Lines, nearest, shorten};
 
 use super::calendar::Calendar;
@@ -34,11 +34,11 @@ pub(super) struct Page<'t> {
     mistakes: Vec<Mistake>,
     pub(super) reach: Reach,
     pub(super) tables: Tables,
-    pub(super) groups: BTreeMap<String, Vec<DeviceName>>,
+    pub(super) groups: BTreeMap<String, Vec<Member>>,
     pub(super) callers: BTreeMap<String, People>,
     pub(super) holidays: BTreeMap<String, Calendar>,
-    /// Where devices are named.
-    pub(super) named: Vec<(DeviceName, String, At)>,
+    /// Where devices and tags are named.
+    pub(super) named: Vec<(Member, String, At)>,
     examples: Vec<Example>,
 }
 
@@ -88,16 +88,6 @@ impl<'t> Page<'t> {
     pub(super) fn into_mistakes(mut self) -> Vec<Mistake> {
         self.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         self.mistakes
-    }
-
-    /// Notes the devices that nobody knows.
-    pub(super) fn strangers(&mut self, is_known: impl Fn(&DeviceName) -> bool) {
-        for (name, key, at) in std::mem::take(&mut self.named) {
-            if !is_known(&name) {
-                let hint = "see the account's devices with `device list`";
-                self.wrong(&at, &key, format!("the account has no device {name}"), Some(hint));
-            }
-        }
     }
 
     /// Notes a mistake.

@@ -46,6 +46,11 @@ pub(super) fn nothing_before(name: &str) -> String {
     format!("rule {name}: left out, nothing rings before that could fail")
 }
 
+/// A tag that nothing has.
+pub(super) fn untagged(tag: &str, stage: u8) -> String {
+    format!("tag {tag}, stage {stage}: left out, no device of the account has it")
+}
+
 /// A wish that is carried out.
 pub(super) fn wish(wish: Wish) -> String {
     format!("as the caller wishes: {}", wish.as_str())
