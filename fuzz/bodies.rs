@@ -24,13 +24,14 @@ use hallporter::kamailio::{
 
 use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
 use hallporter::notify::LinkKey;
+use hallporter::peers::{FrameReader, HEAD_BYTES, framed};
 use hallporter::rules::{MISTAKES_MAX, Reach, RuleFile, read as read_rules, read_calendar};
 
 /// What takes an input.
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("query", query),
     ("event", event),
     ("config", config),
@@ -42,6 +43,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("esl", esl),
     ("rules", rules),
     ("calendar", calendar),
+    ("frames", frames),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 };
@@ -393,4 +395,34 @@ pub fn calendar(data: &[u8]) {
         Ok(events) => assert!(!events.is_empty() || text.contains("VEVENT")),
         Err(mistakes) => assert!(mistakes.iter().all(|(line, what)| *line > 0 && plain(what))),
     }
+}
+
+/// A stream of another node. The first byte says in what pieces it comes.
+pub fn frames(data: &[u8]) {
+    let Some((piece, stream)) = data.split_first() else { return };
+    let read = |piece: usize| {
+        let (mut reader, mut frames) = (FrameReader::new(), Vec::new());
+        for piece in stream.chunks(piece) {
+            reader.push(piece);
+            loop {
+                match reader.take() {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => break,
+                    Err(error) => return (frames, Err(error)),
+                }
+            }
+        }
+        (frames, reader.end())
+    };
+    let (frames, end) = read(usize::from(*piece).max(1));
+    let (whole, whole_end) = read(stream.len().max(1));
+    assert_eq!(frames, whole);
+    // A cut is known by its length, everything else by its head.
+    assert_eq!(end, whole_end);
+    // What was read is what was written.
+    let again = frames.iter().flat_map(|frame| framed(frame.kind, &frame.body).unwrap());
+    let again: Vec<u8> = again.collect();
+    assert!(stream.starts_with(&again));
+    assert!(end.is_err() || again.len() == stream.len());
+    assert!(again.len() >= frames.len() * HEAD_BYTES);
 }

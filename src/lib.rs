@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! main ─► cli ─► http::client ══(network)══► http::admin
-//!          └──► serve ─► kamailio  freeswitch  media  notify  store  http     SHELL
+//!          └──► serve ─► kamailio  freeswitch  media  notify  store  peers  http   SHELL
 //! ═══════════════════════════ glass door ═══════════════════════
 //!                       desk                                               CORE
 //!   registry   admission   sessions   routing   messages   cluster
@@ -24,6 +24,7 @@ pub mod kamailio;
 pub mod media;
 pub mod messages;
 pub mod notify;
+pub mod peers;
 pub mod registry;
 pub mod routing;
 pub mod rules;

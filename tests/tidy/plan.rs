@@ -120,7 +120,9 @@ pub(crate) const NOT_IN_CORE: &[&str] = &[
 pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "serve"]),
     ("axum", &["http"]),
-    ("base64", &["http", "kamailio", "notify"]),
+    ("base64", &["http", "kamailio", "notify", "peers"]),
+    // What goes through a stream, as quinn takes and gives it.
+    ("bytes", &["peers"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -139,19 +141,22 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("mimalloc", &["main"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
+    ("quinn", &["peers"]),
     // What foca throws its dice with, from a seed that is given.
     ("rand", &["cluster"]),
+    ("rcgen", &["peers"]),
     // Three ends of three networks: the proxies' JSON-RPC, the CLI's own daemon, webhooks.
     ("reqwest", &["http/client", "http/tests", "kamailio", "notify"]),
     ("rusqlite", &["store"]),
+    ("rustls", &["peers"]),
     // What std does not have: free space, waiting for a process with a deadline, its priority.
     ("rustix", &["media"]),
     ("sd_notify", &["serve"]),
     ("serde", ANYWHERE),
     ("serde_json", ANYWHERE),
     // What a file holds, who signed a link, and what is kept of a token.
-    ("sha2", &["http", "media", "notify"]),
-    ("subtle", &["http"]),
+    ("sha2", &["http", "media", "notify", "peers"]),
+    ("subtle", &["http", "peers"]),
     ("thiserror", ANYWHERE),
     (
         "tokio",
@@ -161,6 +166,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("toml", &["config", "rules"]),
     ("tracing", &["freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"]),
     ("tracing_subscriber", &["serve"]),
+    ("webpki", &["peers"]),
 ];
 
 const ANYWHERE: &[&str] = &[""];
