@@ -17,8 +17,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 pub const FRAME_VERSION: u8 = 1;
 /// Length, version and kind.
 pub const HEAD_BYTES: usize = 6;
-/// The longest body: a whole telling of 500 rows has some 60 KB, a piece of a snapshot this.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// The longest body: a whole telling of 500 rows has some 60 KB. Longer things come in pieces.
+pub const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// What a body is. A stream carries one kind, so that no kind waits behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +60,7 @@ impl Kind {
     pub const fn bytes_max(self) -> usize {
         match self {
             Self::Hello => 1 << 10,
-            Self::Join => 8 << 10,
+            Self::Join => 32 << 10,
             Self::Rows | Self::Whole | Self::Ledger => BODY_BYTES_MAX,
         }
     }

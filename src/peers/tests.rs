@@ -15,7 +15,11 @@ fn node(number: u16) -> Identity {
     Identity::new("voice", NodeId(number), &format!("n{number}"), "eu").unwrap()
 }
 
-fn check(authority: &Authority, credentials: &Credentials, now_s: i64) -> Result<Identity, Refusal> {
+fn check(
+    authority: &Authority,
+    credentials: &Credentials,
+    now_s: i64,
+) -> Result<Identity, Refusal> {
     let issued = authority.issue(&node(99), &Newcomer::new().unwrap().public_key().unwrap(), NOW_S);
     let authority = CertificateDer::from(issued.unwrap().authorities.remove(0));
     Trust::new(&[authority]).unwrap().check(&credentials.certificate, now_s)
