@@ -135,7 +135,8 @@ impl Endpoint {
         let door = Arc::new(Door { here, there, events, clock });
         let server = tls::server(&own.credentials, Arc::clone(&open), &door.clock, &settings)?;
         let mut config = EndpointConfig::default();
-        config.grease_quic_bit(false);
+        // Version 1 of QUIC, which is TLS 1.3, and none of its drafts.
+        config.grease_quic_bit(false).supported_versions(vec![1]);
         socket.set_nonblocking(true)?;
         let runtime = Arc::new(TokioRuntime);
         let strays = Arc::clone(&door);

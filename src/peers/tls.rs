@@ -52,20 +52,29 @@ pub(super) fn server(
     clock: &Clock,
     settings: &Settings,
 ) -> Result<ServerConfig, AuthorityError> {
-    let callers = Callers { trust: Trust::new(&credentials.authorities)?, open };
-    let mut tls =
-        rustls::ServerConfig::builder_with_details(provider(), Arc::new(Time(Arc::clone(clock))))
-            .with_protocol_versions(&[&TLS13])?
-            .with_client_cert_verifier(Arc::new(callers))
-            .with_single_cert(chain(credentials), PrivateKeyDer::Pkcs8(credentials.key()))?;
-    tls.alpn_protocols = vec![PEERS.to_vec(), JOIN.to_vec()];
-    tls.send_tls13_tickets = 0;
-    tls.max_early_data_size = 0;
-    tls.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    let tls = answering(credentials, open, clock)?;
     let crypto = QuicServerConfig::try_from(tls).map_err(|_| NO_SUITE)?;
     let mut server = ServerConfig::with_crypto(Arc::new(crypto));
     server.transport_config(transport(settings)).migration(false).max_incoming(INCOMING_MAX);
     Ok(server)
+}
+
+pub(super) fn answering(
+    credentials: &Credentials,
+    open: Arc<AtomicBool>,
+    clock: &Clock,
+) -> Result<rustls::ServerConfig, AuthorityError> {
+    let callers = Callers { trust: Trust::new(&credentials.authorities)?, open };
+    let time = Arc::new(Time(Arc::clone(clock)));
+    let mut tls = rustls::ServerConfig::builder_with_details(provider(), time)
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(Arc::new(callers))
+        .with_single_cert(chain(credentials), PrivateKeyDer::Pkcs8(credentials.key()))?;
+    tls.alpn_protocols = vec![PEERS.to_vec(), JOIN.to_vec()];
+    tls.send_tls13_tickets = 0;
+    tls.max_early_data_size = 0;
+    tls.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    Ok(tls)
 }
 
 /// How a node calls another one.
