@@ -123,7 +123,7 @@ async fn datagrams_beyond_the_limit_are_dropped_and_counted() {
         tokio::task::yield_now().await;
     }
     for _ in 0..EVENTS_MAX {
-        assert!(matches!(two.next().await, Event::Datagram(ONE, _)));
+        two.datagram().await;
     }
 }
 

@@ -138,7 +138,7 @@ mod tests {
         let book = with(2, claim(5, "n5", 3, 50, true));
         let refused = |claim: &Claim| match book.judge(claim) {
             Verdict::Refused(refusal) => refusal,
-            other => panic!("{other:?}"),
+            Verdict::Stays(_) | Verdict::Second => panic!("{claim:?} is taken"),
         };
         assert_eq!(refused(&claim(2, "other", 9, 90, false)), Refusal::SameNumber);
         assert_eq!(refused(&claim(3, "n2", 1, 30, false)), Refusal::SameName);

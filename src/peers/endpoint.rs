@@ -8,21 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use quinn::{ClientConfig, EndpointConfig, Runtime as _, TokioRuntime, VarInt};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use crate::domain::NodeId;
 
 use super::book::{Book, Hello};
 use super::call;
+use super::events::Telling;
 use super::link::Link;
 use super::refusal::Refused;
-use super::settings::{Counters, EVENTS_MAX, HANDSHAKES_MAX, count};
+use super::settings::{Counters, HANDSHAKES_MAX, count};
 use super::socket::Watched;
 use super::tls;
 use super::{
-    AuthorityError, Clock, Credentials, Event, Figures, Lane, Refusal, SendError, Settings, Side,
-    framed,
+    AuthorityError, Clock, Credentials, Event, Events, Figures, Lane, Refusal, SendError, Settings,
+    Side, framed,
 };
 
 /// With which code a connection ends that nobody refuses.
@@ -59,7 +60,7 @@ pub enum EndpointError {
 pub(super) struct Door {
     pub(super) here: Refused,
     pub(super) there: Refused,
-    pub(super) events: mpsc::Sender<Event>,
+    pub(super) telling: Telling,
     pub(super) clock: Clock,
 }
 
@@ -76,8 +77,7 @@ impl Door {
                 }
             }
         }
-        // Left out when nobody fetches: it is counted.
-        let _ = self.events.try_send(Event::Refused { address, by, refusal });
+        self.telling.remark(Event::Refused { address, by, refusal });
     }
 }
 
@@ -118,8 +118,8 @@ impl std::fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Listens, and calls nobody yet. What happens is fetched from the receiver; that it is fetched
-    /// is what lets streams go on. To be called within a tokio runtime.
+    /// Listens, and calls nobody yet. What happens is fetched from the events. To be
+    /// called within a tokio runtime.
     ///
     /// # Errors
     /// When the socket or the papers can't be used.
@@ -128,11 +128,11 @@ impl Endpoint {
         own: Own,
         settings: Settings,
         clock: Clock,
-    ) -> Result<(Self, mpsc::Receiver<Event>), EndpointError> {
-        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+    ) -> Result<(Self, Events), EndpointError> {
+        let (telling, events) = Telling::new();
         let open = Arc::new(AtomicBool::new(false));
         let (here, there) = (Refused::default(), Refused::default());
-        let door = Arc::new(Door { here, there, events, clock });
+        let door = Arc::new(Door { here, there, telling, clock });
         let server = tls::server(&own.credentials, Arc::clone(&open), &door.clock, &settings)?;
         let mut config = EndpointConfig::default();
         // Version 1 of QUIC, which is TLS 1.3, and none of its drafts.
@@ -167,7 +167,7 @@ impl Endpoint {
             calls: Mutex::default(),
         });
         tokio::spawn(call::take(Arc::clone(&inner)));
-        Ok((Self { inner }, receiver))
+        Ok((Self { inner }, events))
     }
 
     /// Where it listens.

@@ -59,7 +59,7 @@ pub(super) async fn answer(inner: &Inner, connection: &Connection, permit: Owned
             return end.tell(inner, Some(connection), address);
         }
     };
-    let told = inner.door.events.try_send(Event::Asked(asked.0)).is_ok();
+    let told = inner.door.telling.mention(Event::Asked(asked.0));
     let answer = match timeout(within, answer).await {
         Ok(Ok(answer)) if told => answer,
         _ => Err(Denied::Later),

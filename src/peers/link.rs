@@ -158,20 +158,28 @@ pub(super) async fn run(
 ) -> bool {
     let address = connection.remote_address();
     let hello = Duration::from_millis(inner.settings.hello_ms.into());
-    let (ending, ended) = watch::channel(());
-    let greeted = match timeout(hello, greet(&inner, &connection, called, ended)).await {
+    let greeted = match timeout(hello, greet(&inner, &connection, called)).await {
         Ok(greeted) => greeted,
         Err(_) => Err(End::here(Refusal::Silent)),
     };
+    let (ending, ended) = watch::channel(());
+    let (link, queues) = link(&connection, ended, &inner.settings);
+    let entered = greeted.and_then(|(claim, reply)| {
+        let peer = Peer { identity: claim.identity.clone(), boot: claim.boot, address };
+        enter(&inner, claim, &link).map(|before| (peer, reply, before))
+    });
     drop(permit);
-    let greeted = match greeted {
-        Ok(greeted) => greeted,
+    let (peer, reply, before) = match entered {
+        Ok(entered) => entered,
         Err(end) => {
             end.tell(&inner, Some(&connection), address);
             return false;
         }
     };
-    let Greeted { link, peer, queues, before } = greeted;
+    if let Some(mut send) = reply {
+        // Should that fail, the connection has ended, and it is seen at once by whoever reads.
+        let _ = timeout(hello, say(&inner, &connection, &mut send)).await;
+    }
     if let Some((before, gone)) = before {
         let code = match gone {
             Gone::Second => SECOND,
@@ -182,30 +190,34 @@ pub(super) async fn run(
         let _ = before.ended.clone().changed().await;
     }
     let node = peer.identity.node;
-    let _ = inner.door.events.send(Event::Up(peer)).await;
+    inner.door.telling.tell(Event::Up(peer)).await;
     let end = live(&inner, &connection, node, queues).await;
     lock(&inner.book).leave(node, |other| Arc::ptr_eq(other, &link));
     end.tell(&inner, None, address);
-    let _ = inner.door.events.send(Event::Down(node)).await;
+    inner.door.telling.tell(Event::Down(node)).await;
     drop(ending);
     inner.left.send_modify(|count| *count += 1);
     true
 }
 
-struct Greeted {
-    link: Arc<Link>,
-    peer: Peer,
-    queues: Vec<(Lane, mpsc::Receiver<Bytes>, Arc<AtomicUsize>)>,
-    before: Option<(Arc<Link>, Gone)>,
+/// Enters a connection into the book, if it may be there; the one that it takes the place of comes
+/// back.
+fn enter(inner: &Inner, claim: Claim, link: &Arc<Link>) -> Result<Option<(Arc<Link>, Gone)>, End> {
+    let mut book = lock(&inner.book);
+    match book.judge(&claim) {
+        Verdict::Stays(gone) => Ok(book.enter(claim, Arc::clone(link)).zip(gone)),
+        Verdict::Second => Err(End::Second),
+        Verdict::Refused(refusal) => Err(End::here(refusal)),
+    }
 }
 
-/// Both say who they are: who has called first.
+/// Both say who they are: who has called first, and the other one when it has been found that this
+/// connection may be.
 async fn greet(
     inner: &Inner,
     connection: &Connection,
     called: Option<Option<NodeId>>,
-    ended: watch::Receiver<()>,
-) -> Result<Greeted, End> {
+) -> Result<(Claim, Option<SendStream>), End> {
     let identity = identity(connection).map_err(End::here)?;
     if called.flatten().is_some_and(|wanted| wanted != identity.node) {
         return Err(End::here(Refusal::OtherNode));
@@ -222,24 +234,8 @@ async fn greet(
     if (hello.node, &hello.name) != (identity.node, &identity.name) {
         return Err(End::here(Refusal::OtherNode));
     }
-    let peer =
-        Peer { identity: identity.clone(), boot: hello.boot, address: connection.remote_address() };
     let claim = Claim { identity, boot: hello.boot, start: hello.start, called: called.is_some() };
-    let (link, queues) = link(connection, ended, &inner.settings);
-    let before = {
-        let mut book = lock(&inner.book);
-        let gone = match book.judge(&claim) {
-            Verdict::Stays(gone) => gone,
-            Verdict::Second => return Err(End::Second),
-            Verdict::Refused(refusal) => return Err(End::here(refusal)),
-        };
-        book.enter(claim, Arc::clone(&link)).zip(gone)
-    };
-    if let Some(mut send) = reply {
-        // Should that fail, the connection has ended, and it is seen at once by whoever reads.
-        let _ = say(inner, connection, &mut send).await;
-    }
-    Ok(Greeted { link, peer, queues, before })
+    Ok((claim, reply))
 }
 
 async fn say(inner: &Inner, connection: &Connection, send: &mut SendStream) -> Result<(), End> {
@@ -256,7 +252,7 @@ async fn hear(connection: &Connection, receive: &mut RecvStream) -> Result<Hello
         Err(refusal) => {
             // The other one may have ended it all, with a reason.
             let end = connection.close_reason().map(|error| End::of(&error));
-            return Err(end.unwrap_or(End::here(refusal)));
+            return Err(end.unwrap_or_else(|| End::here(refusal)));
         }
     };
     serde_json::from_slice(&body).map_err(|_| End::here(Refusal::Nonsense))
@@ -279,7 +275,7 @@ pub(super) async fn one_frame(receive: &mut RecvStream, kind: Kind) -> Result<By
     }
 }
 
-type Queues = Vec<(Lane, mpsc::Receiver<Bytes>, Arc<AtomicUsize>)>;
+type Queues = Vec<(mpsc::Receiver<Bytes>, Arc<AtomicUsize>)>;
 
 fn link(
     connection: &Connection,
@@ -287,10 +283,10 @@ fn link(
     settings: &Settings,
 ) -> (Arc<Link>, Queues) {
     let mut queues = Vec::new();
-    let lanes = Lane::ALL.map(|lane| {
+    let lanes = Lane::ALL.map(|_| {
         let (frames, receiver) = mpsc::channel(settings.queue_frames.max(1));
         let bytes = Arc::new(AtomicUsize::new(0));
-        queues.push((lane, receiver, Arc::clone(&bytes)));
+        queues.push((receiver, Arc::clone(&bytes)));
         Queue { frames, bytes }
     });
     (Arc::new(Link { connection: connection.clone(), lanes, ended }), queues)
@@ -299,7 +295,7 @@ fn link(
 /// As long as it lives: everything that reads and writes has ended when this does.
 async fn live(inner: &Arc<Inner>, connection: &Connection, node: NodeId, queues: Queues) -> End {
     let mut tasks = JoinSet::new();
-    for (_, frames, bytes) in queues {
+    for (frames, bytes) in queues {
         let connection = connection.clone();
         tasks.spawn(async move {
             write(&connection, frames, &bytes).await;
@@ -318,7 +314,7 @@ async fn live(inner: &Arc<Inner>, connection: &Connection, node: NodeId, queues:
             },
             Some(Ok(Err(refusal))) = tasks.join_next() => {
                 reason = Some(refusal);
-                connection.close(VarInt::from_u32(Refusal::code(refusal)), b"");
+                connection.close(VarInt::from_u32(refusal.code()), b"");
             }
         }
     };
@@ -368,7 +364,7 @@ async fn read(inner: Arc<Inner>, mut stream: RecvStream, node: NodeId) -> Result
             }
             count(&inner.counters.frames_received);
             // Waits for the owner, and with it this stream and the other node.
-            let _ = inner.door.events.send(Event::Frame(node, lane, frame.body)).await;
+            inner.door.telling.tell(Event::Frame(node, lane, frame.body)).await;
         }
     }
     Ok(())
@@ -376,7 +372,7 @@ async fn read(inner: Arc<Inner>, mut stream: RecvStream, node: NodeId) -> Result
 
 async fn datagrams(inner: Arc<Inner>, connection: Connection, node: NodeId) -> Result<(), Refusal> {
     while let Ok(bytes) = connection.read_datagram().await {
-        if inner.door.events.try_send(Event::Datagram(node, bytes)).is_err() {
+        if !inner.door.telling.mention(Event::Datagram(node, bytes)) {
             count(&inner.counters.datagrams_unread);
         }
     }

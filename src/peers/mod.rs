@@ -21,6 +21,7 @@ mod book;
 mod call;
 mod credentials;
 mod endpoint;
+mod events;
 mod frame;
 mod identity;
 mod join;
@@ -38,6 +39,7 @@ mod trust;
 pub use authority::{Authority, AuthorityError, Fingerprint, NODE_GOOD_S, PublicKey};
 pub use credentials::{Credentials, Issued, Newcomer, RENEW_BEFORE_S};
 pub use endpoint::{Endpoint, EndpointError, Own};
+pub use events::{EVENTS_MAX, Events};
 pub use frame::{
     BODY_BYTES_MAX, FRAME_VERSION, FrameError, FrameReader, Framed, HEAD_BYTES, Kind, framed,
 };
@@ -45,7 +47,7 @@ pub use identity::{Identity, IdentityError, NAME_BYTES_MAX};
 pub use join::{JoinError, join};
 pub use refusal::Refusal;
 pub use settings::{
-    Asked, Clock, EVENTS_MAX, Event, Figures, HANDSHAKES_MAX, Lane, Peer, SendError, Settings,
-    Side, redial_after_ms,
+    Asked, Clock, Event, Figures, HANDSHAKES_MAX, Lane, Peer, SendError, Settings, Side,
+    redial_after_ms,
 };
 pub use token::{Denied, InviteError, Request, Roll, TOKEN_GOOD_S, TOKENS_MAX, Token, TokenError};

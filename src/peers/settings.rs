@@ -14,9 +14,6 @@ use super::{Denied, Identity, Issued, Kind, PublicKey, Refusal, Request};
 /// Who reads the time: the room itself does not.
 pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
 
-/// The most events that wait to be fetched. Datagrams beyond it are dropped and counted; streams
-/// are not read any further, so that the other node's queue fills and its sender is told.
-pub const EVENTS_MAX: usize = 256;
 /// The most handshakes that go on at once. Beyond it nobody new is taken.
 pub const HANDSHAKES_MAX: usize = 64;
 

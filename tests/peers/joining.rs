@@ -2,8 +2,8 @@
 
 use hallporter::domain::NodeId;
 use hallporter::peers::{
-    Authority, Credentials, Denied, Event, Issued, JoinError, Lane, NODE_GOOD_S, Newcomer,
-    RENEW_BEFORE_S, Refusal, Roll, Settings, Side, TOKEN_GOOD_S, Token, join,
+    Authority, Credentials, Denied, Issued, JoinError, Lane, NODE_GOOD_S, Newcomer, RENEW_BEFORE_S,
+    Refusal, Roll, Settings, Side, TOKEN_GOOD_S, Token, join,
 };
 use rcgen::string::Ia5String;
 
@@ -12,8 +12,7 @@ use crate::world::{NOW_S, Node, World, node, socket, soon};
 
 /// A node that decides who comes in: in the cluster the ledger does.
 async fn decide(one: &mut Node, roll: &mut Roll, world: &World) {
-    let asked =
-        one.until(|event| if let Event::Asked(asked) = event { Some(asked) } else { None }).await;
+    let asked = one.asked().await;
     let now_s = world.now_s();
     let admitted = roll.admit(asked.known.as_ref(), &asked.request, &asked.key, now_s);
     let answer =
@@ -83,8 +82,6 @@ async fn nobody_is_heard_while_no_token_is_open_and_no_impostor_hears_one() {
     let mut one = world.start(1);
     let mut roll = Roll::new(&node(1));
     let token = roll.invite(world.authority.fingerprint(), [3; 32], NOW_S + 9, NOW_S).unwrap();
-    let asking = |token: Token| async move { token };
-    let token = asking(token).await;
     let try_at = |address, token: Token, clock| async move {
         join(socket(), address, &token, ("a", "b"), Newcomer::new().unwrap(), clock).await
     };

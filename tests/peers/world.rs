@@ -1,6 +1,7 @@
 //! A cluster on loopback: its authority, a clock that stands still until it is moved, nodes that
 //! are asked what has happened. Events are awaited; the only deadline is one against hanging.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,10 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use hallporter::domain::{NodeId, Now};
 use hallporter::peers::{
-    Authority, Clock, Credentials, Endpoint, Event, Identity, Lane, Own, Peer, Refusal, Settings,
-    Side,
+    Asked, Authority, Clock, Credentials, Endpoint, Event, Events, Identity, Lane, Own, Peer,
+    Refusal, Settings, Side,
 };
-use tokio::sync::mpsc;
 
 /// A test that takes longer hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -77,7 +77,7 @@ impl World {
         let own = Own { credentials, boot, start };
         let (endpoint, events) = Endpoint::start(socket, own, settings, self.clock()).unwrap();
         let address = endpoint.address().unwrap();
-        Node { endpoint, events, address }
+        Node { endpoint, events, address, passed: VecDeque::new() }
     }
 
     /// Two nodes that are connected; the first was called.
@@ -92,57 +92,77 @@ impl World {
 
 pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
-    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) events: Events,
     pub(crate) address: SocketAddr,
+    passed: VecDeque<Event>,
 }
 
 impl Node {
+    /// The next event, of those that were passed over first.
     pub(crate) async fn next(&mut self) -> Event {
-        soon(self.events.recv()).await.expect("the endpoint lives")
+        match self.passed.pop_front() {
+            Some(event) => event,
+            None => self.fetch().await,
+        }
     }
 
-    /// The first event of which this makes something; others before it are passed over.
-    pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+    async fn fetch(&mut self) -> Event {
+        soon(self.events.next()).await.expect("the endpoint lives")
+    }
+
+    /// The first event that is wanted; others are kept for later.
+    async fn take(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
+        if let Some(at) = self.passed.iter().position(&wanted) {
+            return self.passed.remove(at).unwrap();
+        }
         loop {
-            if let Some(found) = wanted(self.next().await) {
-                return found;
+            let event = self.fetch().await;
+            if wanted(&event) {
+                return event;
             }
+            self.passed.push_back(event);
         }
     }
 
     pub(crate) async fn up(&mut self) -> Peer {
-        self.until(|event| if let Event::Up(peer) = event { Some(peer) } else { None }).await
+        match self.take(|event| matches!(event, Event::Up(_))).await {
+            Event::Up(peer) => peer,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn down(&mut self) -> NodeId {
-        self.until(|event| if let Event::Down(node) = event { Some(node) } else { None }).await
+        match self.take(|event| matches!(event, Event::Down(_))).await {
+            Event::Down(node) => node,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn frame(&mut self) -> (NodeId, Lane, Bytes) {
-        self.until(|event| match event {
-            Event::Frame(node, lane, body) => Some((node, lane, body)),
-            _ => None,
-        })
-        .await
+        match self.take(|event| matches!(event, Event::Frame(..))).await {
+            Event::Frame(node, lane, body) => (node, lane, body),
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) async fn datagram(&mut self) -> (NodeId, Bytes) {
-        self.until(|event| match event {
-            Event::Datagram(node, bytes) => Some((node, bytes)),
-            _ => None,
-        })
-        .await
+        match self.take(|event| matches!(event, Event::Datagram(..))).await {
+            Event::Datagram(node, bytes) => (node, bytes),
+            other => panic!("{other:?}"),
+        }
     }
 
-    /// Until somebody was refused for this; whoever else was refused before fails the test.
+    pub(crate) async fn asked(&mut self) -> Asked {
+        match self.take(|event| matches!(event, Event::Asked(_))).await {
+            Event::Asked(asked) => asked,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Until somebody was refused for this.
     pub(crate) async fn refused(&mut self, side: Side, wanted: Refusal) -> SocketAddr {
-        let (by, refusal, address) = self
-            .until(|event| match event {
-                Event::Refused { address, by, refusal } => Some((by, refusal, address)),
-                _ => None,
-            })
-            .await;
-        assert_eq!((by, refusal), (side, wanted));
+        let is_it = |event: &Event| matches!(event, Event::Refused { by, refusal, .. } if (*by, *refusal) == (side, wanted));
+        let Event::Refused { address, .. } = self.take(is_it).await else { unreachable!() };
         assert!(self.endpoint.refused(side, wanted) > 0);
         address
     }
