@@ -12,6 +12,10 @@ mod stranger;
 #[path = "peers/world.rs"]
 mod world;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use hallporter::cluster::PACKET_BYTES_MAX;
 use hallporter::domain::NodeId;
@@ -85,6 +89,9 @@ async fn a_peer_that_does_not_read_fills_its_lane_and_no_other() {
         tokio::task::yield_now().await;
     }
     assert_eq!(one.endpoint.figures().frames_refused, 1);
+    // Events that wait there, a window in each direction, and what may wait here.
+    let most = EVENTS_MAX * 60_000 + (6 << 20) + Settings::default().queue_bytes;
+    assert!(taken as usize * 60_000 <= most, "{taken} were taken");
     one.endpoint.send(TWO, Lane::Ledger, b"beside it").unwrap();
     // What was taken comes, whole and in order, once somebody reads.
     let (mut next, mut beside) = (0, 0);
@@ -202,6 +209,42 @@ async fn certificates_are_changed_without_a_stop() {
     two.up().await;
     one.endpoint.send(TWO, Lane::Rows, b"after").unwrap();
     assert_eq!(&two.frame().await.2[..], b"after");
+}
+
+/// A cable that can be cut: what comes from the called node goes to whoever has called last.
+async fn relay(socket: tokio::net::UdpSocket, called: SocketAddr, cut: Arc<AtomicBool>) {
+    let (mut caller, mut packet) = (None, vec![0; 65_536]);
+    while let Ok((length, from)) = socket.recv_from(&mut packet).await {
+        let to = if from == called { caller } else { Some(called) };
+        if from != called {
+            caller = Some(from);
+        }
+        if let (Some(to), false) = (to, cut.load(Ordering::Relaxed)) {
+            // What can't be sent is lost, as on any cable.
+            let _ = socket.send_to(&packet[..length], to).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_falls_silent_is_noticed_and_found_again() {
+    let world = World::new();
+    let settings = Settings { idle_ms: 2_000, ..Settings::default() };
+    let start = |number| world.start_with(socket(), world.credentials(&node(number)), 1, settings);
+    let (mut one, mut two) = (start(1), start(2));
+    let between = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (address, cut) = (between.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+    let cable = tokio::spawn(relay(between, one.address, Arc::clone(&cut)));
+    two.endpoint.reach(address, Some(ONE));
+    assert_eq!(two.up().await.address, address);
+    one.up().await;
+    cut.store(true, Ordering::Relaxed);
+    assert_eq!((one.down().await, two.down().await), (TWO, ONE));
+    assert_eq!(two.endpoint.connected(), 0);
+    cut.store(false, Ordering::Relaxed);
+    one.up().await;
+    two.up().await;
+    cable.abort();
 }
 
 #[test]
