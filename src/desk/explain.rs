@@ -85,6 +85,10 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Turn { order, device } => by_rules::turn(*order, device),
         Step::NothingBefore { name } => by_rules::nothing_before(name),
         Step::Wish { wish } => by_rules::wish(*wish),
+        Step::Told(told) => by_rules::told(told, told.skip.map(why_not)),
+        Step::NoneTells => {
+            "no rule has the last word: the webhook is told of what came to a mailbox".to_owned()
+        }
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {
@@ -158,6 +162,7 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::NoSwitch => {
             "is to be confirmed by a key, and no switch is configured that could ask for it"
         }
+        DeviceSkip::NoText => "is a telephone number, to which nothing is written",
         DeviceSkip::StageFull => "is one too many for its stage",
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, After, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Turn, Wish,
-    Zone,
+    AccountName, After, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, ToldStep,
+    Turn, Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -301,6 +301,10 @@ pub enum Step {
     },
     /// No rule had the last word: the notification list rings.
     NoRule,
+    /// A rule tells somebody, and nobody rings.
+    Told(ToldStep),
+    /// No rule had the last word about a message left or a missed call.
+    NoneTells,
     /// A rule forwards the call.
     Forward {
         /// Where to.
@@ -374,4 +378,6 @@ pub enum DeviceSkip {
     StageFull,
     /// Whoever answers it has to press a key, and no switch is configured that could ask him.
     NoSwitch,
+    /// It is a telephone number, and nobody writes to one.
+    NoText,
 }

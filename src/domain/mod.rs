@@ -24,6 +24,7 @@ mod spelled;
 mod spool;
 mod switch;
 mod tags;
+mod telling;
 mod time;
 mod uri;
 mod wish;
@@ -67,6 +68,7 @@ pub use switch::{
     VideoFacts,
 };
 pub use tags::{TAGS_MAX, Tags};
+pub use telling::{Teller, Telling, Tells, Told, ToldStep};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
 pub use wish::Wish;

@@ -6,6 +6,7 @@
 mod build;
 mod follow;
 mod judge;
+mod tell;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use build::Build;
 
 pub use follow::{Followed, follow};
 pub use judge::{Caller, Question};
+pub use tell::tell;
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.

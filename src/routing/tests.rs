@@ -57,6 +57,8 @@ fn check(list: &str, limits: Limits, expected: &str) {
             | Step::NothingBefore { .. }
             | Step::Wish { .. }
             | Step::NoRule
+            | Step::Told(_)
+            | Step::NoneTells
             | Step::Turn { .. }
             | Step::Forward { .. }
             | Step::OrderLong { .. }

@@ -32,7 +32,7 @@ impl Page<'_> {
         names
     }
 
-    fn device_name(&mut self, key: &str, at: &At, text: &str) -> Option<DeviceName> {
+    pub(super) fn device_name(&mut self, key: &str, at: &At, text: &str) -> Option<DeviceName> {
         let read = match text {
             "all" | "list" => Err((
                 format!("\"{text}\" stands alone: it is no device"),
@@ -49,7 +49,7 @@ impl Page<'_> {
         Some(name)
     }
 
-    fn group(&mut self, key: &str, at: &At, group: &str) -> Vec<DeviceName> {
+    pub(super) fn group(&mut self, key: &str, at: &At, group: &str) -> Vec<DeviceName> {
         if let Some(members) = self.groups.get(group) {
             return members.clone();
         }

@@ -242,6 +242,8 @@ impl<'a> Entry<'a> {
             | Step::NothingBefore { .. }
             | Step::Wish { .. }
             | Step::NoRule
+            | Step::Told(_)
+            | Step::NoneTells
             | Step::Forward { .. }
             | Step::OrderLong { .. } => {
                 self.byte(JSON);
@@ -316,6 +318,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NoSwitch => 7,
         DeviceSkip::InCall => 8,
         DeviceSkip::Dnd => 9,
+        DeviceSkip::NoText => 10,
     }
 }
 

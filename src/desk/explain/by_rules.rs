@@ -1,6 +1,6 @@
 //! Rules in sentences.
 
-use crate::domain::{DeviceName, Found, Local, Miss, Turn, Wish, Zone};
+use crate::domain::{DeviceName, Found, Local, Miss, Told, ToldStep, Turn, Wish, Zone};
 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -44,6 +44,21 @@ pub(super) fn turn(order: Turn, device: &DeviceName) -> String {
 /// A rule that would ring as something has failed.
 pub(super) fn nothing_before(name: &str) -> String {
     format!("rule {name}: left out, nothing rings before that could fail")
+}
+
+/// Who is told, or why not.
+pub(super) fn told(told: &ToldStep, why_not: Option<&str>) -> String {
+    let stage = told.stage;
+    let who = match &told.who {
+        None => return "nobody is told".to_owned(),
+        Some(Told::Text(device)) => format!("device {device} is told by a text"),
+        Some(Told::Lamp(device)) => format!("device {device} is told how many messages wait"),
+        Some(Told::Webhook) => "the webhook is told".to_owned(),
+    };
+    match why_not {
+        None => format!("{who}, stage {stage}"),
+        Some(why_not) => format!("{who}, stage {stage}: left out, it {why_not}"),
+    }
 }
 
 /// A wish that is carried out.

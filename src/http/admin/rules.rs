@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use crate::desk::{DAYS_AHEAD_MAX, coming, try_example};
 use crate::domain::{AccountName, Communication, Identifier, Rule, Zone};
 use crate::registry::{self, Command};
-use crate::rules::{Example, Mistake, Reach, RuleFile, read};
+use crate::rules::{Example, Mistake, RuleFile, read};
 
 use super::super::house::Visit;
 use super::super::params::Params;
@@ -38,7 +38,7 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     if !strangers.is_empty() {
         return Err(wrong(strangers));
     }
-    let (rules, examples) = read(text, Reach::NOW).map_err(wrong)?;
+    let (rules, examples) = read(text).map_err(wrong)?;
     let confirms = rules.stages.iter().any(|stage| stage.confirm.is_some());
     if confirms && !look(visit, |desk, _| desk.can_confirm())? {
         return Err(Problem::wrong("a stage has confirm, and nobody could ask for the key")
