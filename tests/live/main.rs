@@ -23,5 +23,6 @@ mod lab;
 mod late;
 mod outage;
 mod stages;
+mod texts;
 mod truth;
 mod wishes;
