@@ -101,6 +101,11 @@ fn rules() {
 }
 
 #[test]
+fn somebody_is_told() {
+    check(include_str!("calls/tells.txt"), 8);
+}
+
+#[test]
 fn registry_changes() {
     check(include_str!("calls/registry.txt"), 10);
 }

@@ -17,6 +17,7 @@ mod rights;
 mod route;
 mod rules;
 mod settings;
+mod tell;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,6 +38,7 @@ pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
+pub use tell::{Happening, Tidings};
 pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
@@ -61,6 +63,8 @@ pub struct Desk {
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
     kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
+    /// Calls of which somebody was told, the oldest first.
+    told: VecDeque<(AccountKey, Arc<str>)>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
@@ -113,6 +117,7 @@ impl Desk {
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
+            told: VecDeque::new(),
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Communication, DeviceName, DeviceSkip, MailboxName, Names, Zone};
+use super::{
+    AccountName, Communication, DepositCause, DeviceName, DeviceSkip, MailboxName, Names, Zone,
+};
 
 /// One who is told. `push`, once phones can be woken for it, is one more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +125,8 @@ pub struct Telling {
     pub display: Arc<str>,
     /// When that was, milliseconds since 1970.
     pub at_ms: i64,
+    /// Why the call was not taken, as far as it is known.
+    pub cause: DepositCause,
     /// Where the clock is that people look at.
     pub zone: Zone,
     /// The mailbox in which messages wait.
@@ -133,7 +137,7 @@ pub struct Telling {
     pub length_ms: Option<u64>,
     /// Who is told.
     pub stages: Tells,
-    /// What the webhook is told, should its turn come.
+    /// What the webhook is told, should its turn come only when nobody before has heard it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Arc<str>>,
 }

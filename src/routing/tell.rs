@@ -10,8 +10,10 @@ use super::List;
 use super::judge::{Judge, Question};
 
 /// Asks the rules that are for a message left or a missed call: those whose `when.kind` names it,
-/// and no others. The first that matches decides; those that go on tell first. `None`: no rule had
-/// the last word, and `before` is told by those that go on.
+/// and no others. The first that matches decides; those that go on tell first.
+///
+/// # Errors
+/// Whom those that go on tell, if no rule had the last word.
 pub fn tell(
     rules: &Rules,
     question: &Question<'_>,
@@ -80,11 +82,8 @@ fn left_out(who: &Told, list: &List<'_>) -> Option<DeviceSkip> {
         _ if !device.enabled => Some(DeviceSkip::Disabled),
         _ if device.dnd && matches!(who, Told::Text(_)) => Some(DeviceSkip::Dnd),
         Target::Number(_) => Some(DeviceSkip::NoText),
-        Target::Uri(_) => None,
-        Target::Aor(aor) => {
-            let nowhere = list.registrations.get(aor).is_some_and(Vec::is_empty);
-            nowhere.then_some(DeviceSkip::NotRegistered)
-        }
+        // Whether it is registered is seen when it is told: it may be in some minutes.
+        Target::Uri(_) | Target::Aor(_) => None,
     }
 }
 

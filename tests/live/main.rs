@@ -23,6 +23,7 @@ mod lab;
 mod late;
 mod outage;
 mod stages;
+mod tells;
 mod texts;
 mod truth;
 mod wishes;
