@@ -106,6 +106,11 @@ fn somebody_is_told() {
 }
 
 #[test]
+fn self_care() {
+    check(include_str!("calls/self_care.txt"), 20);
+}
+
+#[test]
 fn registry_changes() {
     check(include_str!("calls/registry.txt"), 10);
 }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use hallporter::desk::{Around, try_example};
-use hallporter::domain::{Device, DeviceName, Numbering, SipUri, Target, Zone};
+use hallporter::domain::{Device, DeviceName, Numbering, SipUri, Tags, Target, Zone};
 use hallporter::rules::{RuleFile, read};
 
 /// Where the texts lie.
@@ -142,4 +142,25 @@ fn a_text_survives_the_log() {
         (2, 9, "rule[0].ring[0]")
     );
     assert!(file.strangers(|_| true).is_empty());
+}
+
+/// Nobody has to have a tag that rules name; that nobody has it is said once, with what was meant.
+#[test]
+fn a_tag_that_nobody_has_is_told() {
+    let text = "[group]\ng = [\"tag:moblie\"]\n[[rule]]\nwhen.registered = \"tag:work\"\nring = [\"group:g\", [\"desk\", \"tag:moblie\", \"tag:x\"]]\n[[rule]]\nring = [\"tag:x\"]\n";
+    let file = RuleFile::read(text).unwrap();
+    assert!(file.strangers(|name| name.as_str() == "desk").is_empty());
+    assert_eq!(file.strangers(|_| false).len(), 1);
+    let mut devices = devices();
+    devices[2].tags = Tags::parse("mobile work").unwrap();
+    let told: Vec<String> = file.untagged(&devices).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "line 2, column 6: group.g: no device of the account has the tag moblie: did you mean tag:mobile?",
+            "line 5, column 43: rule[0].ring[1]: no device of the account has the tag x: set it with `device set --tag`",
+        ]
+    );
+    devices[0].tags = Tags::parse("moblie x").unwrap();
+    assert!(file.untagged(&devices).is_empty());
 }

@@ -95,6 +95,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
                 [] => failed(error),
                 mistakes => told(&file, mistakes, screen),
             })?;
+            warn(&file, &view.warnings, screen);
             screen.done(&view, format_args!("rules of {account} set"))
         }
         Action::Show { account } => {
@@ -163,6 +164,14 @@ fn told(file: &Path, mistakes: &[Mistake], screen: &mut Screen<'_>) -> Failure {
         more => format!("{more} mistakes"),
     };
     Failure::refused(format!("{count} in {file}: nothing was changed"))
+}
+
+/// Tells what is no mistake and may be one all the same.
+fn warn(file: &Path, warnings: &[Mistake], screen: &mut Screen<'_>) {
+    let file = file.display();
+    for warning in warnings {
+        screen.note(format_args!("{file}: warning: {warning}"));
+    }
 }
 
 /// A file of rules. One that is too long is not read to its end.

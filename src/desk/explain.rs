@@ -1,5 +1,6 @@
 //! A decision in sentences, for somebody who was woken by it.
 
+mod by_hand;
 mod by_rules;
 
 use std::fmt::Write as _;
@@ -84,16 +85,17 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
         Step::Turn { order, device } => by_rules::turn(*order, device),
         Step::NothingBefore { name } => by_rules::nothing_before(name),
+        Step::Untagged { tag, stage } => by_rules::untagged(tag, *stage),
         Step::Wish { wish } => by_rules::wish(*wish),
         Step::Told(told) => by_rules::told(told, told.skip.map(why_not)),
-        Step::NoneTells => {
-            "no rule has the last word: the webhook is told of what came to a mailbox".to_owned()
-        }
+        Step::NoneTells => by_rules::NONE_TELLS.to_owned(),
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {
             format!("the rest is left out: an order rings {ring_s_max} s at the most")
         }
+        Step::StarCode { dialled, device } => by_hand::star_code(dialled, device.as_ref()),
+        Step::SelfCare { forward, to, skip } => by_hand::self_care(*forward, to, *skip),
         Step::Mailbox { mailbox, switch, cause } => {
             self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str))
         }

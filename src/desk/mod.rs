@@ -11,13 +11,17 @@ mod devices;
 mod explain;
 mod figures;
 mod input;
+mod lamps;
 mod lifecycle;
 mod output;
 mod rights;
 mod route;
 mod rules;
+mod self_care;
 mod settings;
+mod star;
 mod tell;
+mod trail;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -72,6 +72,9 @@ impl Desk {
             }
             Followed::Order { mut order, mailbox, mailbox_alone } => {
                 self.confirm_through_switch(query, callee, &mut order);
+                if !mailbox_alone {
+                    order = self.forwards_behind(asked, list, order, steps);
+                }
                 if order.stages.is_empty() {
                     let cause = if mailbox_alone { Cause::Rule } else { Cause::NoDevice };
                     return match mailbox {
@@ -81,9 +84,10 @@ impl Desk {
                         }
                     };
                 }
+                if mailbox {
+                    return self.with_mailbox(asked, order, steps);
+                }
                 honour(&mut order, query.wishes, steps);
-                let last = mailbox.then(|| self.mailbox_wanted(query, Some(callee), None, steps));
-                order.stages.extend(last.flatten());
                 Ordered::Rings(Outcome::Fork(Arc::new(order)))
             }
         }

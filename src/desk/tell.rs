@@ -1,13 +1,12 @@
 //! Who is told: of a message left, of a call that nobody took, of one that a rule does not let
 //! ring. What is told is given out; bringing it to somebody is the shell's affair.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, CallRef, Caller, Cause, Communication, Decision, DepositCause, DeviceStates, Few,
     MailboxName, Method, Now, Outcome, PoolId, PoolKind, Registrations, RouteQuery, Rules, Spelled,
-    StageWho, Step, Target, Teller, Telling, Tells, Told,
+    Step, Telling, Tells, Told,
 };
 use crate::routing::{self, List, Question, tell};
 use crate::sessions::Slot;
@@ -38,6 +37,13 @@ pub struct Happening<'a> {
     pub length_ms: Option<u64>,
     /// When it was, milliseconds since 1970.
     pub at_ms: i64,
+}
+
+/// What a list has beside the devices.
+#[derive(Default)]
+pub(super) struct Around {
+    registrations: Registrations,
+    headers: Arc<str>,
 }
 
 /// A call that ends without an answer.
@@ -121,79 +127,7 @@ impl Desk {
         (steps.iter().map(explain::explain_step).collect(), tells)
     }
 
-    /// Whose lamps show the count of a mailbox that has changed: those that the rules would light
-    /// now; all that they name, when nothing waits any more.
-    #[must_use]
-    pub fn lamps(&self, account: AccountKey, none_waits: bool, at_ms: i64) -> Vec<Told> {
-        let Some(rules) = self.registry.rules(account) else { return Vec::new() };
-        let kind = Communication::Message;
-        let stages = match none_waits {
-            true => vec![lamps_named(rules)],
-            false => {
-                let asked =
-                    self.ask_rules(rules, kind, account, ("", None), at_ms, &mut Vec::new());
-                asked.unwrap_or_else(|tells| tells)
-            }
-        };
-        let lamps = stages.into_iter().flatten().filter(|who| matches!(who, Told::Lamp(_)));
-        lamps.collect()
-    }
-
-    /// What is told to lamps when a mailbox has changed.
-    #[must_use]
-    pub fn lamp_telling(
-        &self,
-        account: AccountKey,
-        mailbox: &MailboxName,
-        none_waits: bool,
-        at_ms: i64,
-    ) -> Option<Telling> {
-        let lamps = self.lamps(account, none_waits, at_ms);
-        let (call_id, caller): (Arc<str>, _) = (Arc::default(), Caller::default());
-        let happening = Happening {
-            kind: Communication::Message,
-            account,
-            call_id: &call_id,
-            caller: &caller,
-            cause: DepositCause::Unknown,
-            mailbox: Some(mailbox),
-            length_ms: None,
-            at_ms,
-        };
-        let telling = self.telling(&happening)?;
-        (!lamps.is_empty()).then(|| Telling { stages: vec![lamps], ..telling })
-    }
-
-    /// Whether a proxy is configured, which tells devices.
-    #[must_use]
-    pub fn has_proxies(&self) -> bool {
-        self.settings.proxies > 0
-    }
-
-    /// Whether there is a webhook.
-    #[must_use]
-    pub fn has_webhook(&self) -> bool {
-        self.settings.messages.webhook
-    }
-
-    /// Where a device is, if it may be told; else why not, in a few words.
-    ///
-    /// # Errors
-    /// Why it is not told.
-    pub fn where_told(&self, account: &str, who: &Told) -> Result<Target, &'static str> {
-        let key = self.registry.find(account).ok_or("the account is gone")?;
-        let name = who.device().ok_or("it is no device")?;
-        let device = self.registry.devices(key).iter().find(|device| device.name == *name);
-        let device = device.ok_or("it is no device of the account any more")?;
-        match &device.target {
-            _ if !device.enabled => Err("it is disabled"),
-            _ if device.dnd && matches!(who, Told::Text(_)) => Err("it is set to do not disturb"),
-            Target::Number(_) => Err("it is a telephone number"),
-            target => Ok(target.clone()),
-        }
-    }
-
-    fn ask_rules(
+    pub(super) fn ask_rules(
         &self,
         rules: &Rules,
         kind: Communication,
@@ -214,21 +148,31 @@ impl Desk {
             calls: self.rights.usage(PoolId::new(account, PoolKind::Total)).live,
             wishes: Few::default(),
         };
-        let (nothing, headers) = (DeviceStates::new(), Arc::default());
-        let list = List {
+        let (nothing, around) = (DeviceStates::new(), Around::default());
+        let states = self.devices.of(account).unwrap_or(&nothing);
+        tell(rules, &question, &self.list(account, states, &around), steps)
+    }
+
+    /// The account's devices, for whom nobody looks where they are now.
+    pub(super) fn list<'a>(
+        &'a self,
+        account: AccountKey,
+        states: &'a DeviceStates,
+        Around { registrations, headers }: &'a Around,
+    ) -> List<'a> {
+        List {
             confirms: false,
             devices: self.registry.devices(account),
-            registrations: &Registrations::new(),
-            states: self.devices.of(account).unwrap_or(&nothing),
+            registrations,
+            states,
             gateway: None,
-            headers: &headers,
+            headers,
             limits: self.settings.limits,
-        };
-        tell(rules, &question, &list, steps)
+        }
     }
 
     /// What is told, but for whom.
-    fn telling(&self, happening: &Happening<'_>) -> Option<Telling> {
+    pub(super) fn telling(&self, happening: &Happening<'_>) -> Option<Telling> {
         let account = self.registry.account(happening.account)?;
         let rules = self.registry.rules(happening.account);
         let zone = rules.and_then(|rules| rules.zone.as_ref()).or(account.zone.as_ref());
@@ -382,16 +326,4 @@ impl Desk {
         self.told.push_back((account, Arc::clone(call_id)));
         true
     }
-}
-
-/// All lamps that rules name, each once.
-fn lamps_named(rules: &Rules) -> Vec<Told> {
-    let stages = rules.stages.iter().filter_map(|stage| match stage.who {
-        StageWho::Told(run) => Some(run.of(&rules.members)),
-        _ => None,
-    });
-    let lamps =
-        stages.flatten().filter(|member| matches!(Teller::unpack(**member), Teller::Lamp(_)));
-    let lamps: BTreeSet<u16> = lamps.copied().collect();
-    lamps.into_iter().filter_map(|lamp| Teller::unpack(lamp).told(&rules.devices)).collect()
 }

@@ -1,18 +1,20 @@
 //! Rules tried without a call: the examples of a text, and when the order will change.
 
+mod said;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Communication, Device, DeviceStates, ForkOrder, Numbering, Registrations,
-    RouteQuery, RuleEnd, Rules, SipUri, Spelled, Stage, StageCause, Step, Target, Tells, Told,
-    Wish, Zone,
+    AccountKey, Communication, Device, ForkOrder, Numbering, Registrations, RouteQuery, RuleEnd,
+    Rules, Spelled, Stage, StageCause, Step, Tells, Told, Wish, Zone,
 };
 use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour, tell};
 use crate::rules::{Example, shown};
 
 use super::Desk;
 use super::explain::explain_step;
+use said::{as_said, states};
 
 /// The most days that [`coming`] looks ahead; more are cut to this.
 pub const DAYS_AHEAD_MAX: u32 = 31;
@@ -152,7 +154,7 @@ fn rings(
     at_ms: i64,
     steps: &mut Vec<Step>,
 ) -> Vec<String> {
-    let states = states(example);
+    let states = states(devices, example);
     let question = Question {
         at_ms,
         zone: &around.zone,
@@ -238,37 +240,4 @@ fn left_after(order: ForkOrder, cause: StageCause) -> ForkOrder {
         left.extend(rings.then_some(Stage { after: None, ..stage }));
     }
     ForkOrder { stages: left }
-}
-
-/// What the example says that devices were seen to do.
-fn states(example: &Example) -> DeviceStates {
-    let mut states = DeviceStates::new();
-    for (turn, device) in (1..).zip(&example.answered) {
-        states.entry(device.clone()).or_default().answered = turn;
-    }
-    for (turn, device) in (1..).zip(&example.began) {
-        states.entry(device.clone()).or_default().began = turn;
-    }
-    for device in &example.in_call {
-        states.entry(device.clone()).or_default().calls = 1;
-    }
-    states
-}
-
-/// The devices as the example has them: those that can't be reached are addresses of record that
-/// are registered nowhere.
-fn as_said(devices: &[Device], example: &Example) -> (Vec<Device>, Registrations) {
-    let mut devices = devices.to_vec();
-    let mut registrations = Registrations::new();
-    for device in devices.iter_mut().filter(|device| example.unregistered.contains(&device.name)) {
-        if let Ok(aor) = SipUri::parse(&format!("sip:{}@nowhere.invalid", device.name)) {
-            registrations.insert(aor.clone(), Vec::new());
-            device.target = Target::Aor(aor);
-        }
-    }
-    for device in &mut devices {
-        // A file is as right tonight, when somebody does not want to be disturbed, as tomorrow.
-        device.dnd = example.dnd.contains(&device.name);
-    }
-    (devices, registrations)
 }

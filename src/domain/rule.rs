@@ -136,6 +136,8 @@ pub struct Rules {
     pub names: Names,
     /// The zone of the file, if it names one; else the account's, else the installation's.
     pub zone: Option<Zone>,
+    /// What devices have changed themselves has no say here.
+    pub no_self_care: bool,
     /// The zones that single rules name.
     pub zones: Box<[Zone]>,
     /// Conditions, pointed at by rules.
@@ -156,7 +158,7 @@ pub struct Rules {
     pub members: Box<[u16]>,
     /// After how many seconds devices of a stage join it, pointed at by stages.
     pub delays: Box<[u16]>,
-    /// The devices that rules name.
+    /// The devices and tags that rules name, as [`super::Member`] writes them.
     pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,

@@ -86,14 +86,22 @@ impl Teller {
         }
     }
 
-    /// Who that is, among the devices that rules name.
+    /// What rules call it, as they have their names: a device, or `tag:NAME`.
     #[must_use]
-    pub fn told(self, devices: &Names) -> Option<Told> {
-        let name = |place: u16| DeviceName::parse(devices.get(usize::from(place))?).ok();
+    pub fn name(self, names: &Names) -> Option<&str> {
         match self {
-            Self::Text(place) => name(place).map(Told::Text),
-            Self::Lamp(place) => name(place).map(Told::Lamp),
-            Self::Webhook => Some(Told::Webhook),
+            Self::Text(place) | Self::Lamp(place) => names.get(usize::from(place)),
+            Self::Webhook => None,
+        }
+    }
+
+    /// A device in its place.
+    #[must_use]
+    pub fn with(self, device: DeviceName) -> Told {
+        match self {
+            Self::Text(_) => Told::Text(device),
+            Self::Lamp(_) => Told::Lamp(device),
+            Self::Webhook => Told::Webhook,
         }
     }
 }

@@ -12,11 +12,12 @@ use crate::domain::{
 
 use super::build::Build;
 use super::judge::{Judge, Question};
+use super::members::Who;
 use super::tell::told_by;
 use super::{List, whole_list};
 
 /// How long a forwarded call rings where the rule does not say.
-const FORWARD_RING_S: u16 = 30;
+pub(super) const FORWARD_RING_S: u16 = 30;
 
 /// What rules come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,10 +135,8 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
             StageWho::Together(run) if text => in_turn(judge, run, stage, build),
             StageWho::Together(run) => {
                 let number = build.stage_number();
-                let delays = stage.after.of(&rules.delays);
-                for (place, member) in run.of(&rules.members).iter().enumerate() {
-                    let after_s = delays.get(place).copied().unwrap_or_default();
-                    one(judge, *member, (number, after_s), stage, build);
+                for (who, after_s) in judge.standing(run, stage.after) {
+                    one(judge, who, (number, after_s), stage, build);
                 }
             }
             StageWho::OneByOne(run, turn) => one_by_one(judge, (run, turn), stage, build),
@@ -154,10 +153,12 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let Some(target) = rules.targets.get(usize::from(target)) else { continue };
                 let Ok(name) = DeviceName::parse("forward") else { continue };
                 let ring_s = stage.ring_s.unwrap_or(FORWARD_RING_S).min(RING_S_MAX);
+                // How an earlier stage ended is not known when the order is made.
                 let first = build.stage_number() == 1;
+                let reason = if first { "unconditional" } else { "unknown" };
                 let gateway = judge.list.gateway;
                 let header =
-                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, first));
+                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, reason));
                 build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
             }
         }
@@ -171,16 +172,13 @@ fn in_turn<L: Fn(&Target) -> bool>(
     stage: &RuleStage,
     build: &mut Build<'_, L>,
 ) {
-    let (rules, delays) = (judge.rules, stage.after.of(&judge.rules.delays));
-    let delay = |place: usize| delays.get(place).copied().unwrap_or_default();
-    let mut members: Vec<(u16, u16)> = Vec::new();
-    members.extend(run.of(&rules.members).iter().enumerate().map(|(at, one)| (delay(at), *one)));
-    members.sort_by_key(|(after_s, _)| *after_s);
-    for together in members.chunk_by(|(one, _), (other, _)| one == other) {
+    let mut members = judge.standing(run, stage.after);
+    members.sort_by_key(|(_, after_s)| *after_s);
+    for together in members.chunk_by(|(_, one), (_, other)| one == other) {
         build.next_stage();
         let number = build.stage_number();
-        for (_, member) in together {
-            one(judge, *member, (number, 0), stage, build);
+        for (who, _) in together {
+            one(judge, *who, (number, 0), stage, build);
         }
     }
 }
@@ -193,24 +191,25 @@ fn one_by_one<L: Fn(&Target) -> bool>(
     stage: &RuleStage,
     build: &mut Build<'_, L>,
 ) {
-    let mut members = run.of(&judge.rules.members).to_vec();
-    let state = |member: u16| judge.state(member);
+    let standing = judge.standing(run, Run::default());
+    let mut members: Vec<Who<'_>> = standing.into_iter().map(|(who, _)| who).collect();
     match turn {
         Turn::Serial => {}
         Turn::RoundRobin => {
-            let began = |place: &usize| state(members.get(*place).copied().unwrap_or(0)).began;
+            let began =
+                |place: &usize| members.get(*place).map_or(0, |who| judge.state(*who).began);
             let last = (0..members.len()).filter(|place| began(place) > 0).max_by_key(began);
             let first = last.map_or(0, |last| last + 1) % members.len().max(1);
             members.rotate_left(first);
         }
-        Turn::LeastRecent => members.sort_by_key(|member| state(*member).answered),
-        Turn::LastAnswered => members.sort_by_key(|member| Reverse(state(*member).answered)),
+        Turn::LeastRecent => members.sort_by_key(|who| judge.state(*who).answered),
+        Turn::LastAnswered => members.sort_by_key(|who| Reverse(judge.state(*who).answered)),
     }
     let mut first = turn != Turn::Serial;
-    for member in members {
+    for who in members {
         build.next_stage();
         let number = build.stage_number();
-        let rings = one(judge, member, (number, 0), stage, build);
+        let rings = one(judge, who, (number, 0), stage, build);
         if let Some(device) = rings.filter(|_| std::mem::take(&mut first)) {
             build.note(Step::Turn { order: turn, device });
         }
@@ -225,14 +224,14 @@ fn barred(list: &List<'_>, device: &Device, skips: Skips) -> Option<DeviceSkip> 
 
 /// Adds a device to the stage that is being made; its name, if it rings.
 fn one<L: Fn(&Target) -> bool>(
-    judge: &mut Judge<'_>,
-    member: u16,
+    judge: &Judge<'_>,
+    who: Who<'_>,
     (number, after_s): (u8, u16),
     stage: &RuleStage,
     build: &mut Build<'_, L>,
 ) -> Option<DeviceName> {
-    match judge.device(member) {
-        Some(device) => {
+    match who {
+        Who::Device(device) => {
             // Whoever joins late rings as long as else.
             let own_s = device.ring_s.saturating_add(after_s).min(RING_S_MAX);
             let ring_s = stage.ring_s.unwrap_or(own_s);
@@ -240,22 +239,23 @@ fn one<L: Fn(&Target) -> bool>(
             let rings = build.device(device, (number, after_s), ring_s, barred);
             rings.then(|| device.name.clone())
         }
-        None => {
-            let name = judge.rules.devices.get(usize::from(member));
-            if let Some(device) = name.and_then(|name| DeviceName::parse(name).ok()) {
+        Who::Missing(name) => {
+            if let Ok(device) = DeviceName::parse(name) {
                 let skip = Some(DeviceSkip::Missing);
                 build.note(Step::Device { device, stage: number, after_s, skip });
             }
             None
         }
+        Who::Untagged(tag) => {
+            build.note(Step::Untagged { tag: tag.into(), stage: number });
+            None
+        }
     }
 }
 
-/// Who has diverted the call, for gateways and for the phone that gets it (RFC 5806). How an
-/// earlier stage ended is not known when the order is made.
-fn diversion(dialled: &Identifier, gateway: Option<&str>, at_once: bool) -> String {
+/// Who has diverted the call and why, for gateways and for the phone that gets it (RFC 5806).
+pub(super) fn diversion(dialled: &Identifier, gateway: Option<&str>, reason: &str) -> String {
     let mut header = String::with_capacity(64);
-    let reason = if at_once { "unconditional" } else { "unknown" };
     // What an identifier may hold is more than may stand in a header.
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%@:[]".contains(&byte);
     let _ = match dialled {

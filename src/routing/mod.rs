@@ -4,8 +4,10 @@
 //! the account's rules, which choose among devices and stages.
 
 mod build;
+mod divert;
 mod follow;
 mod judge;
+mod members;
 mod tell;
 
 use std::sync::Arc;
@@ -14,9 +16,10 @@ use crate::domain::{Device, DeviceStates, Few, ForkOrder, Registrations, Step, T
 
 use build::Build;
 
+pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
 pub use judge::{Caller, Question};
-pub use tell::tell;
+pub use tell::{lamps, tell};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.

@@ -2,8 +2,8 @@
 //! text, where a rule notifies instead of ringing.
 
 use crate::domain::{
-    Communication, Condition, DeviceSkip, Found, Miss, Rule, Rules, StageWho, Step, Target, Teller,
-    Tells, Told, ToldStep,
+    Communication, Condition, DeviceName, DeviceSkip, Found, Member, Miss, Rule, Rules, StageWho,
+    Step, Target, Teller, Tells, Told, ToldStep,
 };
 
 use super::List;
@@ -52,14 +52,25 @@ pub(super) fn told_by(
     for stage in rule.stages.of(&rules.stages) {
         let StageWho::Told(run) = stage.who else { continue };
         let number = u8::try_from(tells.len() + 1).unwrap_or(u8::MAX);
-        let members = run.of(&rules.members).iter();
-        let members = members.filter_map(|member| Teller::unpack(*member).told(&rules.devices));
-        let members: Vec<Told> = members.collect();
+        let members = run.of(&rules.members);
         if members.is_empty() {
             steps.push(Step::Told(ToldStep { stage: number, who: None, skip: None }));
         }
-        let mut told = Vec::with_capacity(members.len());
-        for who in members {
+        let mut all: Vec<Told> = Vec::with_capacity(members.len());
+        for teller in members.iter().map(|member| Teller::unpack(*member)) {
+            let found = standing(teller, rules, list);
+            if let (true, Some(tag)) = (found.is_empty(), tag_of(teller, rules)) {
+                steps.push(Step::Untagged { tag: tag.into(), stage: number });
+            }
+            for who in found {
+                // By its name and by a tag.
+                if !all.contains(&who) {
+                    all.push(who);
+                }
+            }
+        }
+        let mut told = Vec::with_capacity(all.len());
+        for who in all {
             let skip = left_out(&who, list);
             if skip.is_none() {
                 told.push(who.clone());
@@ -68,6 +79,41 @@ pub(super) fn told_by(
         }
         if !told.is_empty() {
             tells.push(told);
+        }
+    }
+}
+
+/// All lamps that rules name, each once, whenever they are lit.
+#[must_use]
+pub fn lamps(rules: &Rules, list: &List<'_>) -> Vec<Told> {
+    let stages = rules.stages.iter().filter_map(|stage| match stage.who {
+        StageWho::Told(run) => Some(run.of(&rules.members)),
+        _ => None,
+    });
+    let mut lamps: Vec<Told> = Vec::new();
+    for teller in stages.flatten().map(|member| Teller::unpack(*member)) {
+        let found = standing(teller, rules, list).into_iter();
+        for lamp in found.filter(|who| matches!(who, Told::Lamp(_))) {
+            if !lamps.contains(&lamp) && left_out(&lamp, list).is_none() {
+                lamps.push(lamp);
+            }
+        }
+    }
+    lamps
+}
+
+fn tag_of(teller: Teller, rules: &Rules) -> Option<&str> {
+    teller.name(&rules.devices)?.strip_prefix(Member::TAG)
+}
+
+/// Who stands behind what a rule names: one, or all that have a tag.
+fn standing(teller: Teller, rules: &Rules, list: &List<'_>) -> Vec<Told> {
+    let Some(name) = teller.name(&rules.devices) else { return vec![Told::Webhook] };
+    match name.strip_prefix(Member::TAG) {
+        None => DeviceName::parse(name).map(|name| teller.with(name)).into_iter().collect(),
+        Some(tag) => {
+            let having = list.devices.iter().filter(|device| device.tags.has(tag));
+            having.map(|device| teller.with(device.name.clone())).collect()
         }
     }
 }

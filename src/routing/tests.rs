@@ -39,33 +39,15 @@ fn check(list: &str, limits: Limits, expected: &str) {
             format!("{}: {}", stage.ring_s, uris.join(" "))
         })
         .collect();
-    let skips: Vec<String> = steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::Device { device, skip: Some(skip), .. } => Some(format!("{device} {skip:?}")),
-            Step::OrderFull { .. } => Some("full".to_owned()),
-            Step::Emergency { .. }
-            | Step::Repeated
-            | Step::Caller { .. }
-            | Step::Callee { .. }
-            | Step::Disabled { .. }
-            | Step::Cap { .. }
-            | Step::Mailbox { .. }
-            | Step::CallBack { .. }
-            | Step::Moment { .. }
-            | Step::Rule { .. }
-            | Step::NothingBefore { .. }
-            | Step::Wish { .. }
-            | Step::NoRule
-            | Step::Told(_)
-            | Step::NoneTells
-            | Step::Turn { .. }
-            | Step::Forward { .. }
-            | Step::OrderLong { .. }
-            | Step::Device { .. } => None,
-        })
-        .collect();
+    let skips: Vec<String> = steps.iter().filter_map(skipped).collect();
     assert_eq!(format!("{} / {}", stages.join(" | "), skips.join(", ")), expected);
+}
+
+fn skipped(step: &Step) -> Option<String> {
+    if let Step::Device { device, skip: Some(skip), .. } = step {
+        return Some(format!("{device} {skip:?}"));
+    }
+    matches!(step, Step::OrderFull { .. }).then(|| "full".to_owned())
 }
 
 fn read(line: &str) -> Device {

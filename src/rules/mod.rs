@@ -4,6 +4,7 @@
 //! column and what to do; what this version cannot carry out is a mistake, too, and never ignored.
 //! `docs/rules.md` has the language.
 
+mod against;
 mod calendar;
 mod country;
 mod example;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::domain::{DeviceName, Rules};
+use crate::domain::Rules;
 
 use page::Page;
 
@@ -60,17 +61,6 @@ impl RuleFile {
     #[must_use]
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
-    }
-
-    /// The devices it names that nobody knows, each with its place.
-    pub fn strangers(&self, is_known: impl Fn(&DeviceName) -> bool) -> Vec<Mistake> {
-        let names = self.rules.devices.iter().map(DeviceName::parse);
-        if names.flatten().all(|name| is_known(&name)) {
-            return Vec::new();
-        }
-        let mut page = Page::read(&self.text);
-        page.strangers(is_known);
-        page.into_mistakes()
     }
 }
 

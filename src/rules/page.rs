@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::{DeviceName, RULES_MAX, Rules, Zone};
+use crate::domain::{DeviceName, Member, RULES_MAX, Rules, Zone};
 use crate::text::{Lines, nearest, shorten};
 
 use super::RULES_BYTES_MAX;
@@ -25,7 +25,8 @@ pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 pub(super) type At = Range<usize>;
 
 /// What may stand at the top of a text.
-const KEYS: &[&str] = &["zone", "group", "callers", "holidays", "calendars", "rule", "example"];
+const KEYS: &[&str] =
+    &["zone", "self_care", "group", "callers", "holidays", "calendars", "rule", "example"];
 
 /// One text.
 pub(super) struct Page<'t> {
@@ -33,11 +34,11 @@ pub(super) struct Page<'t> {
     lines: Lines,
     mistakes: Vec<Mistake>,
     pub(super) tables: Tables,
-    pub(super) groups: BTreeMap<String, Vec<DeviceName>>,
+    pub(super) groups: BTreeMap<String, Vec<Member>>,
     pub(super) callers: BTreeMap<String, People>,
     pub(super) holidays: BTreeMap<String, Calendar>,
-    /// Where devices are named.
-    pub(super) named: Vec<(DeviceName, String, At)>,
+    /// Where devices and tags are named.
+    pub(super) named: Vec<(Member, String, At)>,
     examples: Vec<Example>,
 }
 
@@ -88,16 +89,6 @@ impl<'t> Page<'t> {
         self.mistakes
     }
 
-    /// Notes the devices that nobody knows.
-    pub(super) fn strangers(&mut self, is_known: impl Fn(&DeviceName) -> bool) {
-        for (name, key, at) in std::mem::take(&mut self.named) {
-            if !is_known(&name) {
-                let hint = "see the account's devices with `device list`";
-                self.wrong(&at, &key, format!("the account has no device {name}"), Some(hint));
-            }
-        }
-    }
-
     /// Notes a mistake.
     pub(super) fn wrong(
         &mut self,
@@ -140,6 +131,8 @@ impl<'t> Page<'t> {
         if let Some(value) = document.get("zone") {
             self.tables.zone = self.zone(value, "zone");
         }
+        let self_care = document.get("self_care").and_then(|value| self.flag("self_care", value));
+        self.tables.no_self_care = self_care == Some(false);
         self.each(document, "callers", Self::people_named);
         self.each(document, "holidays", Self::calendar_named);
         self.each(document, "calendars", Self::calendar_named);

@@ -2,9 +2,7 @@
 
 use toml::de::DeTable;
 
-use crate::domain::{
-    Communication, Condition, DeviceName, Few, RuleStage, Run, StageWho, Teller, Told,
-};
+use crate::domain::{Communication, Condition, Few, Member, RuleStage, Run, StageWho, Teller};
 use crate::text::shorten;
 
 use super::page::{At, Page, Value, below, called};
@@ -15,6 +13,14 @@ use super::then::{Does, STAGES_MAX, plain};
 const TOLD_MAX: usize = 16;
 /// What a message left or a missed call does not bring with it.
 const UNKNOWN: [&str; 3] = ["to", "registered", "wishes"];
+
+/// One who is named.
+#[derive(PartialEq, Eq)]
+enum Named {
+    Text(Member),
+    Lamp(Member),
+    Webhook,
+}
 
 impl Page<'_> {
     /// `notify = [["desk", "lamp:desk"], "webhook"]`: stage by stage.
@@ -47,25 +53,26 @@ impl Page<'_> {
     }
 
     /// Who is told in one stage, each once.
-    fn told(&mut self, key: &str, value: &Value<'_>) -> Vec<Told> {
-        let mut told: Vec<Told> = Vec::new();
+    fn told(&mut self, key: &str, value: &Value<'_>) -> Vec<Named> {
+        let mut told: Vec<Named> = Vec::new();
         for (text, at) in self.texts(key, value) {
             let (lamp, name) = match text.strip_prefix("lamp:") {
                 Some(name) => (true, name),
                 None => (false, &*text),
             };
-            let found: Vec<Told> = match name {
-                "webhook" if !lamp => vec![Told::Webhook],
+            let found: Vec<Named> = match name {
+                "webhook" if !lamp => vec![Named::Webhook],
                 "webhook" | "all" | "list" | "push" => {
                     let what = format!("\"{}\" is nobody who can be told", shorten(&text));
-                    let hint = "name devices, \"group:NAME\", \"lamp:NAME\" or \"webhook\"";
+                    let hint =
+                        "name devices, \"tag:NAME\", \"group:NAME\", \"lamp:NAME\" or \"webhook\"";
                     self.wrong(&at, key, what, Some(hint));
                     continue;
                 }
                 name => {
-                    let devices = self.devices_named(key, &at, name);
-                    let told = if lamp { Told::Lamp } else { Told::Text };
-                    devices.into_iter().map(told).collect()
+                    let members = self.members_named(key, &at, name);
+                    let named = if lamp { Named::Lamp } else { Named::Text };
+                    members.into_iter().map(named).collect()
                 }
             };
             for one in found {
@@ -81,13 +88,13 @@ impl Page<'_> {
         told
     }
 
-    fn kept(&mut self, told: Vec<Told>) -> Result<Vec<u16>, TooMuch> {
+    fn kept(&mut self, told: Vec<Named>) -> Result<Vec<u16>, TooMuch> {
         let mut kept = Vec::with_capacity(told.len());
         for one in told {
             let teller = match &one {
-                Told::Text(device) => Teller::Text(self.tables.device(device)?),
-                Told::Lamp(device) => Teller::Lamp(self.tables.device(device)?),
-                Told::Webhook => Teller::Webhook,
+                Named::Text(member) => Teller::Text(self.tables.device(member)?),
+                Named::Lamp(member) => Teller::Lamp(self.tables.device(member)?),
+                Named::Webhook => Teller::Webhook,
             };
             kept.push(teller.pack().ok_or(TooMuch)?);
         }
@@ -164,11 +171,11 @@ impl Page<'_> {
         }
     }
 
-    /// The devices behind one name, or those of a group.
-    fn devices_named(&mut self, key: &str, at: &At, name: &str) -> Vec<DeviceName> {
+    /// What stands behind one name: a device, a tag, or a group of them.
+    fn members_named(&mut self, key: &str, at: &At, name: &str) -> Vec<Member> {
         match name.strip_prefix("group:") {
             Some(group) => self.group(key, at, group),
-            None => self.device_name(key, at, name).into_iter().collect(),
+            None => self.member(key, at, name).into_iter().collect(),
         }
     }
 }

@@ -158,7 +158,7 @@ impl Page<'_> {
     }
 
     fn devices_in(&mut self, key: &str, value: &Value<'_>) -> Option<Run> {
-        let names = self.device_names(key, value);
+        let names = self.members(key, value);
         let run = self.tables.members(&names);
         self.fits(&value.span(), key, run)
     }

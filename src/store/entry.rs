@@ -187,6 +187,21 @@ impl<'a> Entry<'a> {
         }
     }
 
+    fn dialled(&mut self, identifier: Option<&Identifier>) {
+        match identifier {
+            None => self.byte(0),
+            Some(Identifier::Number(number)) => {
+                self.byte(NUMBER);
+                self.number(number.digits());
+            }
+            Some(Identifier::Address(address)) => {
+                self.byte(ADDRESS);
+                self.text(address);
+            }
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is rare has no form of its own")]
     fn step(&mut self, step: &Step) {
         match step {
             Step::Caller { account, authenticated } => {
@@ -196,17 +211,7 @@ impl<'a> Entry<'a> {
             }
             Step::Callee { identifier, account } => {
                 self.byte(CALLEE);
-                match identifier {
-                    None => self.byte(0),
-                    Some(Identifier::Number(number)) => {
-                        self.byte(NUMBER);
-                        self.number(number.digits());
-                    }
-                    Some(Identifier::Address(address)) => {
-                        self.byte(ADDRESS);
-                        self.text(address);
-                    }
-                }
+                self.dialled(identifier.as_ref());
                 self.names([account.as_ref().map(|account| account.as_str())]);
             }
             Step::Cap { account, side, kind, used, cap, room } => {
@@ -230,22 +235,7 @@ impl<'a> Entry<'a> {
                 self.byte(skip.map_or(0, skip_byte));
             }
             Step::Repeated => self.byte(REPEATED),
-            Step::Device { .. }
-            | Step::Emergency { .. }
-            | Step::Disabled { .. }
-            | Step::Mailbox { .. }
-            | Step::CallBack { .. }
-            | Step::OrderFull { .. }
-            | Step::Moment { .. }
-            | Step::Rule { .. }
-            | Step::Turn { .. }
-            | Step::NothingBefore { .. }
-            | Step::Wish { .. }
-            | Step::NoRule
-            | Step::Told(_)
-            | Step::NoneTells
-            | Step::Forward { .. }
-            | Step::OrderLong { .. } => {
+            _ => {
                 self.byte(JSON);
                 self.json(step);
             }

@@ -10,9 +10,9 @@ use crate::cli::screen::Screen;
 use crate::cli::typed::{Daemon, Limit};
 use crate::desk::{Around, try_example};
 use crate::domain::{AccountName, Device, DeviceName, Numbering, Rules, SipUri, Target, Zone};
-use crate::rules::read;
+use crate::rules::{Example, RuleFile, read};
 
-use super::{calendar, read_file, told, with_calendars};
+use super::{calendar, read_file, told, warn, with_calendars};
 
 /// The most devices that are asked for.
 const DEVICES_MAX: u32 = 10_000;
@@ -55,8 +55,12 @@ pub(super) async fn run(
     let (rules, examples) = read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
     let around = match &args.account {
         Some(account) => of_account(account, daemon, screen).await?,
-        None => imagined(&rules),
+        None => imagined(&rules, &examples),
     };
+    if args.account.is_some() {
+        let file = RuleFile::read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
+        warn(&args.file, &file.untagged(&around.devices), screen);
+    }
     let outcomes: Vec<Outcome<'_>> = examples
         .iter()
         .map(|example| {
@@ -119,13 +123,23 @@ async fn of_account(
     Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true })
 }
 
-/// Every device that the rules name, one stage for each.
-fn imagined(rules: &Rules) -> Around {
+/// Every device that the rules name, and every one to which an example gives tags, one stage for
+/// each.
+fn imagined(rules: &Rules, examples: &[Example]) -> Around {
+    let tagged = examples.iter().filter_map(|example| example.tags.as_ref()).flatten();
+    let tagged = tagged.map(|(device, _)| device.as_str());
+    let mut names: Vec<&str> = Vec::new();
+    for name in rules.devices.iter().chain(tagged) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    // What stands for a tag is no name of a device.
     let device = |(stage, name): (u8, &str)| {
         let uri = SipUri::parse(&format!("sip:{name}@device.invalid")).ok()?;
         let (name, target) = (DeviceName::parse(name).ok()?, Target::Uri(uri));
         Some(Device::new(name, target, stage, 20))
     };
-    let devices = (1..=u8::MAX).zip(rules.devices.iter()).filter_map(device).collect();
+    let devices = (1..=u8::MAX).zip(names).filter_map(device).collect();
     Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }
 }

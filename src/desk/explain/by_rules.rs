@@ -5,6 +5,10 @@ use crate::domain::{DeviceName, Found, Local, Miss, Told, ToldStep, Turn, Wish, 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
+/// No rule had the last word about a message left or a missed call.
+pub(super) const NONE_TELLS: &str =
+    "no rule has the last word: the webhook is told of what came to a mailbox";
+
 /// What the wall showed: `it is Sunday 2026-03-29, 03:30 in Europe/Berlin (+02:00)`.
 pub(super) fn moment(zone: &Zone, local: &Local) -> String {
     let offset_minutes = local.offset_s.unsigned_abs() / 60;
@@ -59,6 +63,11 @@ pub(super) fn told(told: &ToldStep, why_not: Option<&str>) -> String {
         None => format!("{who}, stage {stage}"),
         Some(why_not) => format!("{who}, stage {stage}: left out, it {why_not}"),
     }
+}
+
+/// A tag that nothing has.
+pub(super) fn untagged(tag: &str, stage: u8) -> String {
+    format!("tag {tag}, stage {stage}: left out, no device of the account has it")
 }
 
 /// A wish that is carried out.

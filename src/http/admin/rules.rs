@@ -20,7 +20,7 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let (account, key) = named(visit)?;
     let text = visit.house.porter.rule_text(key).await.map_err(Problem::not_now)?;
     match text {
-        Some(text) => Ok(Reply::value(&RulesView { account, text })),
+        Some(text) => Ok(Reply::value(&RulesView { account, text, warnings: Vec::new() })),
         None => Err(none(account)),
     }
 }
@@ -66,10 +66,10 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     if !failed.is_empty() {
         return Err(wrong(failed));
     }
-    let text = text.to_owned();
+    let (text, warnings) = (text.to_owned(), file.untagged(&around.devices));
     let command = Command::RulesSet { account: account.clone(), text: file };
     change(visit, command, Some(&account)).await?;
-    Ok(Reply::value(&RulesView { account, text }))
+    Ok(Reply::value(&RulesView { account, text, warnings }))
 }
 
 /// Whether there is what is told by.
