@@ -237,15 +237,25 @@ impl Desk {
             let tidings = Tidings { telling: Telling { stages, ..telling }, lines: Vec::new() };
             return self.give_out(tidings, None);
         }
-        let cause = match &decision.outcome {
-            Outcome::Refuse(refusal) if query.method == Method::Invite => refusal.cause,
-            _ => return,
-        };
-        let cause = match cause {
+        let Outcome::Refuse(refusal) = &decision.outcome else { return };
+        let cause = match refusal.cause {
             Cause::NoDevice => DepositCause::Unreachable,
             Cause::CapIn => DepositCause::AtCap,
-            _ => return,
+            Cause::CallIdReuse
+            | Cause::Cancelled
+            | Cause::CapOut
+            | Cause::CapParent
+            | Cause::Disabled
+            | Cause::Loop
+            | Cause::Rule
+            | Cause::SelfCare
+            | Cause::Settling
+            | Cause::TableFull
+            | Cause::Unknown => return,
         };
+        if query.method != Method::Invite {
+            return;
+        }
         let missed = Happening { kind: Communication::Missed, cause, ..happening };
         let tidings = self.tidings(&missed);
         self.tell_once(account, &query.call_id, tidings, None);
