@@ -88,6 +88,11 @@ fn a_missed_call_is_told_to_devices_stage_by_stage() {
     let why = house.daemon.ends(&["why", &call], 0);
     assert!(why.contains("device a is told by a text, stage 1"), "{why}");
     assert!(why.contains("text a: heard, 200"), "{why}");
+    let line = "route --from +4930123 --to +49301 --kind missed";
+    let told = house.daemon.cli(line);
+    assert!(told.contains("rule 1 (line 1): matches"), "{told}");
+    assert!(told.ends_with("tells text a\ntells, if nobody has heard it, text b, text soft\n"));
+    assert!(house.daemon.cli(&line.replace("missed", "message")).ends_with("tells nobody\n"));
     // The first does not take it: the second stage, whoever of it is there.
     house.phone.says("a", 486);
     house.is_missed("<sip:+4930124@elsewhere.test>");
