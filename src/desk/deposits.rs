@@ -62,7 +62,7 @@ impl Desk {
         stage("mailbox", uri, MAILBOX_RING_S, headers)
     }
 
-    /// The same, unless the caller wishes no mailbox.
+    /// The same, unless the caller wishes no mailbox. No mailbox takes a text.
     pub(super) fn mailbox_wanted(
         &self,
         query: &RouteQuery,
@@ -70,6 +70,9 @@ impl Desk {
         at_once: Option<Cause>,
         steps: &mut Vec<Step>,
     ) -> Option<Stage> {
+        if query.method == Method::Message {
+            return None;
+        }
         let before = steps.len();
         let stage = self.mailbox_stage(callee, at_once, steps)?;
         if !query.wishes.has(Wish::NoMailbox as u8) {

@@ -87,6 +87,8 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::NothingBefore { name } => by_rules::nothing_before(name),
         Step::Untagged { tag, stage } => by_rules::untagged(tag, *stage),
         Step::Wish { wish } => by_rules::wish(*wish),
+        Step::Told(told) => by_rules::told(told, told.skip.map(why_not)),
+        Step::NoneTells => by_rules::NONE_TELLS.to_owned(),
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {
@@ -162,6 +164,7 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::NoSwitch => {
             "is to be confirmed by a key, and no switch is configured that could ask for it"
         }
+        DeviceSkip::NoText => "is a telephone number, to which nothing is written",
         DeviceSkip::StageFull => "is one too many for its stage",
     }
 }

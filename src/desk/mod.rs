@@ -11,6 +11,7 @@ mod devices;
 mod explain;
 mod figures;
 mod input;
+mod lamps;
 mod lifecycle;
 mod output;
 mod rights;
@@ -19,6 +20,7 @@ mod rules;
 mod self_care;
 mod settings;
 mod star;
+mod tell;
 mod trail;
 mod trial;
 
@@ -40,6 +42,7 @@ pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
+pub use tell::{Happening, Tidings};
 pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
@@ -64,6 +67,8 @@ pub struct Desk {
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
     kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
+    /// Calls of which somebody was told, the oldest first.
+    told: VecDeque<(AccountKey, Arc<str>)>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
@@ -116,6 +121,7 @@ impl Desk {
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
+            told: VecDeque::new(),
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),

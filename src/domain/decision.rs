@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, After, CallRef, CareSkip, Cause, DeviceName, Forward, Identifier, Local, Miss,
-    Piece, PoolKind, Refusal, Turn, Wish, Zone,
+    Piece, PoolKind, Refusal, ToldStep, Turn, Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -228,6 +228,10 @@ pub enum Step {
     },
     /// No rule had the last word: the notification list rings.
     NoRule,
+    /// A rule tells somebody, and nobody rings.
+    Told(ToldStep),
+    /// No rule had the last word about a message left or a missed call.
+    NoneTells,
     /// A rule forwards the call.
     Forward {
         /// Where to.
@@ -317,4 +321,6 @@ pub enum DeviceSkip {
     StageFull,
     /// Whoever answers it has to press a key, and no switch is configured that could ask him.
     NoSwitch,
+    /// It is a telephone number, and nobody writes to one.
+    NoText,
 }

@@ -29,6 +29,7 @@ mod spool;
 mod star_code;
 mod switch;
 mod tags;
+mod telling;
 mod time;
 mod uri;
 mod wish;
@@ -75,6 +76,7 @@ pub use switch::{
     VideoFacts,
 };
 pub use tags::{TAGS_MAX, Tags};
+pub use telling::{Teller, Telling, Tells, Told, ToldStep};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
 pub use wish::Wish;

@@ -52,6 +52,12 @@ impl Communication {
             Self::Missed => "missed",
         }
     }
+
+    /// Whether something has happened that somebody may be told of: nothing rings for it.
+    #[must_use]
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::Message | Self::Missed)
+    }
 }
 
 /// Why the stage before has failed.
@@ -188,6 +194,12 @@ impl Rule {
     #[must_use]
     pub fn is_conditional(&self) -> bool {
         self.after != Few::default()
+    }
+
+    /// Whether it tells somebody (or says that nobody is told) and lets nobody ring.
+    #[must_use]
+    pub fn tells(&self, rules: &Rules) -> bool {
+        self.stages.of(&rules.stages).first().is_some_and(|stage| stage.who.is_told())
     }
 }
 

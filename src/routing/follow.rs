@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss, Piece, RING_S_MAX,
-    Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Turn,
+    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss,
+    Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Tells,
+    Turn,
 };
 
 use super::build::Build;
 use super::judge::{Judge, Question};
 use super::members::Who;
+use super::tell::told_by;
 use super::{List, whole_list};
 
 /// How long a forwarded call rings where the rule does not say.
@@ -29,6 +31,15 @@ pub enum Followed {
         mailbox: bool,
         /// Whether a rule wants nothing but the mailbox.
         mailbox_alone: bool,
+    },
+    /// Nobody rings, and these are told instead, which the steps say as well.
+    Notify {
+        /// Who is told.
+        tells: Tells,
+        /// What becomes of the caller then.
+        end: RuleEnd,
+        /// What he is told, if he is refused and the rule says.
+        reason: Option<Arc<str>>,
     },
     /// The caller is refused.
     Refuse {
@@ -68,9 +79,18 @@ pub fn follow(
         }
     }
     let last = matched.last().map(|(last, _)| *last).filter(|last| decides(last));
-    if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
-        let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
-        return Followed::Refuse { code, reason: reason.cloned() };
+    let reason = match last.map(|last| last.end) {
+        Some(RuleEnd::Refuse { reason, .. }) => reason,
+        _ => None,
+    };
+    let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)).cloned());
+    if let Some(last) = last.filter(|last| last.tells(rules)) {
+        let mut tells = Tells::new();
+        told_by(rules, last, list, &mut tells, steps);
+        return Followed::Notify { tells, end: last.end, reason };
+    }
+    if let Some(RuleEnd::Refuse { code, .. }) = last.map(|last| last.end) {
+        return Followed::Refuse { code, reason };
     }
     let (decided, rings) = (last.is_some(), matched.iter().any(|(rule, _)| rule.stages.count > 0));
     let end = matched.iter().rev().map(|(rule, _)| rule.end).find(|end| *end != RuleEnd::Open);
@@ -107,8 +127,12 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
         if !build.has_room() {
             return;
         }
-        build.confirmed_by(stage.confirm);
+        // Nobody presses a key for a text.
+        let text = judge.question.kind == Communication::Text;
+        build.confirmed_by(stage.confirm.filter(|_| !text));
         match stage.who {
+            StageWho::Told(_) => {}
+            StageWho::Together(run) if text => in_turn(judge, run, stage, build),
             StageWho::Together(run) => {
                 let number = build.stage_number();
                 for (who, after_s) in judge.standing(run, stage.after) {
@@ -137,6 +161,24 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                     judge.question.dialled.map(|dialled| diversion(dialled, gateway, reason));
                 build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
             }
+        }
+    }
+}
+
+/// A text is taken or not: whoever would join later gets it when those before have not taken it.
+fn in_turn<L: Fn(&Target) -> bool>(
+    judge: &mut Judge<'_>,
+    run: Run,
+    stage: &RuleStage,
+    build: &mut Build<'_, L>,
+) {
+    let mut members = judge.standing(run, stage.after);
+    members.sort_by_key(|(_, after_s)| *after_s);
+    for together in members.chunk_by(|(_, one), (_, other)| one == other) {
+        build.next_stage();
+        let number = build.stage_number();
+        for (who, _) in together {
+            one(judge, *who, (number, 0), stage, build);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::{Device, DeviceName, Member};
 use crate::text::{nearest, shorten};
 
 use super::page::Page;
-use super::{Mistake, Reach, RuleFile};
+use super::{Mistake, RuleFile};
 
 impl RuleFile {
     /// The devices it names that nobody knows, each with its place.
@@ -16,7 +16,7 @@ impl RuleFile {
         if members.flatten().all(|member| known(&member)) {
             return Vec::new();
         }
-        let mut page = Page::read(self.text(), Reach::NOW);
+        let mut page = Page::read(self.text());
         page.strangers(is_known);
         page.into_mistakes()
     }
@@ -31,7 +31,7 @@ impl RuleFile {
         if names.flat_map(|name| name.strip_prefix(Member::TAG)).all(|tag| used.contains(tag)) {
             return Vec::new();
         }
-        let mut page = Page::read(self.text(), Reach::NOW);
+        let mut page = Page::read(self.text());
         page.untagged(&used);
         page.into_mistakes()
     }

@@ -308,6 +308,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NoSwitch => 7,
         DeviceSkip::InCall => 8,
         DeviceSkip::Dnd => 9,
+        DeviceSkip::NoText => 10,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The words of a line: plain ones and `key=value` ones.
 
 use hallporter::desk::{Desk, Ended, Output};
-use hallporter::domain::{EndCause, Now, Outcome};
+use hallporter::domain::{EndCause, Now, Outcome, Told};
 
 use super::house::House;
 
@@ -112,6 +112,15 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         }
         Output::Ended(ended) => Some(self::ended(ended)),
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
+        Output::Tell { tidings, .. } => {
+            let telling = &tidings.telling;
+            let stage = |stage: &Vec<Told>| {
+                stage.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+            };
+            let stages: Vec<String> = telling.stages.iter().map(stage).collect();
+            let (kind, shown) = (telling.kind.as_str(), &telling.shown);
+            Some(format!("tell {kind} from {shown}: {}", stages.join(", ")))
+        }
         Output::CallBack { .. }
         | Output::Managed(_)
         | Output::Known(_)

@@ -24,5 +24,7 @@ mod late;
 mod outage;
 mod self_care;
 mod stages;
+mod tells;
+mod texts;
 mod truth;
 mod wishes;

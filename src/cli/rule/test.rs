@@ -10,7 +10,7 @@ use crate::cli::screen::Screen;
 use crate::cli::typed::{Daemon, Limit};
 use crate::desk::{Around, try_example};
 use crate::domain::{AccountName, Device, DeviceName, Numbering, Rules, SipUri, Target, Zone};
-use crate::rules::{Example, Reach, RuleFile, read};
+use crate::rules::{Example, RuleFile, read};
 
 use super::{calendar, read_file, told, warn, with_calendars};
 
@@ -52,8 +52,7 @@ pub(super) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Failure> {
     let text = with_calendars(read_file(&args.file)?, &args.calendars)?;
-    let (rules, examples) =
-        read(&text, Reach::NOW).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
+    let (rules, examples) = read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
     let around = match &args.account {
         Some(account) => of_account(account, daemon, screen).await?,
         None => imagined(&rules, &examples),
