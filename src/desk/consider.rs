@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::routing::{List, honour, order};
 
 use super::Desk;
+use super::greeting::Coming;
 use super::rules::{Asked, Ordered};
 
 /// How many identifiers of an account are looked through one by one.
@@ -99,9 +100,10 @@ impl Desk {
         };
         match self.order_for(query, (caller, callee), held, steps, now) {
             Ordered::Rings(outcome) => Ok((outcome, seats)),
-            Ordered::Nobody(cause) => {
+            Ordered::Nobody(cause, greeting) => {
                 let refused = refused(cause, Side::To, RefusalCodes::default());
-                self.at_mailbox(query, refused, cause, (caller, callee), steps)
+                let coming = Coming { at_once: Some(cause), greeting };
+                self.at_mailbox(query, refused, &coming, (caller, callee), steps)
             }
             Ordered::Refused(refused) => Err(refused),
         }
@@ -119,7 +121,6 @@ impl Desk {
         let Outcome::Refuse(refusal) = &refused else { return Err(refused) };
         let of_callee = match refusal.cause {
             Cause::CapIn | Cause::NoDevice => true,
-
             // The caller's provider stands at 403, the called party's at 486.
             Cause::CapParent => refusal.headers.contains("cause=17;"),
             Cause::CallIdReuse
@@ -132,11 +133,11 @@ impl Desk {
             | Cause::TableFull
             | Cause::Unknown => false,
         };
-        let cause = refusal.cause;
+        let coming = Coming { at_once: Some(refusal.cause), greeting: None };
         if !of_callee {
             return Err(refused);
         }
-        self.at_mailbox(query, refused, cause, (caller, callee), steps)
+        self.at_mailbox(query, refused, &coming, (caller, callee), steps)
     }
 
     /// The same for a call of which is known that a mailbox may take it.
@@ -144,11 +145,11 @@ impl Desk {
         &self,
         query: &RouteQuery,
         refused: Outcome,
-        cause: Cause,
+        coming: &Coming,
         (caller, callee): (Option<AccountKey>, Option<AccountKey>),
         steps: &mut Vec<Step>,
     ) -> Result<(Outcome, Seats), Outcome> {
-        match self.mailbox_wanted(query, callee, Some(cause), steps) {
+        match self.mailbox_wanted(query, callee, coming, steps) {
             Some(stage) => {
                 let order = ForkOrder { stages: vec![stage] };
                 Ok((Outcome::Fork(Arc::new(order)), self.seats_of(caller, None)))
@@ -293,10 +294,10 @@ impl Desk {
         };
         let mut order = order(&list, leads_back, steps);
         if order.stages.is_empty() {
-            return Ordered::Nobody(Cause::NoDevice);
+            return Ordered::Nobody(Cause::NoDevice, None);
         }
         honour(&mut order, query.wishes, steps);
-        order.stages.extend(self.mailbox_wanted(query, Some(callee), None, steps));
+        order.stages.extend(self.mailbox_wanted(query, Some(callee), &Coming::default(), steps));
         Ordered::Rings(Outcome::Fork(Arc::new(order)))
     }
 

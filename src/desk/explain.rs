@@ -91,8 +91,9 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::OrderLong { ring_s_max } => {
             format!("the rest is left out: an order rings {ring_s_max} s at the most")
         }
-        Step::Mailbox { mailbox, switch, cause } => {
-            self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str))
+        Step::Mailbox { mailbox, switch, cause, greeting } => {
+            let told = self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str));
+            by_rules::greeted(told, greeting.as_ref())
         }
         Step::CallBack { message, policy } => call_back(*message, *policy),
         Step::OrderFull { branches_max } => {

@@ -4,13 +4,14 @@ use crate::admission::refusal_by_rule;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Cause, Communication, Method, Now, Outcome, PoolId, PoolKind, RefusalCodes,
-    RouteQuery, Rules, Seats, Side, Spelled, Step, Target,
+    AccountKey, Cause, Communication, GreetingName, Method, Now, Outcome, PoolId, PoolKind,
+    RefusalCodes, RouteQuery, Rules, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{Caller, Followed, List, Question, follow, honour};
 
 use super::Desk;
 use super::consider::refused;
+use super::greeting::Coming;
 
 /// A question, and what stands around it.
 pub(super) struct Asked<'a> {
@@ -26,8 +27,8 @@ pub(super) struct Asked<'a> {
 pub(super) enum Ordered {
     /// Somebody rings, or the call passes.
     Rings(Outcome),
-    /// Nobody rings, and the account's mailbox takes the call, if there is one.
-    Nobody(Cause),
+    /// Nobody rings, and the account's mailbox takes the call, if there is one, with this greeting.
+    Nobody(Cause, Option<GreetingName>),
     /// The caller is refused, whether there is a mailbox or not.
     Refused(Outcome),
 }
@@ -62,19 +63,21 @@ impl Desk {
             Followed::Refuse { code, reason } => {
                 Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
             }
-            Followed::Order { mut order, mailbox, mailbox_alone } => {
+            Followed::Order { mut order, mailbox, mailbox_alone, greeting } => {
                 self.confirm_through_switch(query, callee, &mut order);
                 if order.stages.is_empty() {
                     let cause = if mailbox_alone { Cause::Rule } else { Cause::NoDevice };
                     return match mailbox {
-                        true => Ordered::Nobody(cause),
+                        true => Ordered::Nobody(cause, greeting),
                         false => {
                             Ordered::Refused(refused(cause, Side::To, RefusalCodes::default()))
                         }
                     };
                 }
                 honour(&mut order, query.wishes, steps);
-                let last = mailbox.then(|| self.mailbox_wanted(query, Some(callee), None, steps));
+                let coming = Coming { at_once: None, greeting };
+                let last =
+                    mailbox.then(|| self.mailbox_wanted(query, Some(callee), &coming, steps));
                 order.stages.extend(last.flatten());
                 Ordered::Rings(Outcome::Fork(Arc::new(order)))
             }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Device, ForkOrder, Numbering, Registrations, RouteQuery, Rules, Spelled, Stage,
-    StageCause, Step, Wish, Zone,
+    AccountKey, Device, ForkOrder, GreetingName, Numbering, Registrations, RouteQuery, Rules,
+    Spelled, Stage, StageCause, Step, Wish, Zone,
 };
 use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour};
 use crate::rules::{Example, shown};
@@ -30,6 +30,8 @@ pub struct Around {
     pub numbering: Numbering,
     /// Whether there is a mailbox.
     pub mailbox: bool,
+    /// The names of its greetings.
+    pub greetings: Vec<GreetingName>,
 }
 
 /// What came of a trial.
@@ -57,12 +59,15 @@ impl Desk {
     #[must_use]
     pub fn around(&self, key: AccountKey) -> Option<Around> {
         let account = self.registry.account(key)?;
-        let mailbox = self.registry.mailbox_of(key).is_some_and(|mailbox| mailbox.enabled);
+        let mailbox = self.registry.mailbox_of(key);
+        let greetings = mailbox.iter().flat_map(|mailbox| mailbox.greetings.keys().cloned());
         Some(Around {
             devices: self.registry.devices(key).to_vec(),
             zone: account.zone.clone().unwrap_or_else(|| self.settings.zone.clone()),
             numbering: self.settings.numbering.clone(),
-            mailbox: mailbox && !self.settings.switches.is_empty(),
+            mailbox: mailbox.is_some_and(|mailbox| mailbox.enabled)
+                && !self.settings.switches.is_empty(),
+            greetings: greetings.collect(),
         })
     }
 
@@ -175,14 +180,18 @@ fn rings(
     };
     match follow(rules, &question, &list, |_| false, steps) {
         Followed::Refuse { code, .. } => vec![format!("refuse {code}")],
-        Followed::Order { mut order, mailbox, .. } => {
+        Followed::Order { mut order, mailbox, greeting, .. } => {
             honour(&mut order, example.wishes, steps);
             let mut got = match example.cause {
                 Some(cause) => shown(&left_after(order, cause)),
                 None => shown(&order),
             };
             let wished = example.wishes.has(Wish::NoMailbox as u8);
-            got.extend((mailbox && around.mailbox && !wished).then(|| "mailbox".to_owned()));
+            let taken = mailbox && around.mailbox && !wished;
+            got.extend(taken.then(|| match greeting {
+                Some(greeting) => format!("mailbox {greeting}"),
+                None => "mailbox".to_owned(),
+            }));
             got
         }
     }

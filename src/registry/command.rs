@@ -1,10 +1,12 @@
 //! What an operator may change, as it is written into the numbered log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
-    AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Identifier,
-    Language, Mailbox, MailboxName, Policy, RefusalCodes, Tags, Target, Zone,
+    AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, GreetingName,
+    Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes, Tags, Target, Zone,
 };
 use crate::rules::RuleFile;
 
@@ -205,6 +207,9 @@ pub struct MailboxPatch {
     /// Another greeting.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub greeting: Option<Option<ContentId>>,
+    /// Greetings with names: another file, or `null` for one that is taken away. The others stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub greetings: BTreeMap<GreetingName, Option<ContentId>>,
     /// Enabled or disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,

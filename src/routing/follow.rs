@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss, Piece, RING_S_MAX,
-    Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Turn,
+    After, Device, DeviceName, DeviceSkip, ForkOrder, Found, GreetingName, Identifier, Miss, Piece,
+    RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Turn,
 };
 
 use super::build::Build;
@@ -29,6 +29,8 @@ pub enum Followed {
         mailbox: bool,
         /// Whether a rule wants nothing but the mailbox.
         mailbox_alone: bool,
+        /// The greeting with which it should take the call, if a rule has chosen one.
+        greeting: Option<GreetingName>,
     },
     /// The caller is refused.
     Refuse {
@@ -69,7 +71,7 @@ pub fn follow(
     }
     let last = matched.last().map(|(last, _)| *last).filter(|last| decides(last));
     if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
-        let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
+        let reason = reason.and_then(|reason| rules.texts.get(usize::from(reason)));
         return Followed::Refuse { code, reason: reason.cloned() };
     }
     let (decided, rings) = (last.is_some(), matched.iter().any(|(rule, _)| rule.stages.count > 0));
@@ -91,8 +93,15 @@ pub fn follow(
         build.confirmed_by(None);
         whole_list(&mut build, list);
     }
-    let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
-    Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+    let greeting = match end {
+        Some(RuleEnd::Mailbox { greeting }) => greeting,
+        _ => None,
+    };
+    let mailbox = end != Some(RuleEnd::NoMailbox);
+    let mailbox_alone = decided && !rings && matches!(end, Some(RuleEnd::Mailbox { .. }));
+    let greeting = greeting.and_then(|place| rules.texts.get(usize::from(place)));
+    let greeting = greeting.and_then(|name| GreetingName::parse(name).ok());
+    Followed::Order { order: build.done(), mailbox, mailbox_alone, greeting }
 }
 
 /// Whether the rules behind a rule are not asked.
