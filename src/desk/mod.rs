@@ -10,6 +10,7 @@ mod deposits;
 mod devices;
 mod explain;
 mod figures;
+mod greeting;
 mod input;
 mod lamps;
 mod lifecycle;

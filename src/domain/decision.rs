@@ -270,6 +270,9 @@ pub enum Step {
         switch: Option<Arc<str>>,
         /// Why the call goes there at once, if it does.
         cause: Option<Cause>,
+        /// The greeting that a rule has chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        greeting: Option<super::Greeting>,
     },
     /// The caller leaves, or is left, a message: it is managed first.
     CallBack {

@@ -48,12 +48,12 @@ pub use index::Index;
 pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
 };
-pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
+pub use mailbox::{CallbackPolicy, CallbackScope, GREETINGS_MAX, Greeting, Mailbox, MailboxLimits};
 pub use member::Member;
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
-pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, Tag};
+pub use name::{AccountName, DeviceName, GreetingName, Language, MailboxName, NAME_BYTES_MAX, Tag};
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};

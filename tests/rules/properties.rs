@@ -150,7 +150,12 @@ fn states(seed: u32) -> DeviceStates {
 }
 
 fn empty() -> Followed {
-    Followed::Order { order: ForkOrder::default(), mailbox: true, mailbox_alone: false }
+    Followed::Order {
+        order: ForkOrder::default(),
+        mailbox: true,
+        mailbox_alone: false,
+        greeting: None,
+    }
 }
 
 proptest! {
