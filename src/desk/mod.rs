@@ -13,6 +13,7 @@ mod figures;
 mod input;
 mod lifecycle;
 mod output;
+mod push;
 mod rights;
 mod route;
 mod rules;
@@ -29,7 +30,7 @@ use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
     AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, MessageId, Now, PoolId, PoolKind,
-    ProxyId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
+    ProxyId, PushId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
 };
 use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
@@ -64,6 +65,8 @@ pub struct Desk {
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
     kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
+    /// Who was asked to wake for calls that are not answered yet.
+    pushes: BTreeMap<Slot, Vec<PushId>>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
@@ -76,6 +79,10 @@ struct Leg {
     /// passed more of them.
     passed: usize,
     answer: Arc<Decision>,
+    /// Whom it called.
+    callee: Option<AccountKey>,
+    /// What pushes tell of whoever asked, if somebody is to be woken.
+    asker: Option<Box<push::Asker>>,
 }
 
 /// The figures of an account's three caps.
@@ -116,6 +123,7 @@ impl Desk {
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
+            pushes: BTreeMap::new(),
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),

@@ -17,6 +17,7 @@ mod name;
 mod names;
 mod notice;
 mod pool;
+mod push;
 mod query;
 mod rule;
 mod rule_stage;
@@ -34,6 +35,7 @@ mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
+pub(crate) use decision::longest_s;
 pub use decision::{
     Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
 };
@@ -55,6 +57,7 @@ pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, T
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
+pub use push::{Push, PushContact, PushId, PushOver, Wake};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,

@@ -8,10 +8,12 @@ mod backoff;
 mod body;
 mod error;
 mod link;
+mod push;
 mod webhook;
 
 pub use backoff::{ATTEMPTS_MAX, delay_ms, tried};
 pub use body::{call_missed, link_made, message_left};
 pub use error::Error;
 pub use link::{Link, LinkError, LinkKey};
+pub use push::push_body;
 pub use webhook::{TellError, Webhook};

@@ -316,8 +316,8 @@ impl<'a> Judge<'a> {
             let list = self.list;
             let known = self.rules.devices.iter().map(|name| {
                 let device = list.devices.iter().find(|device| device.name.as_str() == name);
-                let reachable = device
-                    .is_some_and(|device| device.may_ring() && is_reachable(&device.target, list));
+                let reachable =
+                    device.is_some_and(|device| device.may_ring() && is_reachable(device, list));
                 Known { device, reachable }
             });
             self.devices = known.collect();
