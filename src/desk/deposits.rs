@@ -338,7 +338,8 @@ impl Desk {
 /// A stage with one branch.
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
-    let branch = Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers };
+    let (uri, dst_uri, path, wake) = (uri.into(), None, None, None);
+    let branch = Branch { device, after_s: 0, uri, dst_uri, path, headers, wake };
     let mailbox = name == "mailbox";
     Some(Stage { ring_s, branches: vec![branch], mailbox, after: None })
 }

@@ -73,6 +73,7 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Device { device, stage, after_s, skip } => {
             self::device(device, *stage, *after_s, *skip)
         }
+        Step::Wake { device, asked } => super::push::explained(device, *asked),
         Step::Moment { zone, local } => by_rules::moment(zone, local),
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
         Step::Turn { order, device } => by_rules::turn(*order, device),
@@ -148,6 +149,9 @@ fn rings(branch: &Branch) -> String {
     let mut text = format!("{} at {at}", branch.device);
     if branch.after_s > 0 {
         let _ = write!(text, " after {} s", branch.after_s);
+    }
+    if branch.wake.is_some() {
+        text.push_str(", once it has woken");
     }
     if let Some(key) = branch.confirm() {
         let _ = write!(text, " (once {key} is pressed there)");

@@ -171,6 +171,7 @@ fn rings(
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
         confirms: true,
         devices,
         registrations,
