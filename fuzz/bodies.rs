@@ -357,7 +357,7 @@ pub fn rules(data: &[u8]) {
     };
     let devices = ["desk", "soft", "mobile"].map(device).into();
     let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());
-    let around = Around { devices, zone, numbering, mailbox: true };
+    let around = Around { devices, zone, numbering, mailbox: true, greetings: vec![] };
     match read_rules(text) {
         Ok((rules, examples)) => {
             assert!(!rules.rules.is_empty() && rules.rules.len() == rules.names.len());
@@ -382,7 +382,7 @@ pub fn rules(data: &[u8]) {
         let strangers = file.strangers(|_| false).len();
         let devices = file.rules().devices.iter().filter(|name| !name.starts_with("tag:"));
         assert_eq!(strangers > 0, devices.count() > 0);
-        assert!(file.untagged(&[]).iter().all(|warning| warning.line > 0));
+        assert!(file.doubts(&[], []).iter().all(|warning| warning.line > 0));
     }
 }
 

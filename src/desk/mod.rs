@@ -10,10 +10,12 @@ mod deposits;
 mod devices;
 mod explain;
 mod figures;
+mod greeting;
 mod input;
 mod lamps;
 mod lifecycle;
 mod output;
+mod push;
 mod rights;
 mod route;
 mod rules;
@@ -31,7 +33,7 @@ use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
     AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, MessageId, Now, PoolId, PoolKind,
-    ProxyId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
+    ProxyId, PushId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
 };
 use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
@@ -69,6 +71,8 @@ pub struct Desk {
     switches_up: BTreeSet<SwitchId>,
     /// Calls of which somebody was told, the oldest first.
     told: VecDeque<(AccountKey, Arc<str>)>,
+    /// Who was asked to wake for calls that are not answered yet.
+    pushes: BTreeMap<Slot, Vec<PushId>>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
@@ -81,6 +85,10 @@ struct Leg {
     /// passed more of them.
     passed: usize,
     answer: Arc<Decision>,
+    /// Whom it called.
+    callee: Option<AccountKey>,
+    /// What pushes tell of whoever asked, if somebody is to be woken.
+    asker: Option<Box<push::Asker>>,
 }
 
 /// The figures of an account's three caps.
@@ -122,6 +130,7 @@ impl Desk {
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
             told: VecDeque::new(),
+            pushes: BTreeMap::new(),
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    BranchEnd, CallRef, Decision, DiscardReason, EndCause, MessageId, RouteQuery, SpoolCommand,
-    SwitchCommand, SwitchId,
+    BranchEnd, CallRef, Decision, DiscardReason, EndCause, MessageId, Push, PushId, PushOver,
+    RouteQuery, SpoolCommand, SwitchCommand, SwitchId,
 };
 use crate::messages::Managed;
 use crate::registry;
@@ -65,6 +65,15 @@ pub enum Output {
         part: u16,
         /// Until when it is good, seconds since 1970.
         expires_s: i64,
+    },
+    /// A device is to be woken by a push, at once or never.
+    Push(Box<Push>),
+    /// A device that was asked to wake is not needed any more.
+    PushOver {
+        /// Which push.
+        id: PushId,
+        /// Why; `None`: it has answered itself.
+        over: Option<PushOver>,
     },
     /// A deposit has begun.
     DepositBegan {

@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::sessions::{CallHash, NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
+use super::push::Asker;
 use super::{Desk, Leg, Output, Ticket};
 
 /// How many legs of one call may be pending: one for each account it is forwarded through.
@@ -116,7 +117,8 @@ impl Desk {
         }
         let answer = Arc::new(considered.decision);
         if self.table.get(slot).is_some_and(|known| known.state() == CallState::Reserved) {
-            let leg = Leg { passed, answer: short(&answer) };
+            let (callee, asker) = (considered.callee, Asker::of(query, &answer));
+            let leg = Leg { passed, answer: short(&answer), callee, asker };
             self.pending.entry(slot).or_default().push(leg);
         }
         (answer, repeated)
@@ -175,7 +177,8 @@ impl Desk {
         }
         self.turns_taken(callee, &decision);
         let decision = Arc::new(decision);
-        let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
+        let (passed, asker) = (query.trail.len(), Asker::of(query, &decision));
+        let leg = Leg { passed, answer: short(&decision), callee, asker };
         self.pending.insert(slot, vec![leg]);
         decision
     }

@@ -162,6 +162,7 @@ impl Desk {
     ) -> List<'a> {
         List {
             confirms: false,
+            wait_s: None,
             devices: self.registry.devices(account),
             registrations,
             states,

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Communication, Device, ForkOrder, Numbering, Registrations, RouteQuery, RuleEnd,
-    Rules, Spelled, Stage, StageCause, Step, Tells, Told, Wish, Zone,
+    AccountKey, Communication, Device, ForkOrder, GreetingName, Numbering, Registrations,
+    RouteQuery, RuleEnd, Rules, Spelled, Stage, StageCause, Step, Tells, Told, Wish, Zone,
 };
 use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour, tell};
 use crate::rules::{Example, shown};
@@ -30,6 +30,8 @@ pub struct Around {
     pub numbering: Numbering,
     /// Whether there is a mailbox.
     pub mailbox: bool,
+    /// The names of its greetings.
+    pub greetings: Vec<GreetingName>,
 }
 
 /// What came of a trial.
@@ -57,12 +59,15 @@ impl Desk {
     #[must_use]
     pub fn around(&self, key: AccountKey) -> Option<Around> {
         let account = self.registry.account(key)?;
-        let mailbox = self.registry.mailbox_of(key).is_some_and(|mailbox| mailbox.enabled);
+        let mailbox = self.registry.mailbox_of(key);
+        let greetings = mailbox.iter().flat_map(|mailbox| mailbox.greetings.keys().cloned());
         Some(Around {
             devices: self.registry.devices(key).to_vec(),
             zone: account.zone.clone().unwrap_or_else(|| self.settings.zone.clone()),
             numbering: self.settings.numbering.clone(),
-            mailbox: mailbox && !self.settings.switches.is_empty(),
+            mailbox: mailbox.is_some_and(|mailbox| mailbox.enabled)
+                && !self.settings.switches.is_empty(),
+            greetings: greetings.collect(),
         })
     }
 
@@ -166,6 +171,7 @@ fn rings(
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
         confirms: true,
         devices,
         registrations,
@@ -178,20 +184,22 @@ fn rings(
         return told(tell(rules, &question, &list, steps));
     }
     match follow(rules, &question, &list, |_| false, steps) {
-        Followed::Notify { tells, end, .. } => {
+        Followed::Notify { tells, end, greeting, .. } => {
             let wished = example.wishes.has(Wish::NoMailbox as u8);
             let text = example.kind == Communication::Text;
             let then = match end {
                 RuleEnd::Refuse { code, .. } => format!("refuse {code}"),
-                RuleEnd::Open | RuleEnd::Mailbox if around.mailbox && !wished && !text => {
-                    "mailbox".to_owned()
+                RuleEnd::Open | RuleEnd::Mailbox { .. } if around.mailbox && !wished && !text => {
+                    mailbox_with(greeting)
                 }
-                RuleEnd::Open | RuleEnd::Mailbox | RuleEnd::NoMailbox => "refuse 480".to_owned(),
+                RuleEnd::Open | RuleEnd::Mailbox { .. } | RuleEnd::NoMailbox => {
+                    "refuse 480".to_owned()
+                }
             };
             stages(&tells).chain([then]).collect()
         }
         Followed::Refuse { code, .. } => vec![format!("refuse {code}")],
-        Followed::Order { mut order, mailbox, .. } => {
+        Followed::Order { mut order, mailbox, greeting, .. } => {
             honour(&mut order, example.wishes, steps);
             let mut got = match example.cause {
                 Some(cause) => shown(&left_after(order, cause)),
@@ -200,9 +208,18 @@ fn rings(
             // No mailbox takes a text.
             let wished =
                 example.wishes.has(Wish::NoMailbox as u8) || example.kind == Communication::Text;
-            got.extend((mailbox && around.mailbox && !wished).then(|| "mailbox".to_owned()));
+            let taken = mailbox && around.mailbox && !wished;
+            got.extend(taken.then(|| mailbox_with(greeting)));
             got
         }
+    }
+}
+
+/// The mailbox, as examples write it.
+fn mailbox_with(greeting: Option<GreetingName>) -> String {
+    match greeting {
+        Some(greeting) => format!("mailbox {greeting}"),
+        None => "mailbox".to_owned(),
     }
 }
 

@@ -18,6 +18,7 @@ mod name;
 mod names;
 mod notice;
 mod pool;
+mod push;
 mod query;
 mod refusal;
 mod rule;
@@ -37,6 +38,7 @@ mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
+pub(crate) use decision::longest_s;
 pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
@@ -48,15 +50,16 @@ pub use index::Index;
 pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
 };
-pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
+pub use mailbox::{CallbackPolicy, CallbackScope, GREETINGS_MAX, Greeting, Mailbox, MailboxLimits};
 pub use member::Member;
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
-pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, Tag};
+pub use name::{AccountName, DeviceName, GreetingName, Language, MailboxName, NAME_BYTES_MAX, Tag};
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
+pub use push::{Push, PushContact, PushId, PushOver, Wake};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use refusal::{Cause, Refusal};
 pub use rule::{

@@ -162,8 +162,8 @@ pub struct Rules {
     pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,
-    /// What refused callers are told.
-    pub reasons: Box<[Arc<str>]>,
+    /// What refused callers are told, and names of greetings.
+    pub texts: Box<[Arc<str>]>,
 }
 
 /// One rule.
@@ -210,14 +210,17 @@ pub enum RuleEnd {
     #[default]
     Open,
     /// In the account's mailbox, because the rule says so; without ringing if it has no stages.
-    Mailbox,
+    Mailbox {
+        /// How it greets, as a place in [`Rules::texts`]; `None`: as usual.
+        greeting: Option<u16>,
+    },
     /// Never in a mailbox.
     NoMailbox,
     /// The call is refused, and nothing rings.
     Refuse {
         /// The SIP code, 400 to 699.
         code: u16,
-        /// What the caller reads, as a place in [`Rules::reasons`].
+        /// What the caller reads, as a place in [`Rules::texts`].
         reason: Option<u16>,
     },
 }

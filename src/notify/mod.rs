@@ -10,6 +10,7 @@ mod body;
 mod devices;
 mod error;
 mod link;
+mod push;
 mod sentence;
 mod webhook;
 
@@ -18,5 +19,6 @@ pub use body::{call_missed, link_made, message_left, not_taken};
 pub use devices::{told, worth_ms};
 pub use error::Error;
 pub use link::{Link, LinkError, LinkKey};
+pub use push::push_body;
 pub use sentence::sentence;
 pub use webhook::{TellError, Webhook};

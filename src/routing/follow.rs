@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss,
-    Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Tells,
-    Turn,
+    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, GreetingName,
+    Identifier, Miss, Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho,
+    Step, Target, Tells, Turn,
 };
 
 use super::build::Build;
@@ -31,6 +31,8 @@ pub enum Followed {
         mailbox: bool,
         /// Whether a rule wants nothing but the mailbox.
         mailbox_alone: bool,
+        /// The greeting with which it should take the call, if a rule has chosen one.
+        greeting: Option<GreetingName>,
     },
     /// Nobody rings, and these are told instead, which the steps say as well.
     Notify {
@@ -40,6 +42,8 @@ pub enum Followed {
         end: RuleEnd,
         /// What he is told, if he is refused and the rule says.
         reason: Option<Arc<str>>,
+        /// The greeting with which the mailbox should take the call, if the rule has chosen one.
+        greeting: Option<GreetingName>,
     },
     /// The caller is refused.
     Refuse {
@@ -83,11 +87,12 @@ pub fn follow(
         Some(RuleEnd::Refuse { reason, .. }) => reason,
         _ => None,
     };
-    let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)).cloned());
+    let reason = reason.and_then(|reason| rules.texts.get(usize::from(reason)).cloned());
     if let Some(last) = last.filter(|last| last.tells(rules)) {
         let mut tells = Tells::new();
         told_by(rules, last, list, &mut tells, steps);
-        return Followed::Notify { tells, end: last.end, reason };
+        let greeting = greeting_of(rules, Some(last.end));
+        return Followed::Notify { tells, end: last.end, reason, greeting };
     }
     if let Some(RuleEnd::Refuse { code, .. }) = last.map(|last| last.end) {
         return Followed::Refuse { code, reason };
@@ -111,8 +116,16 @@ pub fn follow(
         build.confirmed_by(None);
         whole_list(&mut build, list);
     }
-    let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
-    Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+    let mailbox = end != Some(RuleEnd::NoMailbox);
+    let mailbox_alone = decided && !rings && matches!(end, Some(RuleEnd::Mailbox { .. }));
+    let greeting = greeting_of(rules, end);
+    Followed::Order { order: build.done(), mailbox, mailbox_alone, greeting }
+}
+
+/// The greeting that a rule has chosen for the mailbox.
+fn greeting_of(rules: &Rules, end: Option<RuleEnd>) -> Option<GreetingName> {
+    let Some(RuleEnd::Mailbox { greeting: Some(place) }) = end else { return None };
+    rules.texts.get(usize::from(place)).and_then(|name| GreetingName::parse(name).ok())
 }
 
 /// Whether the rules behind a rule are not asked.

@@ -9,6 +9,7 @@ mod follow;
 mod judge;
 mod members;
 mod tell;
+mod wake;
 
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub struct List<'a> {
     pub registrations: &'a Registrations,
     /// What the devices were seen to do.
     pub states: &'a DeviceStates,
+    /// For how long a call is held for a device that is asked to wake, in seconds; `None`: none is.
+    pub wait_s: Option<u16>,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<&'a str>,
     /// Header lines for every branch.

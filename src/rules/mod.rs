@@ -8,6 +8,7 @@ mod against;
 mod calendar;
 mod country;
 mod example;
+mod greeting;
 mod group;
 mod ical;
 mod late;

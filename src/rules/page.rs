@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::{DeviceName, Member, RULES_MAX, Rules, Zone};
+use crate::domain::{DeviceName, GreetingName, Member, RULES_MAX, Rules, Zone};
 use crate::text::{Lines, nearest, shorten};
 
 use super::RULES_BYTES_MAX;
@@ -39,6 +39,8 @@ pub(super) struct Page<'t> {
     pub(super) holidays: BTreeMap<String, Calendar>,
     /// Where devices and tags are named.
     pub(super) named: Vec<(Member, String, At)>,
+    /// Where greetings are named.
+    pub(super) greetings: Vec<(GreetingName, String, At)>,
     examples: Vec<Example>,
 }
 
@@ -53,6 +55,7 @@ impl<'t> Page<'t> {
             callers: BTreeMap::new(),
             holidays: BTreeMap::new(),
             named: Vec::new(),
+            greetings: Vec::new(),
             examples: Vec::new(),
         };
         if text.len() > RULES_BYTES_MAX {

@@ -37,7 +37,7 @@ const NAME_MAX: usize = 64;
 #[derive(Default)]
 pub(super) struct Does {
     pub(super) stages: Vec<RuleStage>,
-    pub(super) mailbox: Option<bool>,
+    pub(super) mailbox: Option<RuleEnd>,
     pub(super) refuse: Option<RuleEnd>,
     /// Who is told; no stage of what rings.
     pub(super) tells: Option<Vec<RuleStage>>,
@@ -88,8 +88,7 @@ impl Page<'_> {
         let Some(stages) = self.fits(at, &path, stages) else { return };
         let end = match (does.refuse, does.mailbox) {
             (Some(refuse), _) => refuse,
-            (None, Some(true)) => RuleEnd::Mailbox,
-            (None, Some(false)) => RuleEnd::NoMailbox,
+            (None, Some(mailbox)) => mailbox,
             (None, None) => RuleEnd::Open,
         };
         let line = self.line(at);
@@ -124,13 +123,7 @@ impl Page<'_> {
             does.stages.extend(stage);
         }
         if let Some(value) = table.get("mailbox") {
-            let key = below(path, "mailbox");
-            if value.get_ref().as_table().is_some() {
-                let what = "is true or false: a greeting for a single rule is not carried out yet";
-                self.wrong(&value.span(), &key, what, None);
-            } else {
-                does.mailbox = self.flag(&key, value);
-            }
+            does.mailbox = self.mailbox(&below(path, "mailbox"), value);
         }
         if let Some(value) = table.get("refuse") {
             does.refuse = self.refuse(&below(path, "refuse"), value);
@@ -150,7 +143,7 @@ impl Page<'_> {
         } else if does.refuse.is_none() && !rings && does.mailbox.is_none() {
             let hint = "say what rings (`ring`), or `forward`, `mailbox`, `refuse`, `notify`";
             self.wrong(at, path, "does nothing", Some(hint));
-        } else if !rings && does.mailbox == Some(false) && !goes_on {
+        } else if !rings && does.mailbox == Some(RuleEnd::NoMailbox) && !goes_on {
             let hint = "add `ring`, or let the rule `refuse` with a code";
             self.wrong(at, path, "leaves the caller with nobody", Some(hint));
         }
@@ -314,7 +307,7 @@ impl Page<'_> {
             let key = below(key, "reason");
             let text = self.text(&key, value)?;
             let text = self.take(&value.span(), &key, reason(text))?;
-            let made = place(&mut self.tables.reasons, text);
+            let made = place(&mut self.tables.texts, text);
             self.fits(&value.span(), &key, made)
         });
         let Some(code) = table.get("code") else {

@@ -93,7 +93,8 @@ fn sentences(ended: &Ended) -> Vec<String> {
 }
 
 fn branch(end: &BranchEnd) -> String {
-    let BranchEnd { device, code, after_ms } = end;
+    let BranchEnd { device, code, after_ms, woke_ms } = end;
+    let woke = woke_ms.map_or_else(String::new, |ms| format!("woke after {}, ", seconds(ms)));
     let what = match code {
         200..=299 => "answered".to_owned(),
         // The proxy's own word where nobody has answered in time.
@@ -103,7 +104,11 @@ fn branch(end: &BranchEnd) -> String {
         603 => "603, declined".to_owned(),
         _ => format!("SIP code {code}"),
     };
-    format!("device {device}: {what} after {}.{} s", after_ms / 1000, after_ms % 1000 / 100)
+    format!("device {device}: {woke}{what} after {}", seconds(*after_ms))
+}
+
+fn seconds(ms: u32) -> String {
+    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }
 
 fn read(entry: HistoryEntry) -> WhyEntry {
@@ -182,6 +187,7 @@ mod tests {
             device: DeviceName::parse(device).unwrap(),
             code,
             after_ms,
+            woke_ms: None,
         };
         let ended = Ended {
             call: CallRef::new(1, 2),
@@ -213,6 +219,7 @@ mod tests {
             dst_uri: None,
             path: Some("<sip:edge@h;lr>".into()),
             headers: None,
+            wake: None,
         };
         let refusal = Refusal {
             code: 486,

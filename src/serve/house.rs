@@ -20,6 +20,7 @@ use super::clock::Clock;
 use super::history::History;
 use super::mail::Mail;
 use super::proxy::Proxy;
+use super::push::Pushes;
 use super::tell;
 
 /// Everything that is shared.
@@ -42,6 +43,8 @@ pub(crate) struct House {
     pub(crate) boot: u32,
     /// What there is for messages, if a spool is configured.
     mail: OnceLock<Mail>,
+    /// The way to whoever sends pushes, if somebody does.
+    pub(crate) pushes: Option<Pushes>,
     /// Rung when a message was deleted.
     pub(crate) retention: Notify,
     /// Rung when there may be something to tell to devices.
@@ -71,8 +74,9 @@ impl House {
         proxies: Vec<Proxy>,
         config: Arc<Config>,
         boot: u32,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
+    ) -> Result<Arc<Self>, crate::notify::Error> {
+        let pushes = Pushes::new(&config)?;
+        Ok(Arc::new_cyclic(|me| Self {
             desk: Mutex::new(desk),
             clock,
             store,
@@ -86,10 +90,11 @@ impl House {
             config: Mutex::new(config),
             boot,
             mail: OnceLock::new(),
+            pushes,
             retention: Notify::new(),
             tell_bell: Notify::new(),
             me: Weak::clone(me),
-        })
+        }))
     }
 
     /// What there is for messages.
@@ -218,6 +223,16 @@ impl House {
             Output::Adopted { call, call_id } => self.adopted(call, call_id, now),
             Output::CallBack { message, managed } => outcome.call_back = Some((message, managed)),
             Output::Known(known) => outcome.known = Some(known),
+            Output::Push(push) => {
+                if let Some(pushes) = &self.pushes {
+                    pushes.want(*push);
+                }
+            }
+            Output::PushOver { id, over } => {
+                if let Some(pushes) = &self.pushes {
+                    pushes.over(&id, over);
+                }
+            }
             Output::Managed(_)
             | Output::Switch(..)
             | Output::Spool(_)
@@ -247,6 +262,8 @@ impl House {
             | Output::CallBack { .. }
             | Output::Known(_)
             | Output::Tell { .. }
+            | Output::Push(_)
+            | Output::PushOver { .. }
             | Output::Adopted { .. } => {}
         }
     }

@@ -129,7 +129,9 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         | Output::Spool(_)
         | Output::Link { .. }
         | Output::DepositBegan { .. }
-        | Output::DepositOver { .. } => Some(format!("{output:?}")),
+        | Output::DepositOver { .. }
+        | Output::Push(_)
+        | Output::PushOver { .. } => Some(format!("{output:?}")),
     }
 }
 

@@ -59,7 +59,13 @@ fn the_hour_that_the_clock_shows_is_the_hour_that_matches() {
     for name in ZONES {
         let zone = Zone::parse(name).unwrap();
         let numbering = Numbering::default();
-        let around = Around { devices: vec![], zone: zone.clone(), numbering, mailbox: false };
+        let around = Around {
+            devices: vec![],
+            zone: zone.clone(),
+            numbering,
+            mailbox: false,
+            greetings: vec![],
+        };
         for change in changes(&zone) {
             for minutes in [-61, -60, -31, -30, -1, 0, 1, 29, 30, 59, 60, 61] {
                 let at_ms = change + minutes * MINUTE_MS;

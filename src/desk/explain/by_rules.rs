@@ -1,6 +1,6 @@
 //! Rules in sentences.
 
-use crate::domain::{DeviceName, Found, Local, Miss, Told, ToldStep, Turn, Wish, Zone};
+use crate::domain::{DeviceName, Found, Greeting, Local, Miss, Told, ToldStep, Turn, Wish, Zone};
 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -48,6 +48,17 @@ pub(super) fn turn(order: Turn, device: &DeviceName) -> String {
 /// A rule that would ring as something has failed.
 pub(super) fn nothing_before(name: &str) -> String {
     format!("rule {name}: left out, nothing rings before that could fail")
+}
+
+/// What is told of a mailbox, and how it greets if a rule has chosen that.
+pub(super) fn greeted(told: String, greeting: Option<&Greeting>) -> String {
+    match greeting {
+        None => told,
+        Some(Greeting { name, known: true }) => format!("{told}, with its greeting {name}"),
+        Some(Greeting { name, known: false }) => {
+            format!("{told}; it has no greeting {name}, and greets as usual")
+        }
+    }
 }
 
 /// Who is told, or why not.

@@ -66,7 +66,8 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     if !failed.is_empty() {
         return Err(wrong(failed));
     }
-    let (text, warnings) = (text.to_owned(), file.untagged(&around.devices));
+    let warnings = file.doubts(&around.devices, &around.greetings);
+    let text = text.to_owned();
     let command = Command::RulesSet { account: account.clone(), text: file };
     change(visit, command, Some(&account)).await?;
     Ok(Reply::value(&RulesView { account, text, warnings }))

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::domain::{
-    Caller, ContentId, DepositCause, Mailbox, MailboxName, Medium, Message, MessageId,
-    MessageState, Notice, NoticeKind, Part, Stored,
+    Caller, ContentId, DepositCause, GreetingName, Mailbox, MailboxName, Medium, Message,
+    MessageId, MessageState, Notice, NoticeKind, Part, Stored,
 };
 
 use super::*;
@@ -271,6 +271,21 @@ fn a_file_goes_with_the_last_who_has_it() {
     let changes = [Change::Mailbox(AccountKey(5), Mailbox::new(mailbox_name("greeted")))];
     store.commit(2, NOW_MS, &some_command(), &changes).unwrap();
     assert!(!store.is_referenced(content(2)).unwrap());
+    let name = |name| GreetingName::parse(name).unwrap();
+    let named = |greetings: &[(&'static str, u32)]| {
+        let greetings = greetings.iter().map(|(one, file)| (name(one), content(*file))).collect();
+        let mailbox = Mailbox { greetings, ..Mailbox::new(mailbox_name("greeted")) };
+        [Change::Mailbox(AccountKey(5), mailbox)]
+    };
+    let both = named(&[("closed", 20), ("night", 20), ("away", 21)]);
+    store.commit(3, NOW_MS, &some_command(), &both).unwrap();
+    assert!(store.is_referenced(content(20)).unwrap() && store.is_referenced(content(21)).unwrap());
+    store.commit(4, NOW_MS, &some_command(), &named(&[("night", 20)])).unwrap();
+    let still = [20, 21].map(|file| store.is_referenced(content(file)).unwrap());
+    assert_eq!(still, [true, false], "the other name has it still");
+    store.commit(5, NOW_MS, &some_command(), &[Change::AccountGone(AccountKey(5))]).unwrap();
+    assert!(!store.is_referenced(content(20)).unwrap());
+    assert_eq!(count(&dir, "mailbox_greeting"), 0);
     assert_eq!((count(&dir, "message"), count(&dir, "message_file")), (0, 0));
     assert_eq!(store.message(two.id).unwrap(), None);
 }

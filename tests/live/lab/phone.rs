@@ -171,6 +171,16 @@ impl Phone {
         }
     }
 
+    /// One of its users picks up a call that rings there.
+    pub(crate) fn answer_as(&self, user: &str, call_id: &str) {
+        let mut desk = self.shared.desk();
+        let of =
+            |(got, _): &&(Got, _)| got.message.call_id() == call_id && got.message.user() == user;
+        let branch = desk.open.values().find(of).map(|(got, _)| got.message.branch().to_owned());
+        let branch = branch.unwrap_or_else(|| panic!("{call_id} does not ring at {user}"));
+        self.shared.finish(&mut desk, &branch, 200);
+    }
+
     fn settle(&self, call_id: &str, code: u16) {
         let mut desk = self.shared.desk();
         let of = |(got, _): &&(Got, _)| got.message.call_id() == call_id;
