@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Caller, Communication, DepositCause, DeviceStates, MailboxName, Target, Telling,
-    Told,
+    AccountKey, Caller, Communication, DepositCause, Device, DeviceStates, MailboxName, Target,
+    Telling, Told,
 };
 use crate::routing;
 
@@ -74,11 +74,11 @@ impl Desk {
         self.settings.messages.webhook
     }
 
-    /// Where a device is, if it may be told; else why not, in a few words.
+    /// A device as it is now, if it may be told; else why not, in a few words.
     ///
     /// # Errors
     /// Why it is not told.
-    pub fn where_told(&self, account: &str, who: &Told) -> Result<Target, &'static str> {
+    pub fn where_told(&self, account: &str, who: &Told) -> Result<Device, &'static str> {
         let key = self.registry.find(account).ok_or("the account is gone")?;
         let name = who.device().ok_or("it is no device")?;
         let device = self.registry.devices(key).iter().find(|device| device.name == *name);
@@ -87,7 +87,7 @@ impl Desk {
             _ if !device.enabled => Err("it is disabled"),
             _ if device.dnd && matches!(who, Told::Text(_)) => Err("it is set to do not disturb"),
             Target::Number(_) => Err("it is a telephone number"),
-            target @ (Target::Uri(_) | Target::Aor(_)) => Ok(target.clone()),
+            Target::Uri(_) | Target::Aor(_) => Ok(device.clone()),
         }
     }
 }
