@@ -101,6 +101,11 @@ fn rules() {
 }
 
 #[test]
+fn push() {
+    check(include_str!("calls/push.txt"), 14);
+}
+
+#[test]
 fn self_care() {
     check(include_str!("calls/self_care.txt"), 20);
 }

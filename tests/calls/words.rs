@@ -79,7 +79,10 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
         Outcome::Refuse(refusal) => format!("{} {}", refusal.code, refusal.cause.as_str()),
         Outcome::Fork(order) => {
             let stages = order.stages.iter().map(|stage| {
-                let devices = stage.branches.iter().map(|branch| branch.device.as_str());
+                let devices = stage.branches.iter().map(|branch| {
+                    let wakes = if branch.wake.is_some() { "~" } else { "" };
+                    format!("{wakes}{}", branch.device)
+                });
                 let after = stage.after.as_ref().map(|after| format!("@{}", after.words()));
                 let devices = devices.collect::<Vec<_>>().join("+");
                 format!("{}:{devices}{}", stage.ring_s, after.unwrap_or_default())
@@ -112,6 +115,29 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         }
         Output::Ended(ended) => Some(self::ended(ended)),
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
+        Output::Push(push) => {
+            let contact = push
+                .contact
+                .as_ref()
+                .map(|said| format!(" {}/{}/{}", said.provider, said.prid, said.param));
+            let video = if push.video { " video" } else { "" };
+            Some(format!(
+                "push {} of {} for {} ({}){video} in {}s{}",
+                push.id,
+                push.account,
+                push.aor,
+                push.caller,
+                push.needed_in_s,
+                contact.unwrap_or_default()
+            ))
+        }
+        Output::PushOver { id, over } => {
+            let over = over.map_or_else(
+                || "answered".to_owned(),
+                |over| serde_json::to_value(over).unwrap().as_str().unwrap().to_owned(),
+            );
+            Some(format!("no push {id} {over}"))
+        }
         Output::CallBack { .. }
         | Output::Managed(_)
         | Output::Known(_)
