@@ -23,6 +23,7 @@ mod lab;
 mod late;
 mod outage;
 mod push;
+mod push_crowd;
 mod self_care;
 mod stages;
 mod truth;
