@@ -24,6 +24,7 @@ mod late;
 mod outage;
 mod push;
 mod push_crowd;
+mod push_odd;
 mod self_care;
 mod stages;
 mod truth;

@@ -15,15 +15,15 @@ use crate::lab::{Call, Daemon, Dial, Does, Lab, Line, Phone, eventually, install
 const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// A Kamailio that is told what to do by hand, with one phone for all devices.
-struct Site {
+pub(crate) struct Site {
     _lab: Lab,
-    stub: Stub,
+    pub(crate) stub: Stub,
     kamailio: Kamailio,
-    phone: Phone,
-    line: Line,
+    pub(crate) phone: Phone,
+    pub(crate) line: Line,
 }
 
-fn site(name: &str) -> Site {
+pub(crate) fn site(name: &str) -> Site {
     let lab = Lab::new(name);
     let stub = Stub::new(lab.at(8170));
     let setup = Setup::asking_at(stub.at, "t").set("HP_DEAD_PHONE_MS 1000");
@@ -33,7 +33,7 @@ fn site(name: &str) -> Site {
 
 impl Site {
     /// An order: stages with ring times and devices, and who is waited for in which of them.
-    fn plan(&self, stages: &[(u16, &[&str])], wait_s: u16, waits: &[Value]) {
+    pub(crate) fn plan(&self, stages: &[(u16, &[&str])], wait_s: u16, waits: &[Value]) {
         let branch = |user: &&str| json!({"device": user, "uri": self.phone.uri(user)});
         let stages: Vec<Value> = stages
             .iter()
@@ -47,29 +47,29 @@ impl Site {
         self.stub.says(200, &plan.to_string());
     }
 
-    fn call(&self) -> Call {
+    pub(crate) fn call(&self) -> Call {
         let call = self.line.dial(Dial::to("x"));
         call.is_tried();
         call
     }
 
-    fn registers(&self, user: &str) {
+    pub(crate) fn registers(&self, user: &str) {
         self.line.register(user, &self.phone.uri(user));
     }
 
-    fn called(&self, call: &Call) -> Vec<String> {
+    pub(crate) fn called(&self, call: &Call) -> Vec<String> {
         let got = self.phone.got("INVITE", &call.id);
         got.iter().map(|got| got.message.user().to_owned()).collect()
     }
 
     #[track_caller]
-    fn is_well(&self) {
+    pub(crate) fn is_well(&self) {
         assert_eq!(self.kamailio.mistakes(), [""; 0]);
     }
 }
 
-fn wait(stage: u16, user: &str, ring_s: u16) -> Value {
-    json!({"stage": stage, "device": user, "aor": format!("sip:{user}@hp.test"), "ring_s": ring_s})
+pub(crate) fn wait(stage: u16, user: &str) -> Value {
+    json!({"stage": stage, "device": user, "aor": format!("sip:{user}@hp.test")})
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn who_registers_while_nobody_else_is_there_rings_and_so_does_the_next() {
         return;
     }
     let site = site("push-hold");
-    site.plan(&[(20, &[])], 8, &[wait(0, "a", 20), wait(0, "b", 20)]);
+    site.plan(&[(20, &[])], 8, &[wait(0, "a"), wait(0, "b")]);
     let call = site.call();
     call.waits();
     site.registers("a");
@@ -107,12 +107,12 @@ fn nobody_wakes_and_the_call_goes_on_in_time() {
         return;
     }
     let site = site("push-nobody");
-    site.plan(&[(20, &[])], 2, &[wait(0, "a", 20)]);
+    site.plan(&[(20, &[])], 2, &[wait(0, "a")]);
     let call = site.call();
     call.ends_with(480);
     assert!((1.5..3.0).contains(&call.took().as_secs_f64()), "{:?}", call.took());
     // A stage behind it.
-    site.plan(&[(20, &[]), (20, &["desk"])], 2, &[wait(0, "a", 20)]);
+    site.plan(&[(20, &[]), (20, &["desk"])], 2, &[wait(0, "a")]);
     let call = site.call();
     let got = &site.phone.gets("INVITE", &call.id, 1)[0];
     let after = (got.at - call.began()).as_secs_f64();
@@ -124,7 +124,7 @@ fn nobody_wakes_and_the_call_goes_on_in_time() {
     call.bye();
     assert_eq!(site.called(&call), ["desk"]);
     // Who has woken too early rings in his stage, and not before.
-    site.plan(&[(2, &["desk"]), (20, &[])], 2, &[wait(1, "b", 20)]);
+    site.plan(&[(2, &["desk"]), (20, &[])], 2, &[wait(1, "b")]);
     let call = site.call();
     site.phone.gets("INVITE", &call.id, 1);
     site.registers("b");
@@ -143,11 +143,11 @@ fn the_call_is_held_for_the_one_who_sleeps_when_the_others_refuse() {
     }
     let site = site("push-others");
     site.phone.does("desk", Does::Refuse(486));
-    site.plan(&[(20, &["desk"])], 3, &[wait(0, "a", 2)]);
+    site.plan(&[(2, &["desk"])], 3, &[wait(0, "a")]);
     let call = site.call();
     call.ends_with(486);
     assert!((2.5..4.0).contains(&call.took().as_secs_f64()), "{:?}", call.took());
-    // It wakes, and rings its own time.
+    // It wakes, and rings as long as its stage.
     let call = site.call();
     site.phone.gets("INVITE", &call.id, 1);
     site.registers("a");
@@ -165,7 +165,7 @@ fn nobody_is_called_after_the_answer_or_when_the_caller_has_given_up() {
         return;
     }
     let site = site("push-over");
-    site.plan(&[(20, &["desk"])], 8, &[wait(0, "a", 20)]);
+    site.plan(&[(20, &["desk"])], 8, &[wait(0, "a")]);
     let call = site.call();
     site.phone.gets("INVITE", &call.id, 1);
     site.phone.answer(&call.id);
@@ -174,7 +174,7 @@ fn nobody_is_called_after_the_answer_or_when_the_caller_has_given_up() {
     call.bye();
     assert_eq!(site.called(&call), ["desk"]);
     // While it is held.
-    site.plan(&[(20, &[])], 8, &[wait(0, "b", 20)]);
+    site.plan(&[(20, &[])], 8, &[wait(0, "b")]);
     let call = site.call();
     call.waits();
     call.cancel();

@@ -27,7 +27,7 @@ fn all_phones_of_many_calls_wake_in_the_same_instant() {
     let users = ["a", "b", "c"];
     let waits: Vec<_> = users
         .iter()
-        .map(|user| json!({"stage": 0, "device": user, "aor": format!("sip:{user}@hp.test"), "ring_s": 20}))
+        .map(|user| json!({"stage": 0, "device": user, "aor": format!("sip:{user}@hp.test")}))
         .collect();
     // One of them refuses just when the others wake.
     phone.does("desk", Does::Refuse(486));
