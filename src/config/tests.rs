@@ -120,7 +120,7 @@ look_up_aor = true
 ";
     let told = mistakes(text);
     let expected = [
-        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, star_codes, kamailio, kamailio.proxy, calls, messages, freeswitch",
+        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, star_codes, kamailio, kamailio.proxy, calls, push, messages, freeswitch",
         "line 3: htp: there is no such section: did you mean [http]?",
         "line 6: http.lisen: there is no such key: did you mean listen?",
         "line 7: http.colour: there is no such key: [http] has listen, route_token_file, admin_token_file, drain",
