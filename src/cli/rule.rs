@@ -13,7 +13,7 @@ use crate::rules::{Mistake, RULES_BYTES_MAX, RuleFile};
 
 use super::failure::Failure;
 use super::find::Door;
-use super::route::uri;
+use super::route::{kind, uri};
 use super::screen::Screen;
 use super::typed::Daemon;
 
@@ -71,6 +71,9 @@ struct Next {
     /// The call carries video
     #[arg(long)]
     video: bool,
+    /// For what: call, video, text; or message (one was left), missed (a call that nobody took)
+    #[arg(long, value_name = "KIND", value_parser = kind, conflicts_with = "video")]
+    kind: Option<Communication>,
     /// How many days ahead
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31))]
     days: u32,
@@ -92,6 +95,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
                 [] => failed(error),
                 mistakes => told(&file, mistakes, screen),
             })?;
+            warn(&file, &view.warnings, screen);
             screen.done(&view, format_args!("rules of {account} set"))
         }
         Action::Show { account } => {
@@ -114,8 +118,8 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
 }
 
 async fn show_next(next: Next, door: &Door, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let Next { account, from, to, video, days } = next;
-    let kind = video.then_some(Communication::Video);
+    let Next { account, from, to, video, kind, days } = next;
+    let kind = kind.or(video.then_some(Communication::Video));
     let asked = NextFilter { from, to: to.map(|to| to.to_string()), kind, days: Some(days) };
     let view = door.client.rules_next(&account, &asked).await;
     let view = view.map_err(|error| door.explain(error))?;
@@ -160,6 +164,14 @@ fn told(file: &Path, mistakes: &[Mistake], screen: &mut Screen<'_>) -> Failure {
         more => format!("{more} mistakes"),
     };
     Failure::refused(format!("{count} in {file}: nothing was changed"))
+}
+
+/// Tells what is no mistake and may be one all the same.
+fn warn(file: &Path, warnings: &[Mistake], screen: &mut Screen<'_>) {
+    let file = file.display();
+    for warning in warnings {
+        screen.note(format_args!("{file}: warning: {warning}"));
+    }
 }
 
 /// A file of rules. One that is too long is not read to its end.

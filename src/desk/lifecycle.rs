@@ -35,10 +35,15 @@ impl Desk {
             EventKind::Failed => EndCause::Failed,
         };
         let dialog = session.dialog().or(event.dialog);
+        let failed = cause == EndCause::Failed;
+        let unanswered = failed.then(|| self.unanswered(slot, now)).flatten();
         self.end(slot, cause, (event.code, &event.branches), now);
         if dialog.is_some() {
             // So that a look that began before does not bring it back.
             self.tombstones.set(&event.call_id, Tombstone { dialog, refused: None }, now);
+        }
+        if let Some(unanswered) = unanswered {
+            self.missed(&unanswered, &event.call_id, event.code, now);
         }
     }
 

@@ -10,7 +10,9 @@ mod deposits;
 mod devices;
 mod explain;
 mod figures;
+mod greeting;
 mod input;
+mod lamps;
 mod lifecycle;
 mod output;
 mod push;
@@ -20,6 +22,7 @@ mod rules;
 mod self_care;
 mod settings;
 mod star;
+mod tell;
 mod trail;
 mod trial;
 
@@ -41,6 +44,7 @@ pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
+pub use tell::{Happening, Tidings};
 pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
@@ -65,6 +69,8 @@ pub struct Desk {
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
     kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
+    /// Calls of which somebody was told, the oldest first.
+    told: VecDeque<(AccountKey, Arc<str>)>,
     /// Who was asked to wake for calls that are not answered yet.
     pushes: BTreeMap<Slot, Vec<PushId>>,
     counter: u32,
@@ -123,6 +129,7 @@ impl Desk {
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
+            told: VecDeque::new(),
             pushes: BTreeMap::new(),
             counter: 0,
             figures: Figures::default(),

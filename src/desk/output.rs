@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::messages::Managed;
 use crate::registry;
 
-use super::Ticket;
+use super::{Ticket, Tidings};
 
 /// One thing to do, in the order in which it was decided.
 #[derive(Clone, Debug)]
@@ -88,6 +88,13 @@ pub enum Output {
         message: MessageId,
         /// What came of it.
         outcome: Result<(), DiscardReason>,
+    },
+    /// Somebody is to be told of something.
+    Tell {
+        /// Our number of the call, or one for this alone.
+        call: CallRef,
+        /// What, and to whom.
+        tidings: Box<Tidings>,
     },
     /// A call that was not known here was found at a proxy and is counted from now on.
     Adopted {

@@ -1,17 +1,20 @@
 //! Rules tried without a call: the examples of a text, and when the order will change.
 
+mod said;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Device, DeviceStates, ForkOrder, Numbering, Registrations, RouteQuery, Rules,
-    SipUri, Spelled, Stage, StageCause, Step, Target, Wish, Zone,
+    AccountKey, Communication, Device, ForkOrder, GreetingName, Numbering, Registrations,
+    RouteQuery, RuleEnd, Rules, Spelled, Stage, StageCause, Step, Tells, Told, Wish, Zone,
 };
-use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour};
+use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour, tell};
 use crate::rules::{Example, shown};
 
 use super::Desk;
 use super::explain::explain_step;
+use said::{as_said, states};
 
 /// The most days that [`coming`] looks ahead; more are cut to this.
 pub const DAYS_AHEAD_MAX: u32 = 31;
@@ -27,6 +30,8 @@ pub struct Around {
     pub numbering: Numbering,
     /// Whether there is a mailbox.
     pub mailbox: bool,
+    /// The names of its greetings.
+    pub greetings: Vec<GreetingName>,
 }
 
 /// What came of a trial.
@@ -54,12 +59,15 @@ impl Desk {
     #[must_use]
     pub fn around(&self, key: AccountKey) -> Option<Around> {
         let account = self.registry.account(key)?;
-        let mailbox = self.registry.mailbox_of(key).is_some_and(|mailbox| mailbox.enabled);
+        let mailbox = self.registry.mailbox_of(key);
+        let greetings = mailbox.iter().flat_map(|mailbox| mailbox.greetings.keys().cloned());
         Some(Around {
             devices: self.registry.devices(key).to_vec(),
             zone: account.zone.clone().unwrap_or_else(|| self.settings.zone.clone()),
             numbering: self.settings.numbering.clone(),
-            mailbox: mailbox && !self.settings.switches.is_empty(),
+            mailbox: mailbox.is_some_and(|mailbox| mailbox.enabled)
+                && !self.settings.switches.is_empty(),
+            greetings: greetings.collect(),
         })
     }
 
@@ -151,6 +159,7 @@ fn rings(
     at_ms: i64,
     steps: &mut Vec<Step>,
 ) -> Vec<String> {
+    let states = states(devices, example);
     let question = Question {
         at_ms,
         zone: &around.zone,
@@ -166,24 +175,68 @@ fn rings(
         confirms: true,
         devices,
         registrations,
-        states: &states(example),
+        states: &states,
         gateway: Some("gateway.invalid"),
         headers: &headers,
         limits: Limits { branches_max: 24, stage_branches_max: 10 },
     };
+    if example.kind.is_notice() {
+        return told(tell(rules, &question, &list, steps));
+    }
     match follow(rules, &question, &list, |_| false, steps) {
+        Followed::Notify { tells, end, greeting, .. } => {
+            let wished = example.wishes.has(Wish::NoMailbox as u8);
+            let text = example.kind == Communication::Text;
+            let then = match end {
+                RuleEnd::Refuse { code, .. } => format!("refuse {code}"),
+                RuleEnd::Open | RuleEnd::Mailbox { .. } if around.mailbox && !wished && !text => {
+                    mailbox_with(greeting)
+                }
+                RuleEnd::Open | RuleEnd::Mailbox { .. } | RuleEnd::NoMailbox => {
+                    "refuse 480".to_owned()
+                }
+            };
+            stages(&tells).chain([then]).collect()
+        }
         Followed::Refuse { code, .. } => vec![format!("refuse {code}")],
-        Followed::Order { mut order, mailbox, .. } => {
+        Followed::Order { mut order, mailbox, greeting, .. } => {
             honour(&mut order, example.wishes, steps);
             let mut got = match example.cause {
                 Some(cause) => shown(&left_after(order, cause)),
                 None => shown(&order),
             };
-            let wished = example.wishes.has(Wish::NoMailbox as u8);
-            got.extend((mailbox && around.mailbox && !wished).then(|| "mailbox".to_owned()));
+            // No mailbox takes a text.
+            let wished =
+                example.wishes.has(Wish::NoMailbox as u8) || example.kind == Communication::Text;
+            let taken = mailbox && around.mailbox && !wished;
+            got.extend(taken.then(|| mailbox_with(greeting)));
             got
         }
     }
+}
+
+/// The mailbox, as examples write it.
+fn mailbox_with(greeting: Option<GreetingName>) -> String {
+    match greeting {
+        Some(greeting) => format!("mailbox {greeting}"),
+        None => "mailbox".to_owned(),
+    }
+}
+
+/// Who is told, as examples write it. Where no rule has the last word, the webhook is told of what
+/// has come to a mailbox.
+fn told(told: Result<Tells, Tells>) -> Vec<String> {
+    match told {
+        Ok(tells) => stages(&tells).collect(),
+        Err(tells) => stages(&tells).chain([Told::Webhook.to_string()]).collect(),
+    }
+}
+
+fn stages(tells: &Tells) -> impl Iterator<Item = String> {
+    tells.iter().map(|stage| {
+        let told: Vec<String> = stage.iter().map(Told::to_string).collect();
+        told.join(" + ")
+    })
 }
 
 /// What rings of an order if everything in it fails for the same cause, as Kamailio's part has it:
@@ -204,37 +257,4 @@ fn left_after(order: ForkOrder, cause: StageCause) -> ForkOrder {
         left.extend(rings.then_some(Stage { after: None, ..stage }));
     }
     ForkOrder { stages: left }
-}
-
-/// What the example says that devices were seen to do.
-fn states(example: &Example) -> DeviceStates {
-    let mut states = DeviceStates::new();
-    for (turn, device) in (1..).zip(&example.answered) {
-        states.entry(device.clone()).or_default().answered = turn;
-    }
-    for (turn, device) in (1..).zip(&example.began) {
-        states.entry(device.clone()).or_default().began = turn;
-    }
-    for device in &example.in_call {
-        states.entry(device.clone()).or_default().calls = 1;
-    }
-    states
-}
-
-/// The devices as the example has them: those that can't be reached are addresses of record that
-/// are registered nowhere.
-fn as_said(devices: &[Device], example: &Example) -> (Vec<Device>, Registrations) {
-    let mut devices = devices.to_vec();
-    let mut registrations = Registrations::new();
-    for device in devices.iter_mut().filter(|device| example.unregistered.contains(&device.name)) {
-        if let Ok(aor) = SipUri::parse(&format!("sip:{}@nowhere.invalid", device.name)) {
-            registrations.insert(aor.clone(), Vec::new());
-            device.target = Target::Aor(aor);
-        }
-    }
-    for device in &mut devices {
-        // A file is as right tonight, when somebody does not want to be disturbed, as tomorrow.
-        device.dnd = example.dnd.contains(&device.name);
-    }
-    (devices, registrations)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, After, CallRef, CareSkip, DeviceName, Forward, Identifier, Local, Miss, Piece,
-    PoolKind, Turn, Wake, Wish, Zone,
+    AccountName, After, CallRef, CareSkip, Cause, DeviceName, Forward, Identifier, Local, Miss,
+    Piece, PoolKind, Refusal, ToldStep, Turn, Wake, Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -137,90 +137,6 @@ impl Branch {
     }
 }
 
-/// Why a call is refused, and what its caller is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The SIP code.
-    pub code: u16,
-    /// For programs.
-    pub cause: Cause,
-    /// For people: the reason phrase. Names no account, because strangers read it.
-    pub reason: Arc<str>,
-    /// Header lines, each ending in CR LF.
-    pub headers: Arc<str>,
-}
-
-/// Why a call is refused, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Another dialog uses the same Call-ID.
-    CallIdReuse,
-    /// The caller had given up before the answer was ready.
-    Cancelled,
-    /// The called account is at its cap.
-    CapIn,
-    /// The calling account is at its cap.
-    CapOut,
-    /// A reseller above one of them is at its cap.
-    CapParent,
-    /// The account is disabled, or one above it.
-    Disabled,
-    /// The call was forwarded in a circle.
-    Loop,
-    /// The called account has no device that can ring.
-    NoDevice,
-    /// A rule of the called account refuses it, or sends it to the mailbox at once.
-    Rule,
-    /// Nobody was called: a star code was dialled.
-    SelfCare,
-    /// A strict account right after a start, before the proxies were asked.
-    Settling,
-    /// The table of calls is full.
-    TableFull,
-    /// The proxy authenticated an account that does not exist here.
-    Unknown,
-}
-
-impl Cause {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::CallIdReuse,
-        Self::Cancelled,
-        Self::CapIn,
-        Self::CapOut,
-        Self::CapParent,
-        Self::Disabled,
-        Self::Loop,
-        Self::NoDevice,
-        Self::Rule,
-        Self::SelfCare,
-        Self::Settling,
-        Self::TableFull,
-        Self::Unknown,
-    ];
-
-    /// The word that programs read.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CallIdReuse => "call_id_reuse",
-            Self::Cancelled => "cancelled",
-            Self::CapIn => "cap_in",
-            Self::CapOut => "cap_out",
-            Self::CapParent => "cap_parent",
-            Self::Disabled => "disabled",
-            Self::Loop => "loop",
-            Self::NoDevice => "no_device",
-            Self::Rule => "rule",
-            Self::SelfCare => "self_care",
-            Self::Settling => "settling",
-            Self::TableFull => "table_full",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// Which end of a call an account stands at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -325,6 +241,13 @@ pub enum Step {
         /// Its name, or its place.
         name: Piece,
     },
+    /// A rule names a tag, and no device of the account has it.
+    Untagged {
+        /// Which.
+        tag: Arc<str>,
+        /// The stage in which its devices would ring.
+        stage: u8,
+    },
     /// A wish of the caller is carried out.
     Wish {
         /// Which.
@@ -332,6 +255,10 @@ pub enum Step {
     },
     /// No rule had the last word: the notification list rings.
     NoRule,
+    /// A rule tells somebody, and nobody rings.
+    Told(ToldStep),
+    /// No rule had the last word about a message left or a missed call.
+    NoneTells,
     /// A rule forwards the call.
     Forward {
         /// Where to.
@@ -370,6 +297,9 @@ pub enum Step {
         switch: Option<Arc<str>>,
         /// Why the call goes there at once, if it does.
         cause: Option<Cause>,
+        /// The greeting that a rule has chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        greeting: Option<super::Greeting>,
     },
     /// The caller leaves, or is left, a message: it is managed first.
     CallBack {
@@ -421,4 +351,6 @@ pub enum DeviceSkip {
     StageFull,
     /// Whoever answers it has to press a key, and no switch is configured that could ask him.
     NoSwitch,
+    /// It is a telephone number, and nobody writes to one.
+    NoText,
 }

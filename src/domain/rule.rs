@@ -52,6 +52,12 @@ impl Communication {
             Self::Missed => "missed",
         }
     }
+
+    /// Whether something has happened that somebody may be told of: nothing rings for it.
+    #[must_use]
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::Message | Self::Missed)
+    }
 }
 
 /// Why the stage before has failed.
@@ -152,12 +158,12 @@ pub struct Rules {
     pub members: Box<[u16]>,
     /// After how many seconds devices of a stage join it, pointed at by stages.
     pub delays: Box<[u16]>,
-    /// The devices that rules name.
+    /// The devices and tags that rules name, as [`super::Member`] writes them.
     pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,
-    /// What refused callers are told.
-    pub reasons: Box<[Arc<str>]>,
+    /// What refused callers are told, and names of greetings.
+    pub texts: Box<[Arc<str>]>,
 }
 
 /// One rule.
@@ -189,6 +195,12 @@ impl Rule {
     pub fn is_conditional(&self) -> bool {
         self.after != Few::default()
     }
+
+    /// Whether it tells somebody (or says that nobody is told) and lets nobody ring.
+    #[must_use]
+    pub fn tells(&self, rules: &Rules) -> bool {
+        self.stages.of(&rules.stages).first().is_some_and(|stage| stage.who.is_told())
+    }
 }
 
 /// How the order of a rule ends.
@@ -198,14 +210,17 @@ pub enum RuleEnd {
     #[default]
     Open,
     /// In the account's mailbox, because the rule says so; without ringing if it has no stages.
-    Mailbox,
+    Mailbox {
+        /// How it greets, as a place in [`Rules::texts`]; `None`: as usual.
+        greeting: Option<u16>,
+    },
     /// Never in a mailbox.
     NoMailbox,
     /// The call is refused, and nothing rings.
     Refuse {
         /// The SIP code, 400 to 699.
         code: u16,
-        /// What the caller reads, as a place in [`Rules::reasons`].
+        /// What the caller reads, as a place in [`Rules::texts`].
         reason: Option<u16>,
     },
 }

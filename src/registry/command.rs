@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
     AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Forward,
-    ForwardPlaces, Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes, SelfCare,
-    Tags, Target, TokenHash, Zone,
+    ForwardPlaces, GreetingName, Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes,
+    SelfCare, Tags, Target, TokenHash, Zone,
 };
 use crate::rules::RuleFile;
 
@@ -228,6 +228,9 @@ pub struct MailboxPatch {
     /// Another greeting.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub greeting: Option<Option<ContentId>>,
+    /// Greetings with names: another file, or `null` for one that is taken away. The others stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub greetings: BTreeMap<GreetingName, Option<ContentId>>,
     /// Enabled or disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,

@@ -5,12 +5,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss, Piece, RING_S_MAX,
-    Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Turn,
+    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, GreetingName,
+    Identifier, Miss, Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho,
+    Step, Target, Tells, Turn,
 };
 
 use super::build::Build;
 use super::judge::{Judge, Question};
+use super::members::Who;
+use super::tell::told_by;
 use super::{List, whole_list};
 
 /// How long a forwarded call rings where the rule does not say.
@@ -28,6 +31,19 @@ pub enum Followed {
         mailbox: bool,
         /// Whether a rule wants nothing but the mailbox.
         mailbox_alone: bool,
+        /// The greeting with which it should take the call, if a rule has chosen one.
+        greeting: Option<GreetingName>,
+    },
+    /// Nobody rings, and these are told instead, which the steps say as well.
+    Notify {
+        /// Who is told.
+        tells: Tells,
+        /// What becomes of the caller then.
+        end: RuleEnd,
+        /// What he is told, if he is refused and the rule says.
+        reason: Option<Arc<str>>,
+        /// The greeting with which the mailbox should take the call, if the rule has chosen one.
+        greeting: Option<GreetingName>,
     },
     /// The caller is refused.
     Refuse {
@@ -67,9 +83,19 @@ pub fn follow(
         }
     }
     let last = matched.last().map(|(last, _)| *last).filter(|last| decides(last));
-    if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
-        let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
-        return Followed::Refuse { code, reason: reason.cloned() };
+    let reason = match last.map(|last| last.end) {
+        Some(RuleEnd::Refuse { reason, .. }) => reason,
+        _ => None,
+    };
+    let reason = reason.and_then(|reason| rules.texts.get(usize::from(reason)).cloned());
+    if let Some(last) = last.filter(|last| last.tells(rules)) {
+        let mut tells = Tells::new();
+        told_by(rules, last, list, &mut tells, steps);
+        let greeting = greeting_of(rules, Some(last.end));
+        return Followed::Notify { tells, end: last.end, reason, greeting };
+    }
+    if let Some(RuleEnd::Refuse { code, .. }) = last.map(|last| last.end) {
+        return Followed::Refuse { code, reason };
     }
     let (decided, rings) = (last.is_some(), matched.iter().any(|(rule, _)| rule.stages.count > 0));
     let end = matched.iter().rev().map(|(rule, _)| rule.end).find(|end| *end != RuleEnd::Open);
@@ -90,8 +116,16 @@ pub fn follow(
         build.confirmed_by(None);
         whole_list(&mut build, list);
     }
-    let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
-    Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+    let mailbox = end != Some(RuleEnd::NoMailbox);
+    let mailbox_alone = decided && !rings && matches!(end, Some(RuleEnd::Mailbox { .. }));
+    let greeting = greeting_of(rules, end);
+    Followed::Order { order: build.done(), mailbox, mailbox_alone, greeting }
+}
+
+/// The greeting that a rule has chosen for the mailbox.
+fn greeting_of(rules: &Rules, end: Option<RuleEnd>) -> Option<GreetingName> {
+    let Some(RuleEnd::Mailbox { greeting: Some(place) }) = end else { return None };
+    rules.texts.get(usize::from(place)).and_then(|name| GreetingName::parse(name).ok())
 }
 
 /// Whether the rules behind a rule are not asked.
@@ -106,14 +140,16 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
         if !build.has_room() {
             return;
         }
-        build.confirmed_by(stage.confirm);
+        // Nobody presses a key for a text.
+        let text = judge.question.kind == Communication::Text;
+        build.confirmed_by(stage.confirm.filter(|_| !text));
         match stage.who {
+            StageWho::Told(_) => {}
+            StageWho::Together(run) if text => in_turn(judge, run, stage, build),
             StageWho::Together(run) => {
                 let number = build.stage_number();
-                let delays = stage.after.of(&rules.delays);
-                for (place, member) in run.of(&rules.members).iter().enumerate() {
-                    let after_s = delays.get(place).copied().unwrap_or_default();
-                    one(judge, *member, (number, after_s), stage, build);
+                for (who, after_s) in judge.standing(run, stage.after) {
+                    one(judge, who, (number, after_s), stage, build);
                 }
             }
             StageWho::OneByOne(run, turn) => one_by_one(judge, (run, turn), stage, build),
@@ -142,6 +178,24 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
     }
 }
 
+/// A text is taken or not: whoever would join later gets it when those before have not taken it.
+fn in_turn<L: Fn(&Target) -> bool>(
+    judge: &mut Judge<'_>,
+    run: Run,
+    stage: &RuleStage,
+    build: &mut Build<'_, L>,
+) {
+    let mut members = judge.standing(run, stage.after);
+    members.sort_by_key(|(_, after_s)| *after_s);
+    for together in members.chunk_by(|(_, one), (_, other)| one == other) {
+        build.next_stage();
+        let number = build.stage_number();
+        for (who, _) in together {
+            one(judge, *who, (number, 0), stage, build);
+        }
+    }
+}
+
 /// Devices one after the other. In which order is a matter of what they were seen to do; those of
 /// which nothing is known stand as they are written.
 fn one_by_one<L: Fn(&Target) -> bool>(
@@ -150,24 +204,25 @@ fn one_by_one<L: Fn(&Target) -> bool>(
     stage: &RuleStage,
     build: &mut Build<'_, L>,
 ) {
-    let mut members = run.of(&judge.rules.members).to_vec();
-    let state = |member: u16| judge.state(member);
+    let standing = judge.standing(run, Run::default());
+    let mut members: Vec<Who<'_>> = standing.into_iter().map(|(who, _)| who).collect();
     match turn {
         Turn::Serial => {}
         Turn::RoundRobin => {
-            let began = |place: &usize| state(members.get(*place).copied().unwrap_or(0)).began;
+            let began =
+                |place: &usize| members.get(*place).map_or(0, |who| judge.state(*who).began);
             let last = (0..members.len()).filter(|place| began(place) > 0).max_by_key(began);
             let first = last.map_or(0, |last| last + 1) % members.len().max(1);
             members.rotate_left(first);
         }
-        Turn::LeastRecent => members.sort_by_key(|member| state(*member).answered),
-        Turn::LastAnswered => members.sort_by_key(|member| Reverse(state(*member).answered)),
+        Turn::LeastRecent => members.sort_by_key(|who| judge.state(*who).answered),
+        Turn::LastAnswered => members.sort_by_key(|who| Reverse(judge.state(*who).answered)),
     }
     let mut first = turn != Turn::Serial;
-    for member in members {
+    for who in members {
         build.next_stage();
         let number = build.stage_number();
-        let rings = one(judge, member, (number, 0), stage, build);
+        let rings = one(judge, who, (number, 0), stage, build);
         if let Some(device) = rings.filter(|_| std::mem::take(&mut first)) {
             build.note(Step::Turn { order: turn, device });
         }
@@ -182,14 +237,14 @@ fn barred(list: &List<'_>, device: &Device, skips: Skips) -> Option<DeviceSkip> 
 
 /// Adds a device to the stage that is being made; its name, if it rings.
 fn one<L: Fn(&Target) -> bool>(
-    judge: &mut Judge<'_>,
-    member: u16,
+    judge: &Judge<'_>,
+    who: Who<'_>,
     (number, after_s): (u8, u16),
     stage: &RuleStage,
     build: &mut Build<'_, L>,
 ) -> Option<DeviceName> {
-    match judge.device(member) {
-        Some(device) => {
+    match who {
+        Who::Device(device) => {
             // Whoever joins late rings as long as else.
             let own_s = device.ring_s.saturating_add(after_s).min(RING_S_MAX);
             let ring_s = stage.ring_s.unwrap_or(own_s);
@@ -197,12 +252,15 @@ fn one<L: Fn(&Target) -> bool>(
             let rings = build.device(device, (number, after_s), ring_s, barred);
             rings.then(|| device.name.clone())
         }
-        None => {
-            let name = judge.rules.devices.get(usize::from(member));
-            if let Some(device) = name.and_then(|name| DeviceName::parse(name).ok()) {
+        Who::Missing(name) => {
+            if let Ok(device) = DeviceName::parse(name) {
                 let skip = Some(DeviceSkip::Missing);
                 build.note(Step::Device { device, stage: number, after_s, skip });
             }
+            None
+        }
+        Who::Untagged(tag) => {
+            build.note(Step::Untagged { tag: tag.into(), stage: number });
             None
         }
     }

@@ -1,13 +1,12 @@
 //! Whether a rule matches, and if not, by which figure.
 
 use crate::domain::{
-    AccountName, Communication, Condition, Dates, Day, Device, DeviceState, Few, Found, Identifier,
-    Local, Miss, Number, Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Run, Step, Who, Window,
-    Yearly, Zone,
+    AccountName, Communication, Condition, Dates, Day, Few, Found, Identifier, Local, Miss, Number,
+    Numbering, Party, RULE_ZONES_MAX, Rule, Rules, Step, Who, Window, Yearly, Zone,
 };
 
 use super::List;
-use super::build::is_reachable;
+use super::members::Members;
 
 /// What rules are asked about.
 #[derive(Clone, Debug)]
@@ -84,25 +83,14 @@ pub(super) struct Judge<'a> {
     pub(super) list: &'a List<'a>,
     /// Of the file's own zone, then of those of single rules.
     locals: [Option<Local>; RULE_ZONES_MAX + 1],
-    /// What is known of the devices that rules name; made when one is asked about.
-    devices: Vec<Known<'a>>,
-}
-
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    device: Option<&'a Device>,
-    reachable: bool,
+    /// What is known of the devices that rules name.
+    pub(super) members: Members<'a>,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(rules: &'a Rules, question: &'a Question<'a>, list: &'a List<'a>) -> Self {
         let locals = [None; RULE_ZONES_MAX + 1];
-        Self { rules, question, list, locals, devices: Vec::new() }
-    }
-
-    /// The device of the account that rules know under this number.
-    pub(super) fn device(&mut self, member: u16) -> Option<&'a Device> {
-        self.known(member).device
+        Self { rules, question, list, locals, members: Members::default() }
     }
 
     /// Why a rule does not match; `None`: it does.
@@ -288,42 +276,6 @@ impl<'a> Judge<'a> {
                 Party::Prefix { .. } | Party::Anonymous | Party::Account(_) => false,
             }),
         }
-    }
-
-    fn is_registered(&mut self, run: Run) -> bool {
-        let members = run.of(&self.rules.members);
-        members.iter().any(|member| self.known(*member).reachable)
-    }
-
-    fn is_in_call(&self, run: Run) -> bool {
-        let members = run.of(&self.rules.members);
-        members.iter().any(|member| self.state(*member).calls > 0)
-    }
-
-    fn is_dnd(&mut self, run: Run) -> bool {
-        let members = run.of(&self.rules.members);
-        members.iter().any(|member| self.device(*member).is_some_and(|device| device.dnd))
-    }
-
-    /// What was seen of the device that rules know under this number.
-    pub(super) fn state(&self, member: u16) -> DeviceState {
-        let name = self.rules.devices.get(usize::from(member));
-        name.and_then(|name| self.list.states.get(name)).copied().unwrap_or_default()
-    }
-
-    fn known(&mut self, member: u16) -> Known<'a> {
-        if self.devices.is_empty() {
-            let list = self.list;
-            let known = self.rules.devices.iter().map(|name| {
-                let device = list.devices.iter().find(|device| device.name.as_str() == name);
-                let reachable =
-                    device.is_some_and(|device| device.may_ring() && is_reachable(device, list));
-                Known { device, reachable }
-            });
-            self.devices = known.collect();
-        }
-        let nothing = Known { device: None, reachable: false };
-        self.devices.get(usize::from(member)).copied().unwrap_or(nothing)
     }
 }
 

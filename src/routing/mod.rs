@@ -7,6 +7,8 @@ mod build;
 mod divert;
 mod follow;
 mod judge;
+mod members;
+mod tell;
 mod wake;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use build::Build;
 pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
 pub use judge::{Caller, Question};
+pub use tell::{lamps, tell};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.

@@ -3,8 +3,11 @@
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    AccountName, Communication, DeviceName, Few, ForkOrder, Identifier, StageCause, Zone,
+    AccountName, Communication, DeviceName, Few, ForkOrder, Identifier, Member, StageCause, Tag,
+    Tags, Zone,
 };
+
+use crate::text::shorten;
 
 use super::page::{At, Page, Value, below};
 use super::when::one_of;
@@ -24,6 +27,7 @@ const KEYS: &[&str] = &[
     "unregistered",
     "in_call",
     "dnd",
+    "tags",
     "answered",
     "began",
     "wishes",
@@ -54,15 +58,17 @@ pub struct Example {
     /// How many calls of the account are up.
     pub calls: u32,
     /// Devices that can't be reached.
-    pub unregistered: Vec<DeviceName>,
+    pub unregistered: Vec<Member>,
     /// Devices that have answered a call which is up.
-    pub in_call: Vec<DeviceName>,
+    pub in_call: Vec<Member>,
     /// Devices that are not to be disturbed, whatever is set.
-    pub dnd: Vec<DeviceName>,
+    pub dnd: Vec<Member>,
+    /// Which devices have which tags, whatever is set; `None`: as it is set.
+    pub tags: Option<Vec<(DeviceName, Tags)>>,
     /// Who has answered so far; the last one answered last.
-    pub answered: Vec<DeviceName>,
+    pub answered: Vec<Member>,
     /// With whom stages in turn have begun so far; the last one last.
-    pub began: Vec<DeviceName>,
+    pub began: Vec<Member>,
     /// What the caller wishes.
     pub wishes: Few,
     /// How everything that rings fails.
@@ -151,12 +157,13 @@ impl Page<'_> {
                 example.kind = self.take(&value.span(), key, read).unwrap_or_default();
             }
             "busy" => example.calls = self.count(key, value, [0, 10_000]).unwrap_or(0).into(),
-            "unregistered" => example.unregistered = self.device_names(key, value),
-            "dnd" => example.dnd = self.device_names(key, value),
-            "in_call" => example.in_call = self.device_names(key, value),
-            "answered" => example.answered = self.device_names(key, value),
+            "unregistered" => example.unregistered = self.members(key, value),
+            "tags" => example.tags = self.example_tags(key, value),
+            "dnd" => example.dnd = self.members(key, value),
+            "in_call" => example.in_call = self.members(key, value),
+            "answered" => example.answered = self.members(key, value),
             "wishes" => example.wishes = self.wishes(key, value),
-            "began" => example.began = self.device_names(key, value),
+            "began" => example.began = self.members(key, value),
             "after" => {
                 let text = self.text(key, value).unwrap_or_default();
                 let known = StageCause::ALL.iter().find(|cause| cause.as_str() == text);
@@ -174,6 +181,32 @@ impl Page<'_> {
                 }
             }
         }
+    }
+
+    /// `tags = { mobile = ["work"] }`
+    fn example_tags(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<(DeviceName, Tags)>> {
+        let Some(table) = value.get_ref().as_table() else {
+            let hint = "write tags = { mobile = [\"work\"] }";
+            self.wrong(&value.span(), key, "is a section", Some(hint));
+            return None;
+        };
+        let mut all = Vec::with_capacity(table.len());
+        for (name, value) in table {
+            let device = name.get_ref().as_ref();
+            let key = below(key, &shorten(device));
+            let read = DeviceName::parse(device).map_err(|error| (error.to_string(), None));
+            let device = self.take(&name.span(), &key, read);
+            let read = |text: &str| Tag::parse(text).map_err(|error| (error.to_string(), None));
+            let tags =
+                if is_empty_list(value) { vec![] } else { self.each_text(&key, value, read) };
+            let tags = Tags::new(tags).map_err(|error| (error.to_string(), None));
+            let tags = self.take(&value.span(), &key, tags);
+            if let (Some(device), Some(tags)) = (device, tags) {
+                self.named.push((Member::Device(device.clone()), key, name.span()));
+                all.push((device, tags));
+            }
+        }
+        Some(all)
     }
 
     fn example_moment(&mut self, key: &str, value: &Value<'_>) -> Option<String> {

@@ -1,10 +1,10 @@
-//! Devices by name, and groups of them.
+//! Devices by name and by tag, and groups of them.
 
 use std::borrow::Cow;
 
 use toml::de::DeTable;
 
-use crate::domain::DeviceName;
+use crate::domain::{DeviceName, Member};
 
 use crate::text::shorten;
 
@@ -15,13 +15,13 @@ use super::when::unknown_name;
 const GROUPS_DEEP_MAX: usize = 8;
 
 impl Page<'_> {
-    /// The devices that a list names, groups taken apart, each once.
-    pub(super) fn device_names(&mut self, key: &str, value: &Value<'_>) -> Vec<DeviceName> {
-        let mut names: Vec<DeviceName> = Vec::new();
+    /// The devices and tags that a list names, groups taken apart, each once.
+    pub(super) fn members(&mut self, key: &str, value: &Value<'_>) -> Vec<Member> {
+        let mut names: Vec<Member> = Vec::new();
         for (text, at) in self.texts(key, value) {
             let found = match text.strip_prefix("group:") {
                 Some(group) => self.group(key, &at, group),
-                None => self.device_name(key, &at, &text).into_iter().collect(),
+                None => self.member(key, &at, &text).into_iter().collect(),
             };
             for name in found {
                 if !names.contains(&name) {
@@ -32,24 +32,20 @@ impl Page<'_> {
         names
     }
 
-    fn device_name(&mut self, key: &str, at: &At, text: &str) -> Option<DeviceName> {
+    pub(super) fn member(&mut self, key: &str, at: &At, text: &str) -> Option<Member> {
         let read = match text {
             "all" | "list" => Err((
                 format!("\"{text}\" stands alone: it is no device"),
                 Some(format!("write ring = [\"{text}\"], with other stages before or behind")),
             )),
-            _ if text.starts_with("tag:") => Err((
-                "rules do not know tags yet".to_owned(),
-                Some("name them in a [group]".to_owned()),
-            )),
-            _ => DeviceName::parse(text).map_err(|error| (error.to_string(), None)),
+            _ => Member::parse(text).map_err(|error| (error.to_string(), None)),
         };
         let name = self.take(at, key, read)?;
         self.named.push((name.clone(), key.to_owned(), at.clone()));
         Some(name)
     }
 
-    fn group(&mut self, key: &str, at: &At, group: &str) -> Vec<DeviceName> {
+    pub(super) fn group(&mut self, key: &str, at: &At, group: &str) -> Vec<Member> {
         if let Some(members) = self.groups.get(group) {
             return members.clone();
         }
@@ -89,15 +85,15 @@ impl Page<'_> {
         key: &str,
         value: &'v Value<'_>,
         above: &mut Vec<&'v str>,
-    ) -> Vec<DeviceName> {
-        let mut members: Vec<DeviceName> = Vec::new();
+    ) -> Vec<Member> {
+        let mut members: Vec<Member> = Vec::new();
         // Mistakes in a group are told where it stands, not where it is used.
         let own = above.len() == 1;
         let texts = if own { self.texts(key, value) } else { quiet_texts(value) };
         for (text, at) in texts {
             let found = match text.strip_prefix("group:") {
-                None if own => self.device_name(key, &at, &text).into_iter().collect(),
-                None => DeviceName::parse(&text).into_iter().collect(),
+                None if own => self.member(key, &at, &text).into_iter().collect(),
+                None => Member::parse(&text).into_iter().collect(),
                 Some(inner) => match self.inner_group(table, key, &at, inner, above, own) {
                     Some((name, value)) => {
                         above.push(name);

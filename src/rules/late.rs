@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use crate::domain::{DeviceName, RING_S_MAX};
+use crate::domain::{Member, RING_S_MAX};
 
 use super::page::{Page, Value, below};
 
@@ -17,10 +17,10 @@ impl Page<'_> {
         value: &Value<'_>,
         ring_s: Option<u16>,
         serial: bool,
-    ) -> (Vec<DeviceName>, Vec<u16>) {
+    ) -> (Vec<Member>, Vec<u16>) {
         let elements = value.get_ref().as_array().map_or(&[][..], |elements| &elements[..]);
         if !elements.iter().any(|element| element.get_ref().as_table().is_some()) {
-            let names = self.device_names(key, value);
+            let names = self.members(key, value);
             let delays = vec![0; names.len()];
             return (names, delays);
         }
@@ -28,7 +28,7 @@ impl Page<'_> {
         for element in elements {
             let (found, after_s) = match element.get_ref().as_table() {
                 Some(table) => self.late(key, element, table, ring_s),
-                None => (self.device_names(key, element), 0),
+                None => (self.members(key, element), 0),
             };
             for name in found {
                 if !names.contains(&name) {
@@ -54,7 +54,7 @@ impl Page<'_> {
         at: &Value<'_>,
         table: &DeTable<'_>,
         ring_s: Option<u16>,
-    ) -> (Vec<DeviceName>, u16) {
+    ) -> (Vec<Member>, u16) {
         self.known(table, key, KEYS, &[]);
         let after = table.get("after").and_then(|value| {
             let key = below(key, "after");
@@ -71,7 +71,7 @@ impl Page<'_> {
             self.wrong(&at.span(), key, "does not say what rings", Some(hint));
             return (Vec::new(), 0);
         };
-        let names = self.device_names(&below(key, "device"), device);
+        let names = self.members(&below(key, "device"), device);
         (names, after.unwrap_or_default())
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Condition, DaySpan, DeviceName, Names, Number, Party, RULE_ZONES_MAX, Rule, RuleStage, Rules,
-    Run, Target, Window, Yearly, Zone,
+    Condition, DaySpan, Member, Names, Number, Party, RULE_ZONES_MAX, Rule, RuleStage, Rules, Run,
+    Target, Window, Yearly, Zone,
 };
 
 /// More entries than a [`Run`] can point at.
@@ -26,9 +26,9 @@ pub(super) struct Tables {
     pub(super) stages: Vec<RuleStage>,
     pub(super) members: Vec<u16>,
     pub(super) delays: Vec<u16>,
-    pub(super) devices: Vec<DeviceName>,
+    pub(super) devices: Vec<Member>,
     pub(super) targets: Vec<Target>,
-    pub(super) reasons: Vec<Arc<str>>,
+    pub(super) texts: Vec<Arc<str>>,
 }
 
 impl Tables {
@@ -38,13 +38,13 @@ impl Tables {
         u8::try_from(place).ok().filter(|_| self.zones.len() <= RULE_ZONES_MAX).ok_or(TooMuch)
     }
 
-    /// The place of a device among those that are named.
-    pub(super) fn device(&mut self, name: &DeviceName) -> Result<u16, TooMuch> {
+    /// The place of a device or tag among those that are named.
+    pub(super) fn device(&mut self, name: &Member) -> Result<u16, TooMuch> {
         place(&mut self.devices, name.clone())
     }
 
     /// Where these devices stand together.
-    pub(super) fn members(&mut self, names: &[DeviceName]) -> Result<Run, TooMuch> {
+    pub(super) fn members(&mut self, names: &[Member]) -> Result<Run, TooMuch> {
         let mut members = Vec::with_capacity(names.len());
         for name in names {
             members.push(self.device(name)?);
@@ -74,9 +74,9 @@ impl Tables {
             stages: self.stages.into(),
             members: self.members.into(),
             delays: self.delays.into(),
-            devices: Names::of(self.devices.iter().map(DeviceName::as_str)),
+            devices: Names::of(self.devices.iter().map(Member::to_string)),
             targets: self.targets.into(),
-            reasons: self.reasons.into(),
+            texts: self.texts.into(),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use crate::desk::{Ended, explain};
-use crate::domain::{BranchEnd, CallRef, Decision, EndCause, Now};
+use crate::domain::{BranchEnd, CallRef, Decision, EndCause, Now, Telling};
 use crate::http::wire::{WhyEntry, WhyKind};
 use crate::store::{HistoryEntry, Store};
 
@@ -45,6 +45,17 @@ impl History {
         let line = "found at a proxy without having been asked about; it is counted from now on";
         let told = Told { lines: &[line], data: serde_json::json!({ "call": call }) };
         self.store.remember(call_id, Some(call), now.wall_ms, "adopted", &told);
+    }
+
+    /// What was told of a call, and to whom.
+    pub(crate) fn told(&self, call: Option<CallRef>, telling: &Telling, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let data = serde_json::json!({ "kind": telling.kind, "stages": telling.stages });
+        let told = Told { lines: &lines, data };
+        self.store.remember(&telling.call_id, call, telling.at_ms, "told", &told);
     }
 
     /// What is known of a call, oldest first.
@@ -110,6 +121,7 @@ fn read(entry: HistoryEntry) -> WhyEntry {
         }
         "released" => WhyKind::Released,
         "adopted" => WhyKind::Adopted,
+        "told" => WhyKind::Told,
         _ => {
             // One that another version has written may have steps that are not known here; they
             // are in the data all the same.

@@ -12,6 +12,7 @@ mod metrics;
 mod porter;
 mod proxy;
 mod push;
+mod tell;
 mod watchdog;
 
 use std::net::SocketAddr;
@@ -90,6 +91,7 @@ async fn serve(config: Arc<Config>, config_path: PathBuf) -> anyhow::Result<()> 
     for index in 0..house.proxies.len() {
         tokio::spawn(look::run(Arc::clone(&house), index));
     }
+    tokio::spawn(tell::run(Arc::clone(&house)));
     tokio::spawn(watchdog::run(Arc::clone(&house)));
     let calls = house.desk().figures().calls;
     tracing::info!(%listen, calls, boot = house.boot, node = config.node.name, "ready");

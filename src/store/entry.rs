@@ -199,6 +199,20 @@ impl<'a> Entry<'a> {
         }
     }
 
+    fn dialled(&mut self, identifier: Option<&Identifier>) {
+        match identifier {
+            None => self.byte(0),
+            Some(Identifier::Number(number)) => {
+                self.byte(NUMBER);
+                self.number(number.digits());
+            }
+            Some(Identifier::Address(address)) => {
+                self.byte(ADDRESS);
+                self.text(address);
+            }
+        }
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is rare has no form of its own")]
     fn step(&mut self, step: &Step) {
         match step {
@@ -209,17 +223,7 @@ impl<'a> Entry<'a> {
             }
             Step::Callee { identifier, account } => {
                 self.byte(CALLEE);
-                match identifier {
-                    None => self.byte(0),
-                    Some(Identifier::Number(number)) => {
-                        self.byte(NUMBER);
-                        self.number(number.digits());
-                    }
-                    Some(Identifier::Address(address)) => {
-                        self.byte(ADDRESS);
-                        self.text(address);
-                    }
-                }
+                self.dialled(identifier.as_ref());
                 self.names([account.as_ref().map(|account| account.as_str())]);
             }
             Step::Cap { account, side, kind, used, cap, room } => {
@@ -319,6 +323,7 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NoSwitch => 7,
         DeviceSkip::InCall => 8,
         DeviceSkip::Dnd => 9,
+        DeviceSkip::NoText => 10,
     }
 }
 

@@ -167,6 +167,7 @@ fn parked(call_id: &str, dialled: &str) -> LegEvent {
         dialled: dialled.into(),
         cause: None,
         our_cause: None,
+        greeting: None,
         call: None,
         from_uri: "".into(),
         from_display: "".into(),

@@ -1,7 +1,7 @@
 //! The words of a line: plain ones and `key=value` ones.
 
 use hallporter::desk::{Desk, Ended, Output};
-use hallporter::domain::{EndCause, Now, Outcome};
+use hallporter::domain::{EndCause, Now, Outcome, Told};
 
 use super::house::House;
 
@@ -137,6 +137,15 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
                 |over| serde_json::to_value(over).unwrap().as_str().unwrap().to_owned(),
             );
             Some(format!("no push {id} {over}"))
+        }
+        Output::Tell { tidings, .. } => {
+            let telling = &tidings.telling;
+            let stage = |stage: &Vec<Told>| {
+                stage.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+            };
+            let stages: Vec<String> = telling.stages.iter().map(stage).collect();
+            let (kind, shown) = (telling.kind.as_str(), &telling.shown);
+            Some(format!("tell {kind} from {shown}: {}", stages.join(", ")))
         }
         Output::CallBack { .. }
         | Output::Managed(_)

@@ -58,11 +58,14 @@ fn examples_are_run_without_a_daemon() {
 #[test]
 fn rules_are_set_from_a_file() {
     let dir = with_files("rule-set");
-    let answer = json!({"account": "alice", "text": GOOD});
+    let warning = json!({"line": 9, "column": 10, "key": "rule[1].ring[0]", "what": "no device of the account has the tag x"});
+    let answer = json!({"account": "alice", "text": GOOD, "warnings": [warning]});
     let fake = Fake::start(&[("PUT /v1/accounts/alice/rules", 200, answer)]);
     fake.configure(&dir);
     let output = ends(&dir, "rule set alice good.toml --holidays public=public.ics", 0);
     assert_eq!(out(&output), "rules of alice set\n");
+    let told = "hallporter: good.toml: warning: line 9, column 10: rule[1].ring[0]: no device of the account has the tag x\n";
+    assert_eq!(err(&output), told);
     let sent = fake.asked().pop().unwrap();
     let sent = String::from_utf8(sent.bytes).unwrap();
     // Nothing of the file has moved, and the calendar stands behind it.
@@ -141,8 +144,7 @@ fn examples_are_run_with_the_devices_of_an_account() {
         "numbers": 1, "devices": 1, "node_zone": "Asia/Tokyo",
         "usage": {"total": usage, "incoming": usage, "outgoing": usage},
     });
-    let device =
-        json!({"name": "desk", "uri": "sip:desk@h", "stage": 1, "ring_s": 15, "enabled": true});
+    let device = json!({"name": "desk", "uri": "sip:desk@h", "stage": 1, "ring_s": 15, "enabled": true, "tags": ["work"]});
     let fake = Fake::start(&[
         ("GET /v1/accounts/alice", 200, account),
         ("GET /v1/accounts/alice/devices?limit=1000", 200, page(&[device])),
@@ -151,6 +153,15 @@ fn examples_are_run_with_the_devices_of_an_account() {
     let text = "[[rule]]\nwhen.hours = \"11-13\"\nring = [[\"desk\", \"mobile\"]]\n[[example]]\nat = \"2026-01-15 12:00\"\nwhy = [\"12:00 in Asia/Tokyo\", \"device mobile, stage 1: left out, it is no device of the account (any more)\"]\nexpect = [\"desk\", \"mailbox\"]\n";
     std::fs::write(dir.join("own.toml"), text).unwrap();
     ends(&dir, "rule test own.toml --account alice", 0);
+    let text = "[[rule]]\nring = [[\"desk\", \"tag:wrok\"]]\n[[example]]\nexpect = [\"desk\", \"mailbox\"]\n[[example]]\ntags = { mobile = [\"wrok\"] }\nexpect = [\"desk\", \"mailbox\"]\n";
+    std::fs::write(dir.join("own.toml"), text).unwrap();
+    let output = ends(&dir, "rule test own.toml --account alice", 0);
+    let told = "hallporter: own.toml: warning: line 2, column 18: rule[0].ring[0]: no device of the account has the tag wrok: did you mean tag:work?\n";
+    assert_eq!(err(&output), told);
+    // Without an account there is every device that the file names.
+    let output = ends(&dir, "rule test own.toml", 1);
+    assert!(out(&output).contains("rings     desk + mobile, then mailbox"), "{}", out(&output));
+    assert_eq!(err(&output).matches("warning").count(), 0);
 }
 
 #[test]

@@ -27,5 +27,7 @@ mod push_crowd;
 mod push_odd;
 mod self_care;
 mod stages;
+mod tells;
+mod texts;
 mod truth;
 mod wishes;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hallporter::domain::{
     Communication, DeviceState, DeviceStates, Few, ForkOrder, Identifier, ORDER_RING_S_MAX,
-    Registrations, Step,
+    Registrations, Step, Tags,
 };
 use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
 use proptest::prelude::*;
@@ -19,7 +19,17 @@ fn list(words: &'static [&'static str]) -> impl Strategy<Value = String> {
     proptest::collection::vec(word(words), 1..4).prop_map(|words| format!("[{}]", words.join(", ")))
 }
 
-const DEVICES: &[&str] = &["desk", "soft", "mobile", "home", "group:all", "group:two"];
+const DEVICES: &[&str] = &[
+    "desk",
+    "soft",
+    "mobile",
+    "home",
+    "group:all",
+    "group:two",
+    "tag:work",
+    "tag:fixed",
+    "tag:none",
+];
 
 const CAUSES: &[&str] = &["busy", "no_answer", "unreachable", "declined"];
 const ORDERS: &[&str] = &["parallel", "serial", "round_robin", "least_recent", "last_answered"];
@@ -86,7 +96,7 @@ fn text() -> impl Strategy<Value = String> {
             rule
         });
     proptest::collection::vec(rule, 1..8).prop_map(|rules| {
-        let groups = "[group]\nall = [\"desk\", \"soft\", \"mobile\", \"home\"]\ntwo = [\"group:all\", \"desk\"]\n";
+        let groups = "[group]\nall = [\"desk\", \"soft\", \"mobile\", \"home\"]\ntwo = [\"group:all\", \"tag:fixed\", \"desk\"]\n";
         format!("{groups}{}", rules.concat())
     })
 }
@@ -100,7 +110,10 @@ fn order_of(
 ) -> (Followed, Vec<Step>) {
     let file = RuleFile::read(text);
     let Ok(file) = file else { return (empty(), Vec::new()) };
-    let (devices, zone) = (devices(), Zone::parse("Europe/Berlin").unwrap());
+    let (mut devices, zone) = (devices(), Zone::parse("Europe/Berlin").unwrap());
+    for (device, tags) in devices.iter_mut().zip(["work fixed", "work", "work", "fixed"]) {
+        device.tags = Tags::parse(tags).unwrap();
+    }
     let (numbering, registrations) = (Numbering::default(), Registrations::new());
     let dialled = Identifier::parse("+493012345").unwrap();
     let question = Question {
@@ -138,7 +151,12 @@ fn states(seed: u32) -> DeviceStates {
 }
 
 fn empty() -> Followed {
-    Followed::Order { order: ForkOrder::default(), mailbox: true, mailbox_alone: false }
+    Followed::Order {
+        order: ForkOrder::default(),
+        mailbox: true,
+        mailbox_alone: false,
+        greeting: None,
+    }
 }
 
 proptest! {

@@ -29,4 +29,6 @@ mod media;
 mod proxy;
 mod room;
 mod silence;
+mod stars;
+mod tells;
 mod video;

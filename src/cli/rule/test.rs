@@ -9,10 +9,13 @@ use crate::cli::find::Door;
 use crate::cli::screen::Screen;
 use crate::cli::typed::{Daemon, Limit};
 use crate::desk::{Around, try_example};
-use crate::domain::{AccountName, Device, DeviceName, Numbering, Rules, SipUri, Target, Zone};
-use crate::rules::{Reach, read};
+use crate::domain::{
+    AccountName, Device, DeviceName, Numbering, Rule, RuleEnd, Rules, SipUri, Target, Zone,
+};
+use crate::http::wire::{MailboxFilter, PageQuery};
+use crate::rules::{Example, RuleFile, read};
 
-use super::{calendar, read_file, told, with_calendars};
+use super::{calendar, read_file, told, warn, with_calendars};
 
 /// The most devices that are asked for.
 const DEVICES_MAX: u32 = 10_000;
@@ -52,12 +55,15 @@ pub(super) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Failure> {
     let text = with_calendars(read_file(&args.file)?, &args.calendars)?;
-    let (rules, examples) =
-        read(&text, Reach::NOW).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
+    let (rules, examples) = read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
     let around = match &args.account {
-        Some(account) => of_account(account, daemon, screen).await?,
-        None => imagined(&rules),
+        Some(account) => of_account(account, &rules, daemon, screen).await?,
+        None => imagined(&rules, &examples),
     };
+    if args.account.is_some() {
+        let file = RuleFile::read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
+        warn(&args.file, &file.doubts(&around.devices, &around.greetings), screen);
+    }
     let outcomes: Vec<Outcome<'_>> = examples
         .iter()
         .map(|example| {
@@ -105,6 +111,7 @@ fn tell(outcome: &Outcome<'_>, verbose: bool, screen: &mut Screen<'_>) -> Result
 
 async fn of_account(
     account: &AccountName,
+    rules: &Rules,
     daemon: &Daemon,
     screen: &mut Screen<'_>,
 ) -> Result<Around, Failure> {
@@ -117,16 +124,35 @@ async fn of_account(
     // Daemons of earlier versions do not tell theirs.
     let zone = view.zone.or(view.node_zone).unwrap_or_else(Zone::utc);
     let devices = devices.collect::<Result<Vec<_>, _>>()?;
-    Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true })
+    let filter = MailboxFilter { account: Some(account.clone()), prefix: None };
+    let greets = |rule: &Rule| matches!(rule.end, RuleEnd::Mailbox { greeting: Some(_) });
+    let own = match rules.rules.iter().any(greets) {
+        true => door.client.mailboxes(&filter, &PageQuery::default()).await.map(|page| page.items),
+        false => Ok(Vec::new()),
+    };
+    let own = own.map_err(|error| door.explain(error))?;
+    let greetings = own.into_iter().flat_map(|view| view.mailbox.greetings.into_keys()).collect();
+    Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true, greetings })
 }
 
-/// Every device that the rules name, one stage for each.
-fn imagined(rules: &Rules) -> Around {
+/// Every device that the rules name, and every one to which an example gives tags, one stage for
+/// each.
+fn imagined(rules: &Rules, examples: &[Example]) -> Around {
+    let tagged = examples.iter().filter_map(|example| example.tags.as_ref()).flatten();
+    let tagged = tagged.map(|(device, _)| device.as_str());
+    let mut names: Vec<&str> = Vec::new();
+    for name in rules.devices.iter().chain(tagged) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    // What stands for a tag is no name of a device.
     let device = |(stage, name): (u8, &str)| {
         let uri = SipUri::parse(&format!("sip:{name}@device.invalid")).ok()?;
         let (name, target) = (DeviceName::parse(name).ok()?, Target::Uri(uri));
         Some(Device::new(name, target, stage, 20))
     };
-    let devices = (1..=u8::MAX).zip(rules.devices.iter()).filter_map(device).collect();
-    Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }
+    let devices = (1..=u8::MAX).zip(names).filter_map(device).collect();
+    let (zone, numbering, greetings) = (Zone::utc(), Numbering::default(), Vec::new());
+    Around { devices, zone, numbering, mailbox: true, greetings }
 }

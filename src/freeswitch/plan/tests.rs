@@ -120,6 +120,18 @@ fn a_mailbox_is_told_why() {
 }
 
 #[test]
+fn a_mailbox_is_told_how_to_greet() {
+    let headers = "X-Hallporter-Cause: rule\r\nX-Hallporter-Greeting: closed\r\n";
+    let mut mailbox = stage(30, vec![branch("sip:bob@h;cause=480", Some(headers))]);
+    mailbox.mailbox = true;
+    let text = planned(fork(vec![mailbox]), "1", &[]);
+    let done = actions(&text);
+    let cause = "set hallporter_cause=rule";
+    assert_eq!(done[3..5], [cause, "set hallporter_greeting=closed"]);
+    assert_eq!(done[5..], ["transfer bob XML hallporter"]);
+}
+
+#[test]
 fn who_answers_presses_a_key() {
     let headers = Some("X-Hallporter-Trail: 1\r\nX-Hallporter-Confirm: 7\r\n");
     let text = planned(fork(vec![stage(9, vec![branch("sip:m@h", headers)])]), "1", &[]);

@@ -93,9 +93,10 @@ impl Porter for Fake {
         })
     }
 
-    fn event(&self, event: CallEvent) {
+    fn event(&self, event: CallEvent) -> BoxFuture<'static, ()> {
         self.handle(Input::Event(event.clone()));
         self.events.lock().unwrap().push(event);
+        Box::pin(async {})
     }
 
     fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>> {

@@ -67,6 +67,45 @@ async fn all_mistakes_are_told_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn a_tag_rings_whoever_has_it_when_the_call_comes() {
+    let house = with_alice().await;
+    let text = "[[rule]]\nring = [\"tag:mobile\"]\n[[example]]\ntags = { desk = [\"mobile\"] }\nexpect = [\"desk\"]\n";
+    let (status, body) = house.ask("PUT", RULES, ADMIN, text).await;
+    assert_eq!((status, body["warnings"].as_array().map(Vec::len)), (200, Some(1)));
+    let warning = &body["warnings"][0];
+    assert_eq!((warning["line"].as_u64(), warning["column"].as_u64()), (Some(2), Some(9)));
+    let rehearse = async || {
+        let body = r#"{"call_id":"r","ruri":"tel:+493012345"}"#;
+        house.ask("POST", "/v1/rehearse", ADMIN, body).await.1["lines"].to_string()
+    };
+    let lines = rehearse().await;
+    assert!(
+        lines.contains("tag mobile, stage 1: left out, no device of the account has it"),
+        "{lines}"
+    );
+    let device = "/v1/accounts/alice/devices/desk";
+    let (status, body) =
+        house.ask("PATCH", device, ADMIN, r#"{"tags":["work","mobile"],"dnd":false}"#).await;
+    assert_eq!((status, &body["tags"]), (200, &serde_json::json!(["mobile", "work"])));
+    let lines = rehearse().await;
+    assert!(lines.contains("rings 20 s: desk at sip:desk@10.0.0.7"), "{lines}");
+    // What it does not want itself goes before.
+    let (status, body) = house.ask("PATCH", device, ADMIN, r#"{"dnd":true}"#).await;
+    assert_eq!((status, &body["dnd"]), (200, &true.into()));
+    let lines = rehearse().await;
+    assert!(lines.contains("left out, it is set to do not disturb"), "{lines}");
+    let (status, body) = house.ask("PUT", RULES, ADMIN, text).await;
+    assert_eq!((status, body.get("warnings")), (200, None));
+    for bad in [r#"{"tags":["a b"]}"#, r#"{"tags":"work"}"#, r#"{"dnd":"on"}"#] {
+        assert_eq!(house.ask("PATCH", device, ADMIN, bad).await.0, 400, "{bad}");
+    }
+    let many = r#"{"tags":["1","2","3","4","5","6","7","8","9"]}"#;
+    assert_eq!(house.ask("PATCH", device, ADMIN, many).await.0, 400);
+    let (_, body) = house.ask("PATCH", device, ADMIN, r#"{"tags":[],"dnd":false}"#).await;
+    assert_eq!((body.get("tags"), &body["dnd"]), (None, &false.into()));
+}
+
+#[tokio::test]
 async fn a_rehearsal_may_be_at_another_time() {
     let house = with_alice().await;
     assert_eq!(house.ask("PUT", RULES, ADMIN, TEXT).await.0, 200);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{AccountName, Communication, Zone};
+use crate::rules::Mistake;
 
 /// An account's rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,9 @@ pub struct RulesView {
     pub account: AccountName,
     /// As they were written.
     pub text: String,
+    /// What may be a slip of the pen: tags that no device has. Told when rules are set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Mistake>,
 }
 
 /// For which calls is asked when the order will change.

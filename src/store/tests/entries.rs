@@ -74,7 +74,12 @@ fn any_step() -> impl Strategy<Value = Step> {
             |(device, stage, skip, after_s)| Step::Device { device, stage, after_s, skip }
         ),
         (maybe(), proptest::option::of(pick(&Cause::ALL))).prop_map(|(switch, cause)| {
-            Step::Mailbox { mailbox: MailboxName::parse("box").unwrap(), switch, cause }
+            Step::Mailbox {
+                mailbox: MailboxName::parse("box").unwrap(),
+                switch,
+                cause,
+                greeting: None,
+            }
         }),
         any::<u64>().prop_map(|id| Step::CallBack {
             message: MessageId(id),

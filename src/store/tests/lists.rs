@@ -122,6 +122,7 @@ fn every_question_goes_along_an_index() {
         (sql::USED, 1, "USING COVERING INDEX message_use"),
         (sql::IN_MESSAGE, 1, "USING COVERING INDEX message_file_by_content"),
         (sql::IN_GREETING, 1, "USING COVERING INDEX mailbox_by_greeting"),
+        (sql::IN_NAMED_GREETING, 1, "USING COVERING INDEX mailbox_greeting_by_content"),
         (sql::EXPIRED, 2, "USING COVERING INDEX message_by_state"),
         (sql::EXPIRED, 2, "USING INDEX message_by_keep"),
     ] {
