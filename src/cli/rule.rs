@@ -119,7 +119,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
 
 async fn show_next(next: Next, door: &Door, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let Next { account, from, to, video, kind, days } = next;
-    let kind = kind.or(video.then_some(Communication::Video));
+    let kind = kind.or_else(|| video.then_some(Communication::Video));
     let asked = NextFilter { from, to: to.map(|to| to.to_string()), kind, days: Some(days) };
     let view = door.client.rules_next(&account, &asked).await;
     let view = view.map_err(|error| door.explain(error))?;

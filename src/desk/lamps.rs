@@ -83,7 +83,7 @@ impl Desk {
             _ if !device.enabled => Err("it is disabled"),
             _ if device.dnd && matches!(who, Told::Text(_)) => Err("it is set to do not disturb"),
             Target::Number(_) => Err("it is a telephone number"),
-            target => Ok(target.clone()),
+            target @ (Target::Uri(_) | Target::Aor(_)) => Ok(target.clone()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{
     AccountKey, CallRef, Caller, Cause, Communication, Decision, DepositCause, DeviceStates, Few,
     MailboxName, Method, Now, Outcome, PoolId, PoolKind, Registrations, RouteQuery, Rules, Spelled,
-    Step, Telling, Tells, Told,
+    Step, Telling, Tells, Told, ToldStep,
 };
 use crate::routing::{self, List, Question, tell};
 use crate::sessions::Slot;
@@ -205,14 +205,10 @@ impl Desk {
         let Some(account) = callee.filter(|callee| self.registry.rules(*callee).is_some()) else {
             return;
         };
-        let mut stages = Tells::new();
-        for step in &decision.steps {
-            let Step::Told(told) = step else { continue };
-            let (Some(who), None) = (&told.who, told.skip) else { continue };
-            stages.resize_with(stages.len().max(told.stage.into()), Vec::new);
-            if let Some(stage) = stages.get_mut(usize::from(told.stage).saturating_sub(1)) {
-                stage.push(who.clone());
-            }
+        let stages = told_in(&decision.steps);
+        let cause = not_reached(query, &decision.outcome);
+        if stages.is_empty() && cause.is_none() {
+            return;
         }
         let caller = Caller {
             shown: Arc::from(&*self.shown(&query.from_uri)),
@@ -220,42 +216,32 @@ impl Desk {
             display: Arc::clone(&query.from_display),
             account: query.account.as_ref().and_then(|name| self.registry.find(name.as_str())),
         };
+        let missed = stages.is_empty();
         let happening = Happening {
-            kind: kind(query),
+            kind: if missed { Communication::Missed } else { kind(query) },
             account,
             call_id: &query.call_id,
             caller: &caller,
-            cause: DepositCause::Unknown,
+            cause: cause.unwrap_or(DepositCause::Unknown),
             mailbox: None,
             length_ms: None,
             at_ms: now.wall_ms,
         };
-        if !stages.is_empty() {
-            let Some(telling) = self.telling(&happening) else { return };
-            if !self.remember_told(account, &query.call_id) {
-                return;
-            }
-            let tidings = Tidings { telling: Telling { stages, ..telling }, lines: Vec::new() };
-            return self.give_out(tidings, None);
-        }
-        let cause = match &decision.outcome {
-            Outcome::Refuse(refusal) if query.method == Method::Invite => refusal.cause,
-            _ => return,
+        let tidings = match missed {
+            true => self.tidings(&happening),
+            false => self.telling(&happening).map(|telling| Tidings {
+                telling: Telling { stages, ..telling },
+                lines: Vec::new(),
+            }),
         };
-        let cause = match cause {
-            Cause::NoDevice => DepositCause::Unreachable,
-            Cause::CapIn => DepositCause::AtCap,
-            _ => return,
-        };
-        let missed = Happening { kind: Communication::Missed, cause, ..happening };
-        let tidings = self.tidings(&missed);
         self.tell_once(account, &query.call_id, tidings, None);
     }
 
     /// Whose call it was and who called, if nobody ever answered it. Asked before its row goes.
     pub(super) fn unanswered(&self, slot: Slot, now: Now) -> Option<Unanswered> {
-        let row = self.table.row(slot, now).filter(|row| row.answered_ms.is_none())?;
-        let account = row.callee.filter(|key| self.registry.rules(*key).is_some())?;
+        let session = self.table.get(slot).filter(|session| session.answered_ms().is_none())?;
+        let account = session.callee().filter(|key| self.registry.rules(*key).is_some())?;
+        let row = self.table.row(slot, now)?;
         let uri = match row.from.as_bytes().first() {
             Some(b'+') => format!("tel:{}", row.from),
             _ if row.from.contains(':') => row.from.clone(),
@@ -291,7 +277,8 @@ impl Desk {
         self.tell_once(*account, call_id, tidings, Some(*call));
     }
 
-    /// Gives out what is told of a call, unless that was done before.
+    /// Gives out what is told of a call, unless that was done before. Where rules tell at all, it is
+    /// given out for `why` even if nobody is told.
     fn tell_once(
         &mut self,
         account: AccountKey,
@@ -299,17 +286,14 @@ impl Desk {
         tidings: Option<Tidings>,
         call: Option<CallRef>,
     ) {
-        let some = tidings.filter(|tidings| !tidings.telling.stages.is_empty());
-        if let Some(tidings) = some
-            && self.remember_told(account, call_id)
-        {
-            self.give_out(tidings, call);
+        let Some(tidings) = tidings else { return };
+        let rules = self.registry.rules(account);
+        let told =
+            rules.is_some_and(|rules| rules.stages.iter().any(|one| one.who.told().is_some()));
+        if told && self.remember_told(account, call_id) {
+            let call = call.unwrap_or_else(|| self.next_call());
+            self.outputs.push_back(Output::Tell { call, tidings: Box::new(tidings) });
         }
-    }
-
-    fn give_out(&mut self, tidings: Tidings, call: Option<CallRef>) {
-        let call = call.unwrap_or_else(|| self.next_call());
-        self.outputs.push_back(Output::Tell { call, tidings: Box::new(tidings) });
     }
 
     fn told_of(&self, account: AccountKey, call_id: &str) -> bool {
@@ -327,4 +311,38 @@ impl Desk {
         self.told.push_back((account, Arc::clone(call_id)));
         true
     }
+}
+
+/// Whom the steps of a decision tell, stage by stage.
+fn told_in(steps: &[Step]) -> Tells {
+    let mut stages = Tells::new();
+    for step in steps {
+        let Step::Told(ToldStep { stage, who: Some(who), skip: None }) = step else { continue };
+        stages.resize_with(stages.len().max(usize::from(*stage)), Vec::new);
+        if let Some(told) = stages.get_mut(usize::from(*stage).saturating_sub(1)) {
+            told.push(who.clone());
+        }
+    }
+    stages
+}
+
+/// Why a call was refused that somebody has missed by it.
+fn not_reached(query: &RouteQuery, outcome: &Outcome) -> Option<DepositCause> {
+    let Outcome::Refuse(refusal) = outcome else { return None };
+    let cause = match refusal.cause {
+        Cause::NoDevice => DepositCause::Unreachable,
+        Cause::CapIn => DepositCause::AtCap,
+        Cause::CallIdReuse
+        | Cause::Cancelled
+        | Cause::CapOut
+        | Cause::CapParent
+        | Cause::Disabled
+        | Cause::Loop
+        | Cause::Rule
+        | Cause::SelfCare
+        | Cause::Settling
+        | Cause::TableFull
+        | Cause::Unknown => return None,
+    };
+    (query.method == Method::Invite).then_some(cause)
 }

@@ -199,7 +199,7 @@ impl Rule {
     /// Whether it tells somebody (or says that nobody is told) and lets nobody ring.
     #[must_use]
     pub fn tells(&self, rules: &Rules) -> bool {
-        self.stages.of(&rules.stages).first().is_some_and(|stage| stage.who.is_told())
+        self.stages.of(&rules.stages).first().is_some_and(|stage| stage.who.told().is_some())
     }
 }
 
@@ -255,6 +255,12 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The kinds of [`Communication`], if it is about these.
+    #[must_use]
+    pub fn kinds(&self) -> Option<Few> {
+        if let Self::Kind(kinds) = self { Some(*kinds) } else { None }
+    }
+
     /// Whether it is about the calendar: a window over midnight belongs to the day on which it
     /// began, and these are asked about that day.
     #[must_use]

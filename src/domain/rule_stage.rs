@@ -73,10 +73,10 @@ pub enum StageWho {
 }
 
 impl StageWho {
-    /// Whether it is about telling, and nobody rings.
+    /// Who is told, if it is about telling and nobody rings.
     #[must_use]
-    pub fn is_told(self) -> bool {
-        matches!(self, Self::Told(_))
+    pub fn told(self) -> Option<Run> {
+        if let Self::Told(run) = self { Some(run) } else { None }
     }
 }
 

@@ -87,7 +87,7 @@ fn request(
 fn next_hop(contact: &Contact) -> &str {
     let path = contact.path.as_deref().filter(|path| is_path(path));
     let first = path.and_then(|path| path.split_once('<')?.1.split_once('>')).map(|(hop, _)| hop);
-    first.or(contact.received.as_ref().map(SipUri::as_str)).unwrap_or(".")
+    first.or_else(|| contact.received.as_ref().map(SipUri::as_str)).unwrap_or(".")
 }
 
 /// A Path vector as the wire has it, and in one line.

@@ -2,8 +2,8 @@
 //! text, where a rule notifies instead of ringing.
 
 use crate::domain::{
-    Communication, Condition, DeviceName, DeviceSkip, Found, Member, Miss, Rule, Rules, StageWho,
-    Step, Target, Teller, Tells, Told, ToldStep,
+    Communication, Condition, DeviceName, DeviceSkip, Found, Member, Miss, Rule, Rules, Step,
+    Target, Teller, Tells, Told, ToldStep,
 };
 
 use super::List;
@@ -50,7 +50,7 @@ pub(super) fn told_by(
     steps: &mut Vec<Step>,
 ) {
     for stage in rule.stages.of(&rules.stages) {
-        let StageWho::Told(run) = stage.who else { continue };
+        let Some(run) = stage.who.told() else { continue };
         let number = u8::try_from(tells.len() + 1).unwrap_or(u8::MAX);
         let members = run.of(&rules.members);
         if members.is_empty() {
@@ -86,10 +86,8 @@ pub(super) fn told_by(
 /// All lamps that rules name, each once, whenever they are lit.
 #[must_use]
 pub fn lamps(rules: &Rules, list: &List<'_>) -> Vec<Told> {
-    let stages = rules.stages.iter().filter_map(|stage| match stage.who {
-        StageWho::Told(run) => Some(run.of(&rules.members)),
-        _ => None,
-    });
+    let stages = rules.stages.iter().filter_map(|stage| stage.who.told());
+    let stages = stages.map(|run| run.of(&rules.members));
     let mut lamps: Vec<Told> = Vec::new();
     for teller in stages.flatten().map(|member| Teller::unpack(*member)) {
         let found = standing(teller, rules, list).into_iter();
@@ -135,9 +133,5 @@ fn left_out(who: &Told, list: &List<'_>) -> Option<DeviceSkip> {
 
 fn names_kind(rules: &Rules, rule: &Rule, kind: Communication) -> bool {
     let when = rule.when.of(&rules.conditions).iter();
-    when.filter_map(|condition| match condition {
-        Condition::Kind(kinds) => Some(*kinds),
-        _ => None,
-    })
-    .any(|kinds| kinds.has(kind as u8))
+    when.filter_map(Condition::kinds).any(|kinds| kinds.has(kind as u8))
 }

@@ -182,11 +182,7 @@ impl Page<'_> {
 
 /// The kinds that conditions name; none if they do not.
 fn kinds(when: &[Condition]) -> Few {
-    let named = when.iter().find_map(|condition| match condition {
-        Condition::Kind(kinds) => Some(*kinds),
-        _ => None,
-    });
-    named.unwrap_or_default()
+    when.iter().find_map(Condition::kinds).unwrap_or_default()
 }
 
 /// Whether a rule is for messages left and missed calls alone: one that always matches before it

@@ -4,7 +4,7 @@
 mod reach;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::desk::Tidings;
 use crate::domain::{
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait after the disk said no.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How often what was told is forgotten, and after how long.
-const FORGET_EVERY: Duration = Duration::from_secs(3600);
+const FORGET_EVERY_MS: u64 = 60 * 60 * 1000;
 const TOLD_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What a notice is about.
@@ -111,7 +111,7 @@ pub(super) fn lamps(house: &House, account: AccountKey, mailbox: &MailboxName) {
 
 /// For ever; ends with the process.
 pub(super) async fn run(house: Arc<House>) {
-    let mut forgotten = Instant::now();
+    let mut forgotten_ms = house.now().mono_ms;
     loop {
         let bell = house.tell_bell.notified();
         let wait = match turn(&house).await {
@@ -125,9 +125,10 @@ pub(super) async fn run(house: Arc<House>) {
                 AGAIN
             }
         };
-        if forgotten.elapsed() >= FORGET_EVERY {
-            forgotten = Instant::now();
-            let before_ms = house.now().wall_ms - TOLD_MS;
+        let now = house.now();
+        if now.mono_ms.saturating_sub(forgotten_ms) >= FORGET_EVERY_MS {
+            forgotten_ms = now.mono_ms;
+            let before_ms = now.wall_ms - TOLD_MS;
             if let Err(error) = house.in_store(move |store| store.forget_notices(before_ms)).await {
                 tracing::error!(error, "old notices can't be taken away");
             }

@@ -145,7 +145,8 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
             };
             let stages: Vec<String> = telling.stages.iter().map(stage).collect();
             let (kind, shown) = (telling.kind.as_str(), &telling.shown);
-            Some(format!("tell {kind} from {shown}: {}", stages.join(", ")))
+            let who = if stages.is_empty() { "nobody".to_owned() } else { stages.join(", ") };
+            Some(format!("tell {kind} from {shown}: {who}"))
         }
         Output::CallBack { .. }
         | Output::Managed(_)

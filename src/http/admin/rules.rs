@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::desk::{DAYS_AHEAD_MAX, coming, try_example};
-use crate::domain::{AccountName, Communication, Identifier, Rule, Rules, StageWho, Teller, Zone};
+use crate::domain::{AccountName, Communication, Identifier, Rule, Rules, Teller, Zone};
 use crate::registry::{self, Command};
 use crate::rules::{Example, Mistake, RuleFile, read};
 
@@ -75,10 +75,8 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
 
 /// Whether there is what is told by.
 fn can_tell(visit: &Visit<'_>, rules: &Rules) -> Result<(), Problem> {
-    let stages = rules.stages.iter().filter_map(|stage| match stage.who {
-        StageWho::Told(run) => Some(run.of(&rules.members)),
-        _ => None,
-    });
+    let stages = rules.stages.iter().filter_map(|stage| stage.who.told());
+    let stages = stages.map(|run| run.of(&rules.members));
     let (mut devices, mut webhook) = (false, false);
     for member in stages.flatten() {
         match Teller::unpack(*member) {

@@ -8,6 +8,7 @@ mod messages;
 mod openapi;
 mod rules;
 mod self_care;
+mod tells;
 mod uploads;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -70,46 +70,43 @@ async fn registered(
     words: Words<'_>,
     notice: &str,
 ) -> Result<String, String> {
-    let proxies = house.proxies.iter().filter(|proxy| proxy.config.lookup_aor);
-    let asked = proxies.map(|proxy| -> Waiting<'_, Result<String, String>> {
-        Box::pin(at_proxy(proxy, aor, words, notice))
-    });
-    let answers = join_all(asked.collect()).await;
     let mut trouble: Vec<String> = Vec::new();
-    for answer in answers {
+    let mut found: Vec<(&Proxy, Contact)> = Vec::new();
+    let mut asked = false;
+    for proxy in house.proxies.iter().filter(|proxy| proxy.config.lookup_aor) {
+        asked = true;
+        match proxy.contacts_now(aor).await {
+            Ok(contacts) => {
+                for contact in contacts {
+                    // Proxies may have one table of registrations together.
+                    if !found.iter().any(|(_, known)| known.uri == contact.uri) {
+                        found.push((proxy, contact));
+                    }
+                }
+            }
+            Err(error) => trouble.push(error.to_string()),
+        }
+    }
+    if !asked {
+        return Err("no proxy says where it is registered (lookup_aor)".to_owned());
+    }
+    if found.is_empty() && trouble.is_empty() {
+        return Err("it is not registered".to_owned());
+    }
+    let told = found.iter().map(|(proxy, contact)| -> Waiting<'_, Result<String, String>> {
+        Box::pin(async move {
+            let told = proxy.rpc.tell(aor, contact, words, notice).await;
+            told.map_err(|error| error.to_string()).and_then(verdict)
+        })
+    });
+    for answer in join_all(told.collect()).await {
         match answer {
             Ok(heard) => return Ok(heard),
             Err(why) if trouble.contains(&why) => {}
             Err(why) => trouble.push(why),
         }
     }
-    match trouble.is_empty() {
-        true => Err("no proxy says where it is registered (lookup_aor)".to_owned()),
-        false => Err(trouble.join(", ")),
-    }
-}
-
-async fn at_proxy(
-    proxy: &Proxy,
-    aor: &SipUri,
-    words: Words<'_>,
-    notice: &str,
-) -> Result<String, String> {
-    let contacts = proxy.contacts_now(aor).await.map_err(|error| error.to_string())?;
-    let told = contacts.iter().map(|contact| -> Waiting<'_, Result<u16, String>> {
-        Box::pin(async move {
-            let told = proxy.rpc.tell(aor, contact, words, notice).await;
-            told.map_err(|error| error.to_string())
-        })
-    });
-    let mut last = Err("it is not registered".to_owned());
-    for answer in join_all(told.collect()).await {
-        last = answer.and_then(verdict);
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
+    Err(trouble.join(", "))
 }
 
 fn verdict(code: u16) -> Result<String, String> {
