@@ -169,6 +169,9 @@ fn wrong_values_are_all_told() {
         ("[star_codes]\ndnd = \"78\"", "is no star code"),
         ("[star_codes]\ndnd = \"*78\"\nno_dnd = \"*7\"", "begins with \"*7\""),
         ("[star_codes]\ndnd = \"*78\"\nhere = \"*78\"", "does something else already"),
+        ("[push]\nwebhook = \"push.example.com\"", "is no URL"),
+        ("[push]\nwebhook = \"https://h/\"\nwait = \"1500ms\"", "must be whole seconds"),
+        ("[push]\nwait = \"2m\"", "take 1s to 1m"),
         ("http = 1", "write [http] on a line of its own"),
         ("[http]\nadmin_token_file = \"route.token\"", "the same token"),
     ] {
