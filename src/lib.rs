@@ -20,6 +20,7 @@ pub mod desk;
 pub mod domain;
 pub mod freeswitch;
 pub mod http;
+pub mod import;
 pub mod kamailio;
 pub mod media;
 pub mod messages;
