@@ -7,8 +7,8 @@
 //!          └──► serve ─► kamailio  freeswitch  media  notify  store  http     SHELL
 //! ═══════════════════════════ glass door ═══════════════════════
 //!                       desk                                               CORE
-//!   registry   admission   sessions   routing   messages   cluster
-//!    └─► rules
+//!   registry   import   admission   sessions   routing   messages   cluster
+//!    └─► rules ◄─┘
 //!                      domain    text
 //! ```
 

@@ -96,7 +96,9 @@ impl Walk<'_> {
         let until =
             self.until(&freq, branch, start, windows.last().copied().unwrap_or_default())?;
         let ways = spread(&begins, &windows, length)?;
-        ways.into_iter().map(|(way, shift)| self.bounded(way, shift, start.day, until)).collect()
+        ways.into_iter()
+            .map(|(way, shift)| self.bounded(branch, way, (shift, start.day, until)))
+            .collect()
     }
 
     /// The last day on which it begins.
@@ -131,31 +133,69 @@ impl Walk<'_> {
 
     /// Since when, and until when. A period that has begun already just goes on.
     fn bounded(
-        &self,
+        &mut self,
+        branch: &Node,
         mut way: Conditions,
-        shift: i32,
-        start: Day,
-        until: Option<Day>,
+        (shift, start, until): (i32, Day, Option<Day>),
     ) -> Result<Conditions, Why> {
         let has_begun = self.wanted.today.is_some_and(|today| start <= today);
-        let limited = until.is_some() || !has_begun;
-        match (&way.dates, limited) {
-            (_, false) => {}
-            (Some(_), true) => {
-                return Err("rules know days of every year, or days from one to another, not both");
+        let from = start.plus(shift).unwrap_or(start);
+        let last = until.and_then(|until| until.plus(shift));
+        if last.is_some_and(|last| last < from) {
+            return Err("it ends before it begins");
+        }
+        match (&way.dates, last) {
+            (_, None) if has_begun => {}
+            (None, last) => {
+                let last = last.or_else(|| Day::new(9999, 12, 31)).unwrap_or(from);
+                way.dates = Some(vec![format!("{from}..{last}")]);
             }
-            (None, true) => {
-                let last = Day::new(9999, 12, 31).unwrap_or(start);
-                let from = start.plus(shift).unwrap_or(start);
-                let until = until.and_then(|until| until.plus(shift)).unwrap_or(last);
-                if until < from {
-                    return Err("it ends before it begins");
-                }
-                way.dates = Some(vec![format!("{from}..{until}")]);
+            (Some(_), None) => {
+                let instead = format!(
+                    "comes every year, and not from {from} on alone: take the rule in when that day has come"
+                );
+                self.list.add(branch.at, branch.shown(), instead);
             }
+            (Some(dates), Some(last)) => way.dates = Some(each_year(dates, from, last)?),
         }
         Ok(way)
     }
+}
+
+/// Days of every year, from one day to another.
+fn each_year(dates: &[String], from: Day, last: Day) -> Result<Vec<String>, Why> {
+    const DATES_MAX: usize = 200;
+    let day = |year: u16, text: &str| {
+        let (month, day) = text.split_once('-')?;
+        Day::new(year, month.parse().ok()?, day.parse().ok()?)
+    };
+    let mut all = Vec::new();
+    // One that began in the year before may last.
+    for year in from.year().saturating_sub(1)..=last.year() {
+        for text in dates {
+            let (first, end) = text.split_once("..").unwrap_or((text, text));
+            let first_day = day(year, first);
+            // The end of February is the 28th in most years.
+            let end_day = day(year, end).or_else(|| day(year, "02-28").filter(|_| end == "02-29"));
+            let Some((first_day, mut end_day)) = first_day.zip(end_day) else { continue };
+            if end_day < first_day {
+                let Some(next) = day(year + 1, end) else { continue };
+                end_day = next;
+            }
+            let (first_day, end_day) = (first_day.max(from), end_day.min(last));
+            if first_day <= end_day {
+                all.push(if first_day == end_day {
+                    first_day.to_string()
+                } else {
+                    format!("{first_day}..{end_day}")
+                });
+            }
+            if all.len() > DATES_MAX {
+                return Err("it comes too often until it ends");
+            }
+        }
+    }
+    if all.is_empty() { Err("it ends before it begins") } else { Ok(all) }
 }
 
 /// One period.

@@ -10,7 +10,7 @@ use super::place::Around;
 use super::rows::Row;
 use super::{Sheet, Tables};
 
-const COLUMNS: Columns = Columns {
+static COLUMNS: Columns = Columns {
     number: "follow_me_destination",
     delay: "follow_me_delay",
     timeout: "follow_me_timeout",

@@ -12,7 +12,7 @@ use super::{Sheet, Tables};
 /// How long a call rings that a group hands on.
 pub(super) const FORWARD_RING_S: u16 = 120;
 
-const COLUMNS: Columns = Columns {
+static COLUMNS: Columns = Columns {
     number: "destination_number",
     delay: "destination_delay",
     timeout: "destination_timeout",

@@ -18,10 +18,12 @@ pub(super) struct Member {
     delay_s: u16,
     ring_s: u16,
     confirm: bool,
+    columns: &'static Columns,
     row: Row,
 }
 
 /// The names of the columns that say it.
+#[derive(Debug)]
 pub(super) struct Columns {
     pub(super) number: &'static str,
     pub(super) delay: &'static str,
@@ -32,7 +34,7 @@ pub(super) struct Columns {
 impl Member {
     pub(super) fn read(
         row: &Row,
-        columns: &Columns,
+        columns: &'static Columns,
         around: &Around<'_>,
         devices: &mut Devices,
         list: &mut List,
@@ -76,7 +78,7 @@ impl Member {
             );
         }
         devices.rings(&name, Some(ring_s));
-        Some(Self { name, delay_s, ring_s, confirm, row: row.clone() })
+        Some(Self { name, delay_s, ring_s, confirm, columns, row: row.clone() })
     }
 
     pub(super) fn is_before(&self, other: &Self) -> std::cmp::Ordering {
@@ -86,6 +88,10 @@ impl Member {
 
 /// All together, each after its delay; at most so long.
 pub(super) fn together(members: &[Member], most_s: Option<u16>, list: &mut List) -> Vec<Stage> {
+    // Of those that are there twice, the one that rings first counts.
+    let mut sorted = members.to_vec();
+    sorted.sort_by(Member::is_before);
+    let members = sorted.as_slice();
     let Some(first_s) = members.iter().map(|member| member.delay_s).min() else {
         return Vec::new();
     };
@@ -98,7 +104,7 @@ pub(super) fn together(members: &[Member], most_s: Option<u16>, list: &mut List)
     {
         member.row.note(
             list,
-            "delay",
+            member.columns.delay,
             format!("nobody rings for the first {first_s} s; the stage begins without them"),
         );
     }
@@ -109,16 +115,17 @@ pub(super) fn together(members: &[Member], most_s: Option<u16>, list: &mut List)
             let instead = format!(
                 "would join after {after_s} s, and the stage rings {ring_s} s; it is left out"
             );
-            member.row.note(list, "delay", instead);
+            member.row.note(list, member.columns.delay, instead);
         } else if devices.iter().any(|(known, _)| *known == member.name) {
-            member.row.note(list, "destination", "rings already; the first counts");
+            member.row.note(list, member.columns.number, "rings already; it is left out");
         } else {
+            // What a call timeout cuts off is no news of a single phone.
             if end(member) < u32::from(ring_s) {
                 let instead = format!(
                     "would ring {} s; whoever is in a stage rings until it is over, after {ring_s} s",
                     member.ring_s
                 );
-                member.row.note(list, "timeout", instead);
+                member.row.note(list, member.columns.timeout, instead);
             }
             devices.push((member.name.clone(), after_s));
         }
@@ -132,7 +139,7 @@ fn mixed(members: &[Member], list: &mut List) -> bool {
     let confirm = members.iter().any(|member| member.confirm);
     for member in members.iter().filter(|member| confirm && !member.confirm) {
         let instead = "others of the group have to press 1, and a stage asks all or none: this one has to, too";
-        member.row.note(list, "prompt", instead);
+        member.row.note(list, member.columns.prompt, instead);
     }
     confirm
 }
@@ -144,13 +151,13 @@ pub(super) fn in_turn(members: &[Member], list: &mut List) -> Vec<Stage> {
     for member in members {
         if stages.len() + 1 >= STAGES_MAX || left_s < member.ring_s {
             let instead = "an order has at most 32 stages and rings 900 s; it is left out";
-            member.row.note(list, "destination", instead);
+            member.row.note(list, member.columns.number, instead);
             continue;
         }
         if member.delay_s > 0 {
             member.row.note(
                 list,
-                "delay",
+                member.columns.delay,
                 "says where it stands among the others; nobody waits for it",
             );
         }
@@ -169,16 +176,20 @@ pub(super) fn by_chance(members: &[Member], list: &mut List) -> Vec<Stage> {
     let most = usize::from(ORDER_RING_S_MAX - RING_S_MAX) / usize::from(longest.max(1));
     for member in members.iter().filter(|member| member.ring_s != longest) {
         let instead = format!("all of the stage ring equally long: {longest} s");
-        member.row.note(list, "timeout", instead);
+        member.row.note(list, member.columns.timeout, instead);
     }
     for member in members.iter().skip(most.max(1)) {
         member.row.note(
             list,
-            "destination",
+            member.columns.number,
             "an order rings 900 s at the most; it may come to nothing",
         );
     }
-    first.row.note(list, "strategy", "rules know no chance: the devices take turns");
+    first.row.note(
+        list,
+        first.columns.number,
+        "rules know no chance (strategy random): the devices take turns",
+    );
     let mut devices: Vec<(DeviceName, u16)> = Vec::new();
     for member in members {
         if !devices.iter().any(|(known, _)| *known == member.name) {
