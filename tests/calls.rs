@@ -101,6 +101,11 @@ fn rules() {
 }
 
 #[test]
+fn self_care() {
+    check(include_str!("calls/self_care.txt"), 20);
+}
+
+#[test]
 fn registry_changes() {
     check(include_str!("calls/registry.txt"), 10);
 }

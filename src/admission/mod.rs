@@ -8,6 +8,6 @@ mod refusal;
 mod rights;
 mod seats;
 
-pub use refusal::{refusal, refusal_by_rule};
+pub use refusal::{refusal, refusal_by_rule, told_by_code};
 pub use rights::{Look, PoolUsage, Rights};
 pub use seats::{SeatSide, SeatSides, seats};

@@ -57,6 +57,15 @@ pub fn refusal_by_rule(code: u16, reason: Option<Arc<str>>) -> Refusal {
     Refusal { code, cause: Cause::Rule, reason, headers }
 }
 
+/// What somebody reads who has dialled a star code: whether it is done, and why not.
+#[must_use]
+pub fn told_by_code(code: u16, sentence: &'static str) -> Refusal {
+    // 480 is the end of a call that was none; the rest is for whoever has to look into it.
+    let q850 = if code == 480 { 16 } else { 21 };
+    let headers = format!("Reason: Q.850;cause={q850};text=\"{sentence}\"\r\n").into();
+    Refusal { code, cause: Cause::SelfCare, reason: sentence.into(), headers }
+}
+
 fn form(cause: Cause, side: Side) -> Form {
     let form = |code, q850, sentence| Form { code, q850, sentence, retry_after_s: None };
     match (cause, side) {
@@ -71,6 +80,7 @@ fn form(cause: Cause, side: Side) -> Form {
         (Cause::Unknown, _) => form(403, 21, "Your account is not known here"),
         (Cause::NoDevice, _) => form(480, 20, "The called party cannot be reached"),
         (Cause::Rule, _) => form(480, 20, "The called party does not take this call"),
+        (Cause::SelfCare, _) => form(403, 21, "Nothing was changed"),
         (Cause::Loop, _) => form(482, 25, "The call was forwarded in a circle"),
         (Cause::CallIdReuse, _) => form(482, 21, "This Call-ID belongs to another call"),
         (Cause::Cancelled, _) => form(487, 31, "The caller had given up"),

@@ -41,6 +41,14 @@ enum Action {
         #[command(flatten)]
         edit: Edit,
     },
+    /// Give a device a token of its own, with which it sees and changes its account's self care
+    Token {
+        #[command(flatten)]
+        which: Which,
+        /// Take its token away
+        #[arg(long)]
+        rm: bool,
+    },
     /// Remove a device
     Rm(Which),
 }
@@ -154,6 +162,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             let view = door.client.device_set(&account, &device, &edit).await.map_err(failed)?;
             screen.done(&view, format_args!("device {} of {account} changed", view.name))
         }
+        Action::Token { which, rm } => token(which, rm, &door, screen).await,
         Action::Rm(Which { account, device }) => {
             door.client.device_remove(&account, &device).await.map_err(failed)?;
             if screen.json {
@@ -162,6 +171,25 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             screen.line(format_args!("device {device} of {account} removed"))
         }
     }
+}
+
+/// A new token is shown once, alone, so that it can be written into a file.
+async fn token(
+    Which { account, device }: Which,
+    rm: bool,
+    door: &Door,
+    screen: &mut Screen<'_>,
+) -> Result<(), Failure> {
+    let failed = |error| door.explain(error);
+    if !rm {
+        let view = door.client.token_set(&account, &device).await.map_err(failed)?;
+        return screen.done(&view, &view.token);
+    }
+    door.client.token_remove(&account, &device).await.map_err(failed)?;
+    if screen.json {
+        return Ok(());
+    }
+    screen.line(format_args!("device {device} of {account} has no token any more"))
 }
 
 impl Edit {

@@ -2,6 +2,7 @@
 
 mod account;
 mod call;
+mod care;
 mod check;
 mod deposit;
 mod device;
@@ -66,6 +67,8 @@ enum Command {
     Number(number::Args),
     /// Devices: what rings for an account, in what order, how long
     Device(device::Args),
+    /// Self care: what an account's devices may change themselves, and what they have changed
+    Care(care::Args),
     /// Rules: who rings for an account, when, for whom
     Rule(rule::Args),
     /// Live calls
@@ -122,6 +125,7 @@ fn run(command: Command, screen: &mut Screen<'_>) -> Result<(), Failure> {
         Command::Account(args) => wait(account::run(args, screen)),
         Command::Number(args) => wait(number::run(args, screen)),
         Command::Device(args) => wait(device::run(args, screen)),
+        Command::Care(args) => wait(care::run(args, screen)),
         Command::Rule(args) => wait(rule::run(args, screen)),
         Command::Call(args) => wait(call::run(args, screen)),
         Command::Mailbox(args) => wait(mailbox::run(args, screen)),

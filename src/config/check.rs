@@ -29,6 +29,7 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
     let emergency = check.emergency();
     let numbering = check.numbering();
     let routing = check.routing();
+    let star_codes = check.star_codes();
     let kamailio = check.kamailio();
     let calls = Calls {
         reserve_slack: check.duration("calls", "reserve_slack"),
@@ -48,6 +49,7 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
             emergency,
             numbering,
             routing,
+            star_codes,
             kamailio,
             calls,
             messages,

@@ -14,6 +14,7 @@ mod look;
 mod messages;
 mod mistake;
 mod read;
+mod star_codes;
 mod template;
 mod token;
 mod value;
@@ -23,7 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::domain::{Numbering, Zone};
+use crate::domain::{Numbering, StarCodes, Zone};
 
 use read::read_text;
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub numbering: Numbering,
     /// Fork orders.
     pub routing: Routing,
+    /// What people dial to change something.
+    pub star_codes: StarCodes,
     /// The proxies.
     pub kamailio: Kamailio,
     /// The table of calls.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
-    AccountKey, Cause, Decision, DeviceStates, ForkOrder, Identifier, Method, Now, Numbering,
+    AccountKey, Cause, Decision, DeviceStates, ForkOrder, GreetingName, Identifier, Method, Now,
     Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX,
     Target,
 };
@@ -13,6 +13,7 @@ use crate::routing::{List, honour, order};
 use super::Desk;
 use super::greeting::Coming;
 use super::rules::{Asked, Ordered};
+use super::trail::trail_header;
 
 /// How many identifiers of an account are looked through one by one.
 const OWN_FEW: usize = 8;
@@ -48,6 +49,10 @@ impl Desk {
             let seats = self.seats_of(caller, None);
             let outcome = Outcome::Pass { headers: Arc::default() };
             return considered(query, now, outcome, steps, (caller, None), seats, true);
+        }
+        if let Some(outcome) = self.answer_code(query, &mut steps) {
+            let nobody = (None, None);
+            return considered(query, now, outcome, steps, nobody, Seats::default(), false);
         }
         let (identifier, callee) = self.callee_asked(&asked);
         let caller = match self.caller(query, asked.account) {
@@ -129,6 +134,7 @@ impl Desk {
             | Cause::Disabled
             | Cause::Loop
             | Cause::Rule
+            | Cause::SelfCare
             | Cause::Settling
             | Cause::TableFull
             | Cause::Unknown => false,
@@ -160,7 +166,7 @@ impl Desk {
 
     /// The account that a call counts for at the calling end.
     /// `found` is the one that the proxy named, if there is such an account.
-    fn caller(
+    pub(super) fn caller(
         &self,
         query: &RouteQuery,
         found: Option<AccountKey>,
@@ -276,8 +282,11 @@ impl Desk {
             headers: &headers,
             limits: self.settings.limits,
         };
+        let asked = Asked { query, caller, callee, held, now };
+        if let Some(order) = self.order_by_hand(&asked, &list, steps) {
+            return self.with_mailbox(&asked, order, None, steps);
+        }
         if let Some(rules) = rules {
-            let asked = Asked { query, caller, callee, held, now };
             return self.order_by_rules(rules, &asked, &list, steps);
         }
         let own = self.registry.identifiers(callee);
@@ -292,38 +301,27 @@ impl Desk {
                 self.leads_back(target, callee, &query.trail)
             }
         };
-        let mut order = order(&list, leads_back, steps);
+        let order = order(&list, leads_back, steps);
+        let order = self.forwards_behind(&asked, &list, order, steps);
         if order.stages.is_empty() {
             return Ordered::Nobody(Cause::NoDevice, None);
         }
-        honour(&mut order, query.wishes, steps);
-        order.stages.extend(self.mailbox_wanted(query, Some(callee), &Coming::default(), steps));
-        Ordered::Rings(Outcome::Fork(Arc::new(order)))
+        self.with_mailbox(&asked, order, None, steps)
     }
 
-    /// Whether a target is an identifier of an account that the call has passed, or is passing.
-    pub(super) fn leads_back(&self, to: &Target, callee: AccountKey, trail: &[u32]) -> bool {
-        let passed = |owner: AccountKey| owner == callee || trail.contains(&owner.0);
-        match to {
-            Target::Number(number) => {
-                self.registry.owner(&Identifier::Number(*number)).is_some_and(passed)
-            }
-            Target::Uri(uri) => {
-                let (user, host) = uri.user_and_host();
-                let number = self.settings.numbering.number_of(user);
-                let number =
-                    number.and_then(|found| self.registry.owner(&Identifier::Number(found)));
-                // Nearly all devices stand at addresses where nobody has an identifier.
-                let address = || {
-                    let ours = self.registry.has_host(host);
-                    let address = ours.then(|| Numbering::address_in(uri.as_str())).flatten();
-                    address.and_then(|address| self.registry.owner(&address))
-                };
-                number.is_some_and(passed) || address().is_some_and(passed)
-            }
-            // The registrar's own address; the proxy resolves it to where the device is.
-            Target::Aor(_) => false,
-        }
+    /// An order as the caller wishes it, and behind it the mailbox with this greeting, if there is
+    /// one.
+    pub(super) fn with_mailbox(
+        &self,
+        asked: &Asked<'_>,
+        mut order: ForkOrder,
+        greeting: Option<GreetingName>,
+        steps: &mut Vec<Step>,
+    ) -> Ordered {
+        honour(&mut order, asked.query.wishes, steps);
+        let coming = Coming { at_once: None, greeting };
+        order.stages.extend(self.mailbox_wanted(asked.query, Some(asked.callee), &coming, steps));
+        Ordered::Rings(Outcome::Fork(Arc::new(order)))
     }
 
     /// Whether an account made an emergency call a short time ago.
@@ -371,25 +369,3 @@ fn considered(
 /// How long a call that we do not route may ring: timer C of a proxy (RFC 3261 §16.6) is more
 /// than three minutes, and starts anew with every provisional answer.
 const PASS_RING_S: u64 = 240;
-
-/// The header by which a call that comes back is recognised: the accounts it has passed, as bare
-/// numbers, since gateways and other customers read it.
-fn trail_header(trail: &[u32], callee: AccountKey) -> String {
-    let mut header = String::with_capacity(40 + 9 * trail.len());
-    header.push_str("X-Hallporter-Trail: ");
-    for passed in trail {
-        push_hex(&mut header, *passed);
-        header.push(';');
-    }
-    push_hex(&mut header, callee.0);
-    header.push_str("\r\n");
-    header
-}
-
-/// What `{:x}` would write, without its machinery.
-fn push_hex(text: &mut String, value: u32) {
-    let digits = (u32::BITS - value.leading_zeros()).div_ceil(4).max(1);
-    for place in (0..digits).rev() {
-        text.extend(char::from_digit(value >> (4 * place) & 15, 16));
-    }
-}

@@ -1,5 +1,6 @@
 //! A decision in sentences, for somebody who was woken by it.
 
+mod by_hand;
 mod by_rules;
 
 use std::fmt::Write as _;
@@ -91,6 +92,8 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::OrderLong { ring_s_max } => {
             format!("the rest is left out: an order rings {ring_s_max} s at the most")
         }
+        Step::StarCode { dialled, device } => by_hand::star_code(dialled, device.as_ref()),
+        Step::SelfCare { forward, to, skip } => by_hand::self_care(*forward, to, *skip),
         Step::Mailbox { mailbox, switch, cause, greeting } => {
             let told = self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str));
             by_rules::greeted(told, greeting.as_ref())

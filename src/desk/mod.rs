@@ -17,7 +17,10 @@ mod output;
 mod rights;
 mod route;
 mod rules;
+mod self_care;
 mod settings;
+mod star;
+mod trail;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -71,7 +71,8 @@ impl Desk {
             | Change::Mailbox(..)
             | Change::MailboxGone(..)
             | Change::Rules(..)
-            | Change::RulesGone(_) => return,
+            | Change::RulesGone(_)
+            | Change::Care(..) => return,
         };
         for (kind, cap) in [
             (PoolKind::Total, caps.max_calls),

@@ -11,7 +11,6 @@ use crate::routing::{Caller, Followed, List, Question, follow, honour};
 
 use super::Desk;
 use super::consider::refused;
-use super::greeting::Coming;
 
 /// A question, and what stands around it.
 pub(super) struct Asked<'a> {
@@ -65,6 +64,9 @@ impl Desk {
             }
             Followed::Order { mut order, mailbox, mailbox_alone, greeting } => {
                 self.confirm_through_switch(query, callee, &mut order);
+                if !mailbox_alone {
+                    order = self.forwards_behind(asked, list, order, steps);
+                }
                 if order.stages.is_empty() {
                     let cause = if mailbox_alone { Cause::Rule } else { Cause::NoDevice };
                     return match mailbox {
@@ -74,11 +76,10 @@ impl Desk {
                         }
                     };
                 }
+                if mailbox {
+                    return self.with_mailbox(asked, order, greeting, steps);
+                }
                 honour(&mut order, query.wishes, steps);
-                let coming = Coming { at_once: None, greeting };
-                let last =
-                    mailbox.then(|| self.mailbox_wanted(query, Some(callee), &coming, steps));
-                order.stages.extend(last.flatten());
                 Ordered::Rings(Outcome::Fork(Arc::new(order)))
             }
         }

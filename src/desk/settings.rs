@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{NodeId, Numbering, ProxyId, SwitchId, Zone};
+use crate::domain::{NodeId, Numbering, ProxyId, StarCodes, SwitchId, Zone};
 use crate::messages;
 use crate::routing::Limits;
 
@@ -24,6 +24,8 @@ pub struct Settings {
     pub numbering: Numbering,
     /// The zone of accounts that have none of their own.
     pub zone: Zone,
+    /// What devices may dial to change something.
+    pub star_codes: StarCodes,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<String>,
     /// How many branches an order may have.
@@ -79,6 +81,7 @@ impl Default for Settings {
             emergency_grace_ms: 60 * 60 * 1000,
             numbering: Numbering::default(),
             zone: Zone::utc(),
+            star_codes: StarCodes::default(),
             gateway: None,
             limits: Limits { branches_max: 24, stage_branches_max: 10 },
             trust_from: false,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, After, CallRef, DeviceName, Identifier, Local, Miss, Piece, PoolKind, Turn, Wish,
-    Zone,
+    AccountName, After, CallRef, CareSkip, Cause, DeviceName, Forward, Identifier, Local, Miss,
+    Piece, PoolKind, Refusal, Turn, Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -114,86 +114,6 @@ impl Branch {
     pub fn confirm(&self) -> Option<char> {
         let key = self.header(Self::CONFIRM)?;
         key.chars().next().filter(|digit| digit.is_ascii_digit() && key.len() == 1)
-    }
-}
-
-/// Why a call is refused, and what its caller is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The SIP code.
-    pub code: u16,
-    /// For programs.
-    pub cause: Cause,
-    /// For people: the reason phrase. Names no account, because strangers read it.
-    pub reason: Arc<str>,
-    /// Header lines, each ending in CR LF.
-    pub headers: Arc<str>,
-}
-
-/// Why a call is refused, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Another dialog uses the same Call-ID.
-    CallIdReuse,
-    /// The caller had given up before the answer was ready.
-    Cancelled,
-    /// The called account is at its cap.
-    CapIn,
-    /// The calling account is at its cap.
-    CapOut,
-    /// A reseller above one of them is at its cap.
-    CapParent,
-    /// The account is disabled, or one above it.
-    Disabled,
-    /// The call was forwarded in a circle.
-    Loop,
-    /// The called account has no device that can ring.
-    NoDevice,
-    /// A rule of the called account refuses it, or sends it to the mailbox at once.
-    Rule,
-    /// A strict account right after a start, before the proxies were asked.
-    Settling,
-    /// The table of calls is full.
-    TableFull,
-    /// The proxy authenticated an account that does not exist here.
-    Unknown,
-}
-
-impl Cause {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::CallIdReuse,
-        Self::Cancelled,
-        Self::CapIn,
-        Self::CapOut,
-        Self::CapParent,
-        Self::Disabled,
-        Self::Loop,
-        Self::NoDevice,
-        Self::Rule,
-        Self::Settling,
-        Self::TableFull,
-        Self::Unknown,
-    ];
-
-    /// The word that programs read.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CallIdReuse => "call_id_reuse",
-            Self::Cancelled => "cancelled",
-            Self::CapIn => "cap_in",
-            Self::CapOut => "cap_out",
-            Self::CapParent => "cap_parent",
-            Self::Disabled => "disabled",
-            Self::Loop => "loop",
-            Self::NoDevice => "no_device",
-            Self::Rule => "rule",
-            Self::Settling => "settling",
-            Self::TableFull => "table_full",
-            Self::Unknown => "unknown",
-        }
     }
 }
 
@@ -321,6 +241,22 @@ pub enum Step {
     OrderLong {
         /// How long an order may ring, in seconds.
         ring_s_max: u16,
+    },
+    /// A star code was dialled.
+    StarCode {
+        /// Which, and what stood behind it.
+        dialled: Arc<str>,
+        /// The device that dialled it, if it is known.
+        device: Option<DeviceName>,
+    },
+    /// Somebody at the called account has set something himself.
+    SelfCare {
+        /// Which forward; `None`: one device rings alone.
+        forward: Option<Forward>,
+        /// Where to, or which device.
+        to: Arc<str>,
+        /// Why it is not done; `None`: it is.
+        skip: Option<CareSkip>,
     },
     /// The called account has a mailbox.
     Mailbox {

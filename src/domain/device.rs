@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceName, Error, Number, SipUri, Tags};
+use super::{DeviceName, Error, Identifier, Number, SipUri, Tags};
 
 /// The longest time a device may ring, in seconds.
 pub const RING_S_MAX: u16 = 300;
@@ -24,6 +24,19 @@ pub enum Target {
 }
 
 impl Target {
+    /// Reads a place to which a call may be forwarded: `+4917112345`, `user@host`, or a SIP URI.
+    ///
+    /// # Errors
+    /// [`Error::Identifier`] or [`Error::Uri`] when it is none of these.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        match Identifier::parse(text) {
+            Ok(Identifier::Number(number)) if !text.contains('@') => Ok(Self::Number(number)),
+            Ok(_) if text.contains(':') => SipUri::parse(text).map(Self::Uri),
+            Ok(_) => SipUri::parse(&format!("sip:{text}")).map(Self::Uri),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The URI, if it is one.
     #[must_use]
     pub fn uri(&self) -> Option<&SipUri> {

@@ -70,6 +70,23 @@ pub enum Error {
         /// The most.
         max: usize,
     },
+    /// A place to forward to that is none.
+    #[error(
+        "{text:?} is no place to forward to: write the beginning of numbers (+49), a host \
+         (@example.com), or * for anywhere"
+    )]
+    ForwardPlace {
+        /// What was given, shortened.
+        text: String,
+    },
+    /// More places to forward to than an account may have.
+    #[error("{given} places to forward to are too many: an account has at most {max}")]
+    ForwardPlaces {
+        /// How many were given.
+        given: usize,
+        /// The most.
+        max: usize,
+    },
     /// A time zone that nobody knows.
     #[error("{text:?} is no time zone: write an IANA name such as Europe/Berlin or UTC")]
     Zone {

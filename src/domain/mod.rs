@@ -7,6 +7,7 @@ mod device;
 mod device_state;
 mod error;
 mod event;
+mod forward_places;
 mod identifier;
 mod index;
 mod ledger;
@@ -18,11 +19,14 @@ mod names;
 mod notice;
 mod pool;
 mod query;
+mod refusal;
 mod rule;
 mod rule_stage;
 mod seats;
+mod self_care;
 mod spelled;
 mod spool;
+mod star_code;
 mod switch;
 mod tags;
 mod time;
@@ -32,13 +36,12 @@ mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
-pub use decision::{
-    Branch, Cause, Decision, DeviceSkip, ForkOrder, Outcome, Refusal, Room, Side, Stage, Step,
-};
+pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
+pub use forward_places::{FORWARD_PLACES_MAX, ForwardPlaces};
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{
@@ -54,16 +57,19 @@ pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
+pub use refusal::{Cause, Refusal};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
     RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
 };
 pub use rule_stage::{After, RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};
+pub use self_care::{Care, CareSkip, Forward, SelfCare, TokenHash};
 pub use spelled::Spelled;
 pub use spool::{
     CardPart, DepositCard, DiscardReason, FileFacts, Missed, NoRoom, SpoolCommand, SpoolEvent,
 };
+pub use star_code::{StarCode, StarCodes, StarMistake};
 pub use switch::{
     Keys, LegEvent, LegFacts, LegId, LegSeen, Sound, StepId, SwitchCommand, SwitchEvent, SwitchId,
     VideoFacts,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{AccountName, Few, SipUri, SwitchId};
+use super::{AccountName, DeviceName, Few, SipUri, SwitchId};
 
 /// What kind of communication a query is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub struct RouteQuery {
     pub wishes: Few,
     /// Where the callee's registering devices are, as far as somebody looked.
     pub registrations: Registrations,
+    /// The device of the account that calls, where the proxy knows it.
+    pub device: Option<DeviceName>,
+    /// What a star code asked for could not be written down.
+    pub unsaved: bool,
     /// The switch that asks, where calls come to a FreeSWITCH without a proxy before it. Then
     /// `call_id` is the switch's own id of the channel.
     pub switch: Option<SwitchId>,

@@ -130,6 +130,8 @@ pub struct Rules {
     pub names: Names,
     /// The zone of the file, if it names one; else the account's, else the installation's.
     pub zone: Option<Zone>,
+    /// What devices have changed themselves has no say here.
+    pub no_self_care: bool,
     /// The zones that single rules name.
     pub zones: Box<[Zone]>,
     /// Conditions, pointed at by rules.

@@ -19,6 +19,8 @@ pub(super) enum Scope {
     Link,
     /// Questions and events of proxies.
     Route,
+    /// What a device may change of its account: its own token, which the registry has.
+    Device,
     /// Everything.
     Admin,
 }
@@ -29,6 +31,7 @@ impl Scope {
         match wanted {
             Self::Open | Self::Link => true,
             Self::Route => matches!(self, Self::Route | Self::Admin),
+            Self::Device => false,
             Self::Admin => self == Self::Admin,
         }
     }

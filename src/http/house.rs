@@ -11,6 +11,8 @@ use axum::extract::{RawPathParams, rejection::RawPathParamsRejection};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::domain::{AccountKey, DeviceName};
+
 use super::auth::{Admission, Scope};
 use super::body;
 use super::incoming::Incoming;
@@ -18,7 +20,7 @@ use super::meter::Meter;
 use super::porter::Porter;
 use super::reply::{Problem, Reply};
 use super::table::{Room, Way};
-use super::{Options, admin, dialplan, health, route, upload};
+use super::{Options, admin, device, dialplan, health, route, upload};
 
 /// The label of answers that no way made.
 const NOWHERE: &str = "other";
@@ -31,6 +33,7 @@ pub(super) struct House {
     /// Whether `/metrics` may be read without a token.
     pub(super) metrics_open: bool,
     admin_places: Semaphore,
+    device_places: Semaphore,
     upload_places: Semaphore,
 }
 
@@ -40,6 +43,8 @@ pub(super) struct Visit<'a> {
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) params: Vec<String>,
+    /// The device whose token let it in, and whose it is.
+    pub(super) device: Option<(AccountKey, DeviceName)>,
     pub(super) body: axum::body::Bytes,
 }
 
@@ -53,7 +58,9 @@ impl House {
         let places = |max: usize| Semaphore::new(max.min(Semaphore::MAX_PERMITS));
         let (admin_places, upload_places) =
             (places(options.admin_requests_max), places(options.uploads_max));
-        Self { porter, options, meter, metrics_open, admin_places, upload_places }
+        // As many again as for operators: phones must not keep these out.
+        let device_places = places(options.admin_requests_max);
+        Self { porter, options, meter, metrics_open, admin_places, device_places, upload_places }
     }
 
     /// Answers a request to one of the `ways` of a path.
@@ -91,7 +98,13 @@ impl House {
         request: Request<Body>,
     ) -> Reply {
         let scope = self.wanted_scope(way);
+        let device = match scope {
+            Scope::Device => device::bearer(&*self.porter, request.headers()),
+            Scope::Open | Scope::Link | Scope::Route | Scope::Admin => None,
+        };
         let problem = match self.options.tokens.admit(request.headers(), scope) {
+            _ if device.is_some() => None,
+            Admission::WrongScope if scope == Scope::Device => Some(device::wrong_token()),
             Admission::Yes => None,
             Admission::Stranger => Some(Problem::stranger()),
             Admission::WrongScope => Some(wrong_scope()),
@@ -114,6 +127,7 @@ impl House {
             uri: &head.uri,
             headers: &head.headers,
             params,
+            device,
             body: axum::body::Bytes::new(),
         };
         if way.room == Room::UploadPut {
@@ -150,6 +164,8 @@ impl House {
             (&self.upload_places, "too many uploads at once")
         } else if scope == Scope::Admin {
             (&self.admin_places, "too many admin requests at once")
+        } else if scope == Scope::Device {
+            (&self.device_places, "too many requests of devices at once")
         } else {
             return Ok(None);
         };
@@ -170,6 +186,7 @@ impl House {
 }
 
 impl Visit<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are behind the operators' door")]
     async fn answer(&self, room: Room) -> Result<Reply, Problem> {
         match room {
             Room::Route => route::route(self).await,
@@ -182,49 +199,9 @@ impl Visit<'_> {
             Room::OpenApi => Ok(health::openapi()),
             Room::UploadShow => upload::show(self).await,
             Room::UploadPut => Err(Problem::internal()),
-            Room::AccountAdd
-            | Room::AccountList
-            | Room::AccountRemove
-            | Room::AccountSet
-            | Room::AccountShow
-            | Room::CallEnd
-            | Room::CallList
-            | Room::CallRelease
-            | Room::CallShow
-            | Room::DepositEnd
-            | Room::DepositList
-            | Room::DepositMedium
-            | Room::DeviceAdd
-            | Room::DeviceList
-            | Room::DeviceRemove
-            | Room::DeviceSet
-            | Room::DeviceShow
-            | Room::GreetingRemove
-            | Room::GreetingSet
-            | Room::MailboxAdd
-            | Room::MailboxList
-            | Room::MailboxRemove
-            | Room::MailboxSet
-            | Room::MailboxShow
-            | Room::MessageFile
-            | Room::MessageList
-            | Room::MessagePart
-            | Room::MessageRemove
-            | Room::MessageSet
-            | Room::MessageShow
-            | Room::NoticeList
-            | Room::NoticeRetry
-            | Room::NumberAdd
-            | Room::NumberList
-            | Room::NumberRemove
-            | Room::NumberSet
-            | Room::NumberShow
-            | Room::RulesNext
-            | Room::RulesRemove
-            | Room::RulesSet
-            | Room::RulesShow
-            | Room::Status
-            | Room::Why => admin::answer(self, room).await,
+            Room::SelfCareSet => device::set(self).await,
+            Room::SelfCareShow => device::show(self),
+            _ => admin::answer(self, room).await,
         }
     }
 

@@ -7,6 +7,7 @@ mod admin;
 mod auth;
 mod body;
 mod client;
+mod device;
 mod dialplan;
 mod file;
 mod health;
@@ -20,6 +21,7 @@ mod porter;
 mod reply;
 mod route;
 mod table;
+mod token;
 mod upload;
 pub mod wire;
 

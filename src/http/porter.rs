@@ -60,6 +60,12 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
     /// The process's metrics as OpenMetrics text, with or without its last line `# EOF`.
     fn metrics(&self) -> String;
 
+    /// A secret that nobody can guess, for a new token. The error is a sentence.
+    ///
+    /// # Errors
+    /// The machine has no dice.
+    fn secret(&self) -> Result<[u8; 32], String>;
+
     /// A clock that only runs forward, in microseconds, to take the time of answers with.
     fn stopwatch_us(&self) -> u64;
 }

@@ -11,6 +11,8 @@ pub(super) enum Room {
     AccountRemove,
     AccountSet,
     AccountShow,
+    AccountSelfCareSet,
+    AccountSelfCareShow,
     CallEnd,
     CallList,
     CallRelease,
@@ -23,6 +25,8 @@ pub(super) enum Room {
     DeviceRemove,
     DeviceSet,
     DeviceShow,
+    DeviceTokenRemove,
+    DeviceTokenSet,
     Dialplan,
     Event,
     GreetingRemove,
@@ -55,6 +59,8 @@ pub(super) enum Room {
     RulesRemove,
     RulesSet,
     RulesShow,
+    SelfCareSet,
+    SelfCareShow,
     Status,
     UploadPut,
     UploadShow,
@@ -90,6 +96,9 @@ const ACCOUNTS: &str = "/v1/accounts";
 const ACCOUNT: &str = "/v1/accounts/{name}";
 const DEVICES: &str = "/v1/accounts/{name}/devices";
 const DEVICE: &str = "/v1/accounts/{name}/devices/{device}";
+const TOKEN: &str = "/v1/accounts/{name}/devices/{device}/token";
+const CARE: &str = "/v1/accounts/{name}/self-care";
+const OWN_CARE: &str = "/v1/self-care";
 const RULES: &str = "/v1/accounts/{name}/rules";
 const NUMBERS: &str = "/v1/numbers";
 const NUMBER: &str = "/v1/numbers/{identifier}";
@@ -101,7 +110,7 @@ const MESSAGE: &str = "/v1/messages/{id}";
 const UPLOAD: &str = "/u/{link}";
 
 /// All of them, those of one path beside each other.
-pub(super) const WAYS: [Way; 55] = [
+pub(super) const WAYS: [Way; 61] = [
     way("POST", "/v1/route", Scope::Route, Room::Route),
     way("POST", "/v1/event", Scope::Route, Room::Event),
     way("POST", "/v1/freeswitch/{name}/dialplan", Scope::Route, Room::Dialplan),
@@ -115,6 +124,12 @@ pub(super) const WAYS: [Way; 55] = [
     way("GET", DEVICE, Scope::Admin, Room::DeviceShow),
     way("PATCH", DEVICE, Scope::Admin, Room::DeviceSet),
     way("DELETE", DEVICE, Scope::Admin, Room::DeviceRemove),
+    way("PUT", TOKEN, Scope::Admin, Room::DeviceTokenSet),
+    way("DELETE", TOKEN, Scope::Admin, Room::DeviceTokenRemove),
+    way("GET", CARE, Scope::Admin, Room::AccountSelfCareShow),
+    way("PATCH", CARE, Scope::Admin, Room::AccountSelfCareSet),
+    way("GET", OWN_CARE, Scope::Device, Room::SelfCareShow),
+    way("PATCH", OWN_CARE, Scope::Device, Room::SelfCareSet),
     way("GET", RULES, Scope::Admin, Room::RulesShow),
     way("PUT", RULES, Scope::Admin, Room::RulesSet),
     way("DELETE", RULES, Scope::Admin, Room::RulesRemove),

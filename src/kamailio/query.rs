@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::domain::{AccountName, Method, Registrations, RouteQuery, read_trail};
+use crate::domain::{
+    AccountName, DeviceName, Method, NAME_BYTES_MAX, Registrations, RouteQuery, read_trail,
+};
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
@@ -25,7 +27,7 @@ const TRAIL_BYTES_MAX: usize = 1024;
 /// How many bytes of a wish are read.
 const WISHES_BYTES_MAX: usize = 256;
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "call_id",
     "from_tag",
     "from_uri",
@@ -41,6 +43,7 @@ const NAMES: [&str; 15] = [
     "trail",
     "disposition",
     "reject",
+    "device",
 ];
 const CALL_ID: usize = 0;
 const FROM_TAG: usize = 1;
@@ -57,6 +60,7 @@ const ENC: usize = 11;
 const TRAIL: usize = 12;
 const DISPOSITION: usize = 13;
 const REJECT: usize = 14;
+const DEVICE: usize = 15;
 
 /// Reads a proxy's question.
 ///
@@ -92,23 +96,26 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
             &fields.decoration(DISPOSITION, WISHES_BYTES_MAX)?,
             &fields.decoration(REJECT, WISHES_BYTES_MAX)?,
         ),
+        // What makes no sense is left out: it decides no call.
+        device: DeviceName::parse(&fields.decoration(DEVICE, NAME_BYTES_MAX)?).ok(),
+        unsaved: false,
         registrations: Registrations::new(),
         switch: None,
     })
 }
 
-fn display(fields: &mut Fields<'_, 15>) -> Result<Arc<str>, Error> {
+fn display(fields: &mut Fields<'_, 16>) -> Result<Arc<str>, Error> {
     Ok(fields.decoration(FROM_DISPLAY, DISPLAY_MAX)?.into())
 }
 
-fn account(fields: &mut Fields<'_, 15>) -> Result<Option<AccountName>, Error> {
+fn account(fields: &mut Fields<'_, 16>) -> Result<Option<AccountName>, Error> {
     match fields.plain(ACCOUNT, ACCOUNT_MAX)? {
         "" => Ok(None),
         name => AccountName::parse(name).map(Some).map_err(Error::Account),
     }
 }
 
-fn method(fields: &mut Fields<'_, 15>) -> Result<Method, Error> {
+fn method(fields: &mut Fields<'_, 16>) -> Result<Method, Error> {
     const GIVEN_MAX: usize = 32;
     let read = |text: &str| match text {
         "INVITE" => Some(Method::Invite),

@@ -1,6 +1,8 @@
 //! What a command comes to: rows that are set or go away.
 
-use crate::domain::{Account, AccountKey, Device, DeviceName, Identifier, Mailbox, MailboxName};
+use crate::domain::{
+    Account, AccountKey, Care, Device, DeviceName, Identifier, Mailbox, MailboxName,
+};
 use crate::rules::RuleFile;
 
 /// One row of the registry that changes. The store writes exactly these, in this order, in the
@@ -31,4 +33,6 @@ pub enum Change {
     Rules(AccountKey, RuleFile),
     /// An account has no rules any more.
     RulesGone(AccountKey),
+    /// What an account allows its devices, and what they have made of it.
+    Care(AccountKey, Box<Care>),
 }

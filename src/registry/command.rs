@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
-    AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, GreetingName,
-    Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes, Tags, Target, Zone,
+    AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Forward,
+    ForwardPlaces, GreetingName, Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes,
+    SelfCare, Tags, Target, TokenHash, Zone,
 };
 use crate::rules::RuleFile;
 
@@ -106,6 +107,23 @@ pub enum Command {
     RulesRemove {
         /// Whose.
         account: AccountName,
+    },
+    /// What an account allows its devices, and what they have made of it.
+    CareSet {
+        /// Whose.
+        account: AccountName,
+        /// What changes.
+        #[serde(flatten)]
+        patch: CarePatch,
+    },
+    /// Gives a device another token, or none.
+    TokenSet {
+        /// Whose.
+        account: AccountName,
+        /// Which.
+        device: DeviceName,
+        /// SHA-256 of the token; `None`: it has none any more.
+        hash: Option<TokenHash>,
     },
 }
 
@@ -239,6 +257,24 @@ pub struct MailboxPatch {
     pub keep_days: Option<u16>,
 }
 
+/// What of an account's self care changes. A missing key leaves a value as it is; `null` takes a
+/// forward, or "ring me here", away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarePatch {
+    /// How much devices may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may: Option<SelfCare>,
+    /// Where to they may forward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<ForwardPlaces>,
+    /// What is forwarded where from now on; `None`: that is not forwarded any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forwards: BTreeMap<Forward, Option<Target>>,
+    /// The device that rings alone.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub here: Option<Option<DeviceName>>,
+}
+
 /// Tells a key that is `null` from one that is missing.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
@@ -271,6 +307,7 @@ mod tests {
             r#"{"command":"account_set","name":"alice","parent":null,"enabled":false}"#,
             r#"{"command":"mailbox_set","name":"alice","language":null,"keep_days":7}"#,
             r#"{"command":"mailbox_remove","name":"alice"}"#,
+            r#"{"command":"care_set","account":"alice","forwards":{"all":null,"busy":{"number":"+4930"}},"here":null}"#,
         ] {
             let command: Command = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&command).unwrap(), text);

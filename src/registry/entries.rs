@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Account, AccountKey, Device, Identifier, Mailbox, Rules};
+use crate::domain::{Account, AccountKey, Care, Device, Identifier, Mailbox, Rules};
 
 use super::Registry;
 
@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) mailbox: Option<Box<Mailbox>>,
     /// What was written is on the disk alone; this is what it says.
     pub(super) rules: Option<Arc<Rules>>,
+    /// What is usual takes no more than the place for it.
+    pub(super) care: Option<Box<Care>>,
 }
 
 /// Keys are never given twice, so a gap stays a gap.
@@ -52,8 +54,8 @@ impl Entries {
             Some(entry) => entry.account = account,
             empty => {
                 let (identifiers, devices) = (Vec::new(), Vec::new());
-                let (mailbox, rules) = (None, None);
-                *empty = Some(Entry { account, identifiers, devices, mailbox, rules });
+                let (mailbox, rules, care) = (None, None, None);
+                *empty = Some(Entry { account, identifiers, devices, mailbox, rules, care });
             }
         }
     }

@@ -138,6 +138,16 @@ pub enum Error {
         /// Every mistake, in the order of the text.
         mistakes: Vec<rules::Mistake>,
     },
+    /// The account has as many devices with a token as it may have.
+    #[error(
+        "{max} devices of account {account} have a token, and no more can get one: take some away first"
+    )]
+    TokensFull {
+        /// Whose.
+        account: AccountName,
+        /// The limit.
+        max: usize,
+    },
     /// The log skips or repeats a number.
     #[error(
         "the log continues with entry {given} where {expected} was expected: the database is damaged, restore it from a copy"

@@ -4,6 +4,7 @@
 //! command and outcome down under the next number, and [`Registry::apply`] brings it about. The
 //! same log gives the same registry on every machine, so a replicated log can be put under it.
 
+mod care;
 mod cells;
 mod change;
 mod command;
@@ -25,7 +26,7 @@ use cells::{Cells, NameCell, NumberCell, name_hash};
 use entries::{Entries, Entry};
 
 pub use change::Change;
-pub use command::{AccountPatch, AccountSpec, Command, DevicePatch, MailboxPatch};
+pub use command::{AccountPatch, AccountSpec, CarePatch, Command, DevicePatch, MailboxPatch};
 pub use error::Error;
 
 /// The most accounts; at the limit `account add` is refused.
@@ -279,6 +280,7 @@ impl Registry {
             Change::MailboxGone(key, _) => self.drop_mailbox(key),
             Change::Rules(key, file) => self.set_rules(key, Some(Arc::clone(file.rules()))),
             Change::RulesGone(key) => self.set_rules(key, None),
+            Change::Care(key, care) => self.set_care(key, care),
             Change::DeviceGone(key, name) => {
                 let Some(entry) = self.entry_mut(key) else { return };
                 if let Some(place) = entry.devices.iter().rposition(|kept| kept.name == name) {

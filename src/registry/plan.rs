@@ -30,7 +30,8 @@ impl Registry {
             Command::DeviceRemove { account, name } => {
                 let key = self.key_of(account)?;
                 self.device_of(key, account, name)?;
-                Ok(vec![Change::DeviceGone(key, name.clone())])
+                let gone = Change::DeviceGone(key, name.clone());
+                Ok(std::iter::once(gone).chain(self.care_follows(key, name, None)).collect())
             }
             Command::MailboxAdd { account, mailbox } => self.mailbox_add(account, mailbox),
             Command::MailboxSet { name, patch } => self.mailbox_set(name, patch),
@@ -40,6 +41,8 @@ impl Registry {
             }
             Command::RulesSet { account, text } => self.rules_set(account, text),
             Command::RulesRemove { account } => self.rules_remove(account),
+            Command::CareSet { account, patch } => self.care_set(account, patch),
+            Command::TokenSet { account, device, hash } => self.token_set(account, device, *hash),
         }
     }
 
@@ -172,7 +175,7 @@ impl Registry {
         Ok(vec![Change::Identifier(identifier.clone(), key)])
     }
 
-    fn device_of(
+    pub(super) fn device_of(
         &self,
         key: AccountKey,
         account: &AccountName,
@@ -228,6 +231,8 @@ impl Registry {
             return Ok(vec![Change::Device(key, device)]);
         }
         self.device_name_is_free(key, account, &device.name)?;
-        Ok(vec![Change::DeviceGone(key, name.clone()), Change::Device(key, device)])
+        let renamed = self.care_follows(key, name, Some(&device.name));
+        let changes = [Change::DeviceGone(key, name.clone()), Change::Device(key, device)];
+        Ok(changes.into_iter().chain(renamed).collect())
     }
 }

@@ -37,6 +37,12 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         Self { list, leads_back, steps, stages, branches, open, full, ring_s_max, confirm, after }
     }
 
+    /// The same, behind an order that is made already.
+    pub(super) fn behind(self, order: ForkOrder) -> Self {
+        let branches = order.stages.iter().map(|stage| stage.branches.len()).sum();
+        Self { stages: order.stages, branches, ..self }
+    }
+
     /// The same, for an order whose whole ring time is limited.
     pub(super) fn limited(self) -> Self {
         Self { ring_s_max: Some(ORDER_RING_S_MAX), ..self }

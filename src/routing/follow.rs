@@ -15,7 +15,7 @@ use super::members::Who;
 use super::{List, whole_list};
 
 /// How long a forwarded call rings where the rule does not say.
-const FORWARD_RING_S: u16 = 30;
+pub(super) const FORWARD_RING_S: u16 = 30;
 
 /// What rules come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,10 +138,12 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let Some(target) = rules.targets.get(usize::from(target)) else { continue };
                 let Ok(name) = DeviceName::parse("forward") else { continue };
                 let ring_s = stage.ring_s.unwrap_or(FORWARD_RING_S).min(RING_S_MAX);
+                // How an earlier stage ended is not known when the order is made.
                 let first = build.stage_number() == 1;
+                let reason = if first { "unconditional" } else { "unknown" };
                 let gateway = judge.list.gateway;
                 let header =
-                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, first));
+                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, reason));
                 build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
             }
         }
@@ -218,11 +220,9 @@ fn one<L: Fn(&Target) -> bool>(
     }
 }
 
-/// Who has diverted the call, for gateways and for the phone that gets it (RFC 5806). How an
-/// earlier stage ended is not known when the order is made.
-fn diversion(dialled: &Identifier, gateway: Option<&str>, at_once: bool) -> String {
+/// Who has diverted the call and why, for gateways and for the phone that gets it (RFC 5806).
+pub(super) fn diversion(dialled: &Identifier, gateway: Option<&str>, reason: &str) -> String {
     let mut header = String::with_capacity(64);
-    let reason = if at_once { "unconditional" } else { "unknown" };
     // What an identifier may hold is more than may stand in a header.
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%@:[]".contains(&byte);
     let _ = match dialled {

@@ -4,6 +4,7 @@
 //! the account's rules, which choose among devices and stages.
 
 mod build;
+mod divert;
 mod follow;
 mod judge;
 mod members;
@@ -14,6 +15,7 @@ use crate::domain::{Device, DeviceStates, Few, ForkOrder, Registrations, Step, T
 
 use build::Build;
 
+pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
 pub use judge::{Caller, Question};
 

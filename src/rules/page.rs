@@ -24,7 +24,8 @@ pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 pub(super) type At = Range<usize>;
 
 /// What may stand at the top of a text.
-const KEYS: &[&str] = &["zone", "group", "callers", "holidays", "calendars", "rule", "example"];
+const KEYS: &[&str] =
+    &["zone", "self_care", "group", "callers", "holidays", "calendars", "rule", "example"];
 
 /// One text.
 pub(super) struct Page<'t> {
@@ -134,6 +135,8 @@ impl<'t> Page<'t> {
         if let Some(value) = document.get("zone") {
             self.tables.zone = self.zone(value, "zone");
         }
+        let self_care = document.get("self_care").and_then(|value| self.flag("self_care", value));
+        self.tables.no_self_care = self_care == Some(false);
         self.each(document, "callers", Self::people_named);
         self.each(document, "holidays", Self::calendar_named);
         self.each(document, "calendars", Self::calendar_named);

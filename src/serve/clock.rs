@@ -39,3 +39,9 @@ impl Clock {
 pub(crate) fn dice() -> Result<u64, getrandom::Error> {
     getrandom::u64()
 }
+
+/// A secret that nobody can guess.
+pub(crate) fn secret() -> Result<[u8; 32], getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map(|()| bytes)
+}

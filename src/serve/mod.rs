@@ -169,6 +169,7 @@ fn settings(config: &Config, boot: u32, seed: u64) -> Settings {
         emergency_grace_ms: ms(config.emergency.grace),
         numbering: config.numbering.clone(),
         zone: config.node.zone.clone(),
+        star_codes: config.star_codes.clone(),
         gateway: config.routing.pstn_gateway.clone(),
         limits: Limits {
             branches_max: config.routing.branches_max,

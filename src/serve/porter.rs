@@ -16,6 +16,7 @@ use crate::http::wire::{Status, WhyEntry};
 use crate::http::{BoxFuture, CallError, CallingSwitch, CommandError, Porter};
 use crate::registry::Command;
 
+use super::clock::secret;
 use super::house::House;
 use super::{metrics, proxy};
 
@@ -28,7 +29,12 @@ pub(crate) struct Front(pub(crate) Arc<House>);
 impl Porter for Front {
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>> {
         Box::pin(async move {
-            let query = self.with_registrations(query).await;
+            let mut query = self.with_registrations(query).await;
+            // On the disk before anybody hears that it is so.
+            let change = self.0.desk().change_dialled(&query);
+            if let Some(command) = change {
+                query.unsaved = self.command(command).await.is_err();
+            }
             if let Some(mail) = self.0.mail() {
                 mail.meet(&self.0, &query).await;
             }
@@ -107,6 +113,10 @@ impl Porter for Front {
 
     fn metrics(&self) -> String {
         metrics::text(&self.0)
+    }
+
+    fn secret(&self) -> Result<[u8; 32], String> {
+        secret().map_err(|error| format!("the machine gives no random numbers: {error}"))
     }
 
     fn stopwatch_us(&self) -> u64 {

@@ -52,7 +52,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::Account(key, account) => write_account(transaction, *key, account),
         Change::AccountGone(key) => {
             messages::delete_of_account(transaction, *key)?;
-            for table in ["identifier", "device", "mailbox", "mailbox_greeting", "rules"] {
+            for table in ["identifier", "device", "mailbox", "mailbox_greeting", "rules", "care"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key.0])?;
             }
             transaction.execute("DELETE FROM account WHERE key = ?1", [key.0]).map(|_| ())
@@ -88,7 +88,19 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::RulesGone(key) => {
             transaction.execute("DELETE FROM rules WHERE account = ?1", [key.0]).map(|_| ())
         }
+        Change::Care(key, care) if care.is_usual() => {
+            transaction.execute("DELETE FROM care WHERE account = ?1", [key.0]).map(|_| ())
+        }
+        Change::Care(key, care) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO care (account, care) VALUES (?1, ?2)")?
+            .execute(params![key.0, json(care)?])
+            .map(|_| ()),
     }
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 fn write_mailbox(
@@ -96,8 +108,7 @@ fn write_mailbox(
     key: AccountKey,
     mailbox: &Mailbox,
 ) -> rusqlite::Result<()> {
-    let settings = serde_json::to_string(mailbox)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let settings = json(mailbox)?;
     // Nobody reads what was left for another one who had the name before.
     messages::delete_of_others(transaction, &mailbox.name, key)?;
     transaction
@@ -191,8 +202,8 @@ fn write_device(
         .map(|_| ())
 }
 
-/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes, rules. The error
-/// is a sentence about a row that makes no sense, or SQLite's.
+/// Reads all rows: how many keys were given, accounts, identifiers, devices, mailboxes, rules,
+/// self care. The error is a sentence about a row that makes no sense, or SQLite's.
 pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Result<(), ReadError> {
     let given = meta(connection, "keys_given")?;
     take(Change::KeysGiven(u32::try_from(given).unwrap_or(u32::MAX)));
@@ -233,6 +244,13 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
         let file = RuleFile::read(&row.get::<_, String>(1)?)
             .map_err(|mistakes| ReadError::Row(format!("rules: {}", listed(&mistakes))))?;
         take(Change::Rules(AccountKey(row.get(0)?), file));
+    }
+    let mut cares = connection.prepare("SELECT account, care FROM care ORDER BY account")?;
+    let mut rows = cares.query([])?;
+    while let Some(row) = rows.next()? {
+        let care = serde_json::from_str(text(row, 1)?)
+            .map_err(|error| ReadError::Row(format!("self care of an account: {error}")))?;
+        take(Change::Care(AccountKey(row.get(0)?), Box::new(care)));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use hallporter::domain::{
 use hallporter::registry::Command;
 use hallporter::rules::{RuleFile, listed};
 
-use super::command::command;
+use super::command::{command, stars};
 use super::common::Shelf;
 use super::words::{Words, dialog, outcome, output, time, usage};
 
@@ -130,6 +130,9 @@ impl House {
             settings.switches = vec![SwitchPlace { id: SwitchId(0), name, sip, routes: false }];
         }
         settings.trust_from |= words.has("trust_from");
+        if words.has("stars") {
+            settings.star_codes = stars();
+        }
         for (key, place) in [
             ("grace", &mut settings.emergency_grace_ms),
             ("slack", &mut settings.reserve_slack_ms),
@@ -147,12 +150,18 @@ impl House {
         match words.at(0) {
             "" => {}
             "account" | "alter" | "drop" | "number" | "lead" | "unnumber" | "device"
-            | "undevice" | "mailbox" | "unrules" => {
+            | "undevice" | "rename" | "mailbox" | "unrules" | "care" => {
                 let command = command(words);
                 self.commit(command);
             }
             "route" => {
-                let query = Box::new(self.query(words));
+                let mut query = Box::new(self.query(words));
+                // As the shell does it: what is dialled is written down first.
+                match self.desk().change_dialled(&query) {
+                    Some(_) if words.has("unsaved") => query.unsaved = true,
+                    Some(command) => self.commit(command),
+                    None => {}
+                }
                 self.handle(Input::Route { ticket: Ticket(1), query });
             }
             "dry" => {
@@ -219,7 +228,8 @@ impl House {
     fn query(&self, words: &Words<'_>) -> RouteQuery {
         let who = words.behind("from").unwrap_or("stranger");
         let claimed = who.strip_prefix('~');
-        let from_uri = format!("sip:{}@example.com", claimed.unwrap_or("+15550000"));
+        let shown = words.get("shown").or(claimed).unwrap_or("+15550000");
+        let from_uri = format!("sip:{shown}@example.com");
         let authenticated = claimed.is_none() && who != "stranger";
         let trail = words.get("trail").map_or_else(Vec::new, |trail| {
             trail.split(',').map(|name| self.key(name).unwrap_or_default().0).collect()
@@ -233,6 +243,7 @@ impl House {
             video: words.has("video"),
             method: if words.has("text") { Method::Message } else { Method::Invite },
             dialog: words.dialog(),
+            device: words.get("device").map(|name| DeviceName::parse(name).unwrap()),
             trail,
             wishes: words.get("wishes").map_or_else(Default::default, |wishes| {
                 let all = hallporter::domain::Wish::ALL.into_iter();

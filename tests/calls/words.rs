@@ -80,7 +80,9 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
         Outcome::Fork(order) => {
             let stages = order.stages.iter().map(|stage| {
                 let devices = stage.branches.iter().map(|branch| branch.device.as_str());
-                format!("{}:{}", stage.ring_s, devices.collect::<Vec<_>>().join("+"))
+                let after = stage.after.as_ref().map(|after| format!("@{}", after.words()));
+                let devices = devices.collect::<Vec<_>>().join("+");
+                format!("{}:{devices}{}", stage.ring_s, after.unwrap_or_default())
             });
             format!("fork {}", stages.collect::<Vec<_>>().join(" "))
         }

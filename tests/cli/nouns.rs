@@ -192,6 +192,59 @@ stage  device  ring  by      reached at         enabled  dnd  tags
 }
 
 #[test]
+fn self_care() {
+    let view = json!({
+        "account": "alice", "may": "all", "places": ["+49", "@example.com"],
+        "forwards": {"all": "+4917112345", "busy": "sip:bob@example.net"},
+        "not_done": ["busy"], "here": "desk", "tokens": ["desk", "soft"],
+    });
+    let path = "/v1/accounts/alice/self-care";
+    let shown = [(&*format!("GET {path}"), 200, view.clone())];
+    let (text, _, _) = ask("care-show", "care show alice", &shown);
+    let expected = "\
+account              alice
+devices may change   all
+may forward to       +49 @example.com
+forward all          +4917112345
+forward busy         sip:bob@example.net (not done: not allowed)
+forward no answer    -
+forward unreachable  -
+rings alone          desk
+have a token         desk, soft
+";
+    assert_eq!(text, expected);
+    let set = [(&*format!("PATCH {path}"), 200, view)];
+    for (line, sent) in [
+        ("--may dnd", json!({"may": "dnd"})),
+        ("--place +49 --place @example.com", json!({"places": ["+49", "@example.com"]})),
+        ("--no-places", json!({"places": []})),
+        (
+            "--forward-all +4917112345 --forward-busy none",
+            json!({"forwards": {"all": "+4917112345", "busy": null}}),
+        ),
+        (
+            "--forward-unreachable bob@example.net",
+            json!({"forwards": {"unreachable": "bob@example.net"}}),
+        ),
+        ("--here desk", json!({"here": "desk"})),
+        ("--no-here", json!({"here": null})),
+    ] {
+        let (text, _, body) = ask("care-set", &format!("care set alice {line}"), &set);
+        assert_eq!((text.as_str(), body), ("self care of alice changed\n", sent));
+    }
+    let dir = directory("care-wrong");
+    for line in ["", "--place 49", "--forward-all bob", "--here desk --no-here", "--may some"] {
+        ends(&dir, &format!("care set alice {line}"), 2);
+    }
+    let token = "/v1/accounts/alice/devices/desk/token";
+    let made = [(&*format!("PUT {token}"), 200, json!({"token": "hpd_0_a5"}))];
+    assert_eq!(ask("token", "device token alice desk", &made).0, "hpd_0_a5\n");
+    let gone = [(&*format!("DELETE {token}"), 204, Value::Null)];
+    let (text, _, _) = ask("token-rm", "device token alice desk --rm", &gone);
+    assert_eq!(text, "device desk of alice has no token any more\n");
+}
+
+#[test]
 fn calls() {
     let listed = [("GET /v1/calls?account=alice&limit=1000", 200, page(&[call()]))];
     let (text, _, _) = ask("call-list", "call list --account alice", &listed);

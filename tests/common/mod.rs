@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hallporter::desk::{Desk, Settings};
-use hallporter::domain::{Account, AccountKey, CallRef, Device, Identifier, Mailbox, Now};
+use hallporter::domain::{Account, AccountKey, CallRef, Care, Device, Identifier, Mailbox, Now};
 use hallporter::registry::Change;
 use hallporter::rules::RuleFile;
 use hallporter::sessions::{RowChange, SessionRow};
@@ -18,6 +18,7 @@ pub(crate) struct Shelf {
     devices: BTreeMap<AccountKey, Vec<Device>>,
     mailboxes: BTreeMap<AccountKey, Mailbox>,
     rules: BTreeMap<AccountKey, RuleFile>,
+    cares: BTreeMap<AccountKey, Care>,
     calls: BTreeMap<CallRef, SessionRow>,
 }
 
@@ -41,6 +42,7 @@ impl Shelf {
                 self.devices.remove(&key);
                 self.mailboxes.remove(&key);
                 self.rules.remove(&key);
+                self.cares.remove(&key);
                 self.identifiers.retain(|_, owner| *owner != key);
             }
             Change::Identifier(identifier, key) => {
@@ -67,6 +69,9 @@ impl Shelf {
             }
             Change::RulesGone(key) => {
                 self.rules.remove(&key);
+            }
+            Change::Care(key, care) => {
+                self.cares.insert(key, *care);
             }
             Change::DeviceGone(key, name) => {
                 self.devices.entry(key).or_default().retain(|device| device.name != name);
@@ -114,6 +119,9 @@ impl Shelf {
         }
         for (key, file) in &self.rules {
             desk.restore_registry(Change::Rules(*key, file.clone()));
+        }
+        for (key, care) in &self.cares {
+            desk.restore_registry(Change::Care(*key, Box::new(care.clone())));
         }
         desk.registry_restored_to(self.applied);
         for row in self.calls.values() {

@@ -22,6 +22,7 @@ mod hostile;
 mod lab;
 mod late;
 mod outage;
+mod self_care;
 mod stages;
 mod truth;
 mod wishes;

@@ -219,7 +219,7 @@ impl Stage {
                     Cause::Settling => !self.desk.figures().settled,
                     Cause::Unknown => from.is_none(),
                     Cause::Cancelled | Cause::Loop => true,
-                    Cause::NoDevice | Cause::Rule | Cause::TableFull => false,
+                    Cause::NoDevice | Cause::Rule | Cause::SelfCare | Cause::TableFull => false,
                 };
                 assert!(true_of, "refused without reason: {refusal:?} {:?}", self.model);
             }

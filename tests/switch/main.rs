@@ -29,4 +29,5 @@ mod media;
 mod proxy;
 mod room;
 mod silence;
+mod stars;
 mod video;

@@ -149,8 +149,8 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("sd_notify", &["serve"]),
     ("serde", ANYWHERE),
     ("serde_json", ANYWHERE),
-    // What a file holds, and who signed a link.
-    ("sha2", &["media", "notify"]),
+    // What a file holds, who signed a link, and what is kept of a token.
+    ("sha2", &["http", "media", "notify"]),
     ("subtle", &["http"]),
     ("thiserror", ANYWHERE),
     (

@@ -8,7 +8,8 @@ mod mailbox;
 mod message;
 mod number;
 mod rules;
-mod shape;
+pub(super) mod self_care;
+pub(super) mod shape;
 
 use axum::http::StatusCode;
 
@@ -26,6 +27,7 @@ use super::table::Room;
 const LOOKED_AT_MAX: usize = 5_000;
 
 /// Answers a request to one of the admin rooms.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others have doors of their own")]
 pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Problem> {
     match room {
         Room::AccountAdd => account::add(visit).await,
@@ -33,6 +35,8 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::AccountRemove => account::remove(visit).await,
         Room::AccountSet => account::set(visit).await,
         Room::AccountShow => account::show(visit),
+        Room::AccountSelfCareSet => self_care::set(visit).await,
+        Room::AccountSelfCareShow => self_care::show(visit),
         Room::CallEnd => call::end(visit).await,
         Room::CallList => call::list(visit),
         Room::CallRelease => call::release(visit).await,
@@ -45,6 +49,8 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::DeviceRemove => device::remove(visit).await,
         Room::DeviceSet => device::set(visit).await,
         Room::DeviceShow => device::show(visit),
+        Room::DeviceTokenRemove => self_care::remove_token(visit).await,
+        Room::DeviceTokenSet => self_care::set_token(visit).await,
         Room::GreetingRemove => mailbox::remove_greeting(visit).await,
         Room::GreetingSet => mailbox::set_greeting(visit).await,
         Room::MailboxAdd => mailbox::add(visit).await,
@@ -71,16 +77,7 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::RulesShow => rules::show(visit).await,
         Room::Status => Ok(status(visit).await),
         Room::Why => call::why(visit).await,
-        Room::Dialplan
-        | Room::Event
-        | Room::Health
-        | Room::Metrics
-        | Room::OpenApi
-        | Room::Ready
-        | Room::Rehearse
-        | Room::Route
-        | Room::UploadPut
-        | Room::UploadShow => Err(Problem::internal()),
+        _ => Err(Problem::internal()),
     }
 }
 
@@ -93,7 +90,7 @@ async fn status(visit: &Visit<'_>) -> Reply {
 }
 
 /// Looks at the desk once.
-fn look<T>(visit: &Visit<'_>, look: impl FnOnce(&Desk, Now) -> T) -> Result<T, Problem> {
+pub(super) fn look<T>(visit: &Visit<'_>, look: impl FnOnce(&Desk, Now) -> T) -> Result<T, Problem> {
     let (mut look, mut seen) = (Some(look), None);
     visit.house.porter.read(&mut |desk, now| {
         if let Some(look) = look.take() {
@@ -105,7 +102,7 @@ fn look<T>(visit: &Visit<'_>, look: impl FnOnce(&Desk, Now) -> T) -> Result<T, P
 
 /// Carries out a change. `named` is the account in the request's path: if that one is missing, it
 /// is the address that is wrong (404), and otherwise what the body says (422).
-async fn change(
+pub(super) async fn change(
     visit: &Visit<'_>,
     command: Command,
     named: Option<&AccountName>,
@@ -137,7 +134,8 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
         | E::HasMailbox { .. }
         | E::MailboxExists { .. }
         | E::NumberTaken { .. }
-        | E::NumbersFull { .. } => StatusCode::CONFLICT,
+        | E::NumbersFull { .. }
+        | E::TokensFull { .. } => StatusCode::CONFLICT,
         E::ParentLoop { .. } | E::ParentTooDeep { .. } | E::Word(_) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }

@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 use super::super::reply::Problem;
 
 /// What a body may look like.
-pub(super) struct Shape {
+pub(in crate::http) struct Shape {
     /// Keys that must be there.
-    pub(super) required: &'static [&'static str],
+    pub(in crate::http) required: &'static [&'static str],
     /// Keys that may be there.
-    pub(super) optional: &'static [&'static str],
+    pub(in crate::http) optional: &'static [&'static str],
     /// A smallest good body, to find out which key of a bad one is wrong.
-    pub(super) sample: &'static str,
+    pub(in crate::http) sample: &'static str,
 }
 
 /// Reads a body. An unknown key is a mistake, for it would be without effect.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8], shape: &Shape) -> Result<T, Problem> {
+pub(in crate::http) fn read<T: DeserializeOwned>(body: &[u8], shape: &Shape) -> Result<T, Problem> {
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         Problem::wrong(format!("the body is not JSON: {error}"))
             .hint("send one JSON object, see /openapi.json")

@@ -1,5 +1,6 @@
 //! The command line's side of the admin API.
 
+mod care;
 mod error;
 mod mail;
 mod rules;

@@ -41,7 +41,9 @@ async fn every_door_but_the_open_ones_is_shut() {
             Scope::Link => assert_eq!((stranger, proxy), (404, 404), "{path}"),
             Scope::Open => assert_eq!((stranger, proxy), (200, 200), "{path}"),
             Scope::Route => assert!(stranger == 401 && proxy == 400, "{path} {proxy}"),
-            Scope::Admin => assert_eq!((stranger, proxy), (401, 403), "{} {path}", way.method),
+            Scope::Admin | Scope::Device => {
+                assert_eq!((stranger, proxy), (401, 403), "{} {path}", way.method);
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ fn scopes_and_variables_are_described() {
         let want = match way.scope {
             Scope::Open | Scope::Link => None,
             Scope::Route => Some("route"),
+            Scope::Device => Some("device"),
             Scope::Admin => Some("admin"),
         };
         assert_eq!(scope, want, "{} {}", way.method, way.path);

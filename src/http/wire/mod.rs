@@ -7,6 +7,7 @@ mod device;
 mod mailbox;
 mod message;
 mod rules;
+mod self_care;
 mod status;
 
 pub use account::{AccountFilter, AccountView, PoolView, UsageView};
@@ -20,6 +21,7 @@ pub use message::{
     OutboxStatus, UploadView,
 };
 pub use rules::{NextFilter, NextView, RulesView, TurnView};
+pub use self_care::{CareEdit, CareView, ForwardEdits, OwnEdit, TokenView};
 pub use status::{ProxyStatus, Status, SwitchStatus};
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,5 @@
--- Which mailbox has which file as a greeting with a name: asked for every file that a sweep finds.
-CREATE TABLE mailbox_greeting (
-    account INTEGER NOT NULL,
-    content TEXT NOT NULL,
-    PRIMARY KEY (account, content)
-) WITHOUT ROWID;
-CREATE INDEX mailbox_greeting_by_content ON mailbox_greeting (content);
+-- What accounts allow their devices to change themselves, and what these have made of it.
+CREATE TABLE care (
+    account INTEGER PRIMARY KEY,
+    care    TEXT NOT NULL -- JSON
+) STRICT;

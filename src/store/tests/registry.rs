@@ -4,10 +4,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::domain::{
-    Account, Caps, ContentId, Device, DeviceName, Identifier, Language, Mailbox, MailboxName,
-    Number, Policy, RefusalCodes, SipUri, Tags, Target, Zone,
+    Account, Caps, Care, ContentId, Device, DeviceName, Forward, ForwardPlaces, Identifier,
+    Language, Mailbox, MailboxName, Number, Policy, RefusalCodes, SelfCare, SipUri, Tags, Target,
+    TokenHash, Zone,
 };
-use crate::registry::{AccountPatch, AccountSpec, DevicePatch, MailboxPatch, Registry};
+use crate::registry::{AccountPatch, AccountSpec, CarePatch, DevicePatch, MailboxPatch, Registry};
 use crate::rules::RuleFile;
 
 use super::*;
@@ -33,10 +34,8 @@ fn name(text: &str) -> AccountName {
     AccountName::parse(text).unwrap()
 }
 
-#[test]
-fn every_row_comes_back() {
-    let dir = Dir::new();
-    let account = |text: &str, parent| Account {
+fn account(text: &str, parent: Option<AccountKey>) -> Account {
+    Account {
         name: name(text),
         caps: Caps::default(),
         parent,
@@ -44,7 +43,22 @@ fn every_row_comes_back() {
         zone: None,
         enabled: true,
         refusal_codes: RefusalCodes::default(),
-    };
+    }
+}
+
+fn care(number: Number) -> Care {
+    Care {
+        may: SelfCare::All,
+        places: ForwardPlaces::parse("+49 @example.com").unwrap(),
+        forwards: [(Forward::Busy, Target::Number(number))].into(),
+        here: DeviceName::parse("c").ok(),
+        tokens: [(DeviceName::parse("b").unwrap(), TokenHash(ContentId([9; 32])))].into(),
+    }
+}
+
+#[test]
+fn every_row_comes_back() {
+    let dir = Dir::new();
     let full = Account {
         caps: Caps { max_calls: Some(0), max_in: Some(u32::MAX), max_out: Some(7) },
         policy: Policy::Strict,
@@ -77,6 +91,7 @@ fn every_row_comes_back() {
         Change::Mailbox(AccountKey(9), Mailbox::new(MailboxName::parse("plain").unwrap())),
         Change::Rules(AccountKey(3), rules("b")),
         Change::Rules(AccountKey(9), rules("b")),
+        Change::Care(AccountKey(3), Box::new(care(number))),
     ];
     let store = dir.open();
     store.commit(1, NOW_MS, &some_command(), &rows).unwrap();
@@ -94,7 +109,7 @@ fn every_row_comes_back() {
     ];
     store.commit(2, NOW_MS, &some_command(), &gone).unwrap();
     drop(store);
-    let left = [0, 1, 4, 6, 8, 10].map(|place: usize| rows[place].clone());
+    let left = [0, 1, 4, 6, 8, 10, 12].map(|place: usize| rows[place].clone());
     assert_eq!(changes_of(&dir.open()), (left.to_vec(), 2));
 }
 
@@ -134,6 +149,23 @@ fn mailbox_command() -> impl Strategy<Value = Command> {
         4 => mailbox_set,
         1 => mailbox_name().prop_map(|name| Command::MailboxRemove { name }),
     ]
+}
+
+fn care_command() -> impl Strategy<Value = Command> {
+    let here = || proptest::option::of(proptest::option::of(device_name()));
+    let to = || proptest::option::of(Just(Target::Number(Number::parse("+4930").unwrap())));
+    let care_set =
+        (account_name(), here(), to(), any::<bool>()).prop_map(|(account, here, to, all)| {
+            let may = Some(if all { SelfCare::All } else { SelfCare::Dnd });
+            let forwards = [(Forward::Busy, to)].into();
+            Command::CareSet { account, patch: CarePatch { may, places: None, forwards, here } }
+        });
+    let token_set = (account_name(), device_name(), proptest::option::of(any::<[u8; 32]>()))
+        .prop_map(|(account, device, hash)| {
+            let hash = hash.map(|hash| TokenHash(ContentId(hash)));
+            Command::TokenSet { account, device, hash }
+        });
+    prop_oneof![care_set, token_set]
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -177,6 +209,7 @@ fn command() -> impl Strategy<Value = Command> {
         });
     prop_oneof![
         9 => mailbox_command(),
+        5 => care_command(),
         4 => (account_name(), device_name())
             .prop_map(|(account, name)| Command::RulesSet { account, text: rules(name.as_str()) }),
         1 => account_name().prop_map(|account| Command::RulesRemove { account }),
@@ -205,6 +238,7 @@ fn told(registry: &Registry) -> Vec<String> {
         lines.push(format!("{:?}", registry.children(key, None).collect::<Vec<_>>()));
         lines.push(format!("{:?}", registry.mailbox_of(key)));
         lines.push(format!("{:?}", registry.rules(key)));
+        lines.push(format!("{:?}", registry.care(key)));
     }
     lines.extend(registry.numbers(None).map(|(number, key)| format!("{number} {key:?}")));
     lines.extend(registry.mailboxes(None).map(|found| format!("{found:?}")));
@@ -309,6 +343,7 @@ fn a_row_that_makes_no_sense_stops_the_start() {
         ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1, 0, '')"),
         ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1, 0, '')"),
         ("rules: line 1, column 8", "INSERT INTO rules VALUES (0, '[[rule]')"),
+        ("self care", "INSERT INTO care VALUES (0, '{\"may\":\"some\"}')"),
         ("mailbox", "INSERT INTO mailbox VALUES (0, 'm', '{\"name\":\"m\"}')"),
     ] {
         let dir = Dir::new();
