@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Device, ForkOrder, GreetingName, Numbering, Registrations, RouteQuery, Rules,
-    Spelled, Stage, StageCause, Step, Wish, Zone,
+    AccountKey, Device, ForkOrder, GreetingName, History, Numbering, Registrations, RouteQuery,
+    Rules, Spelled, Stage, StageCause, Step, Wish, Zone,
 };
-use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour};
+use crate::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow, honour};
 use crate::rules::{Example, shown};
 
 use super::Desk;
@@ -164,7 +164,7 @@ fn rings(
         zone: &around.zone,
         kind: example.kind,
         from: Caller::of(&example.from, &around.numbering, example.account.as_ref()),
-        dialled: example.to.as_ref(),
+        forwarded: Forwarded { dialled: example.to.as_ref(), history: &History::None },
         calls: example.calls,
         wishes: example.wishes,
     };

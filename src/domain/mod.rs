@@ -8,6 +8,7 @@ mod device_state;
 mod error;
 mod event;
 mod forward_places;
+mod history;
 mod identifier;
 mod index;
 mod ledger;
@@ -42,6 +43,7 @@ pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
 pub use forward_places::{FORWARD_PLACES_MAX, ForwardPlaces};
+pub use history::History;
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{

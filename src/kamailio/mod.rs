@@ -8,6 +8,7 @@ mod element;
 mod error;
 mod event;
 mod fields;
+mod history;
 mod query;
 mod rpc;
 mod rtjson;

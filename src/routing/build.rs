@@ -8,6 +8,7 @@ use crate::domain::{
 };
 
 use super::List;
+use super::forwarded::Tried;
 
 /// An order that is being made. Each device that is looked at leaves a step.
 pub(super) struct Build<'a, L> {
@@ -65,6 +66,26 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     /// What is put in from now on rings only as what is there has failed; `None`: in any case.
     pub(super) fn only(&mut self, after: Option<After>) {
         self.after = after;
+    }
+
+    /// When what is put in now rings; `None`: in any case.
+    pub(super) fn after(&self) -> Option<&After> {
+        self.after.as_ref()
+    }
+
+    /// The forwards that are there and ring in any case.
+    pub(super) fn tried(&self) -> Vec<Tried> {
+        let last = self.stages.len().saturating_sub(1);
+        let sure = self.stages.iter().enumerate().filter(|(_, stage)| stage.after.is_none());
+        let forwards = sure.filter_map(|(place, stage)| {
+            let branch = stage.branches.first()?;
+            branch.header("Diversion")?;
+            // One that goes through a switch says where it leads to.
+            let uri = branch.header(Branch::DEVICE).unwrap_or(&branch.uri);
+            let uri = SipUri::parse(uri).ok()?.as_str().to_owned();
+            Some(Tried { uri, last: place == last })
+        });
+        forwards.collect()
     }
 
     /// Whether nothing rings so far.

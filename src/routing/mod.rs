@@ -6,6 +6,7 @@
 mod build;
 mod divert;
 mod follow;
+mod forwarded;
 mod judge;
 mod members;
 
@@ -17,6 +18,7 @@ use build::Build;
 
 pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
+pub use forwarded::Forwarded;
 pub use judge::{Caller, Question};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
