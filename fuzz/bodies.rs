@@ -24,7 +24,7 @@ use hallporter::kamailio::{
 
 use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
 use hallporter::notify::LinkKey;
-use hallporter::rules::{MISTAKES_MAX, Reach, RuleFile, read as read_rules, read_calendar};
+use hallporter::rules::{MISTAKES_MAX, RuleFile, read as read_rules, read_calendar};
 
 /// What takes an input.
 pub type Target = fn(&[u8]);
@@ -358,7 +358,7 @@ pub fn rules(data: &[u8]) {
     let devices = ["desk", "soft", "mobile"].map(device).into();
     let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());
     let around = Around { devices, zone, numbering, mailbox: true, greetings: vec![] };
-    match read_rules(text, Reach::ALL) {
+    match read_rules(text) {
         Ok((rules, examples)) => {
             assert!(!rules.rules.is_empty() && rules.rules.len() == rules.names.len());
             for example in examples.iter().take(20) {

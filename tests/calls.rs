@@ -101,6 +101,11 @@ fn rules() {
 }
 
 #[test]
+fn somebody_is_told() {
+    check(include_str!("calls/tells.txt"), 8);
+}
+
+#[test]
 fn self_care() {
     check(include_str!("calls/self_care.txt"), 20);
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use hallporter::desk::{Around, try_example};
 use hallporter::domain::{Device, DeviceName, GreetingName, Numbering, SipUri, Tags, Target, Zone};
-use hallporter::rules::{Reach, RuleFile, read};
+use hallporter::rules::{RuleFile, read};
 
 /// Where the texts lie.
 fn texts(below: &str) -> Vec<PathBuf> {
@@ -46,7 +46,7 @@ fn every_case_comes_out_as_it_says() {
     for path in texts("cases") {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let (rules, examples) = match read(&text, Reach::ALL) {
+        let (rules, examples) = match read(&text) {
             Ok(read) => read,
             Err(mistakes) => {
                 let _ = writeln!(wrong, "{name}: {mistakes:#?}");
@@ -84,7 +84,7 @@ fn what_the_page_shows_is_true() {
     let around = Around { devices: devices(), zone, numbering, mailbox: true, greetings: vec![] };
     let mut count = 0;
     for block in page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
-        let (rules, examples) = read(block, Reach::NOW).unwrap_or_else(|m| panic!("{m:#?}"));
+        let (rules, examples) = read(block).unwrap_or_else(|m| panic!("{m:#?}"));
         for example in examples {
             let trial = try_example(&rules, &example, &around);
             assert!(trial.as_expected, "{}: {trial:#?}", example.name);
@@ -128,15 +128,6 @@ fn every_mistake_is_told_with_its_place() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
-}
-
-#[test]
-fn what_is_accepted_now_needs_nothing_that_cannot_be_carried_out() {
-    let text = "[[rule]]\nwhen.kind = [\"missed\"]\nring = [\"desk\"]\n";
-    assert!(read(text, Reach::ALL).is_ok());
-    let mistakes = RuleFile::read(text).unwrap_err();
-    let told = (mistakes.len(), mistakes[0].key.as_str(), mistakes[0].line);
-    assert_eq!(told, (1, "rule[0].when.kind", 2));
 }
 
 #[test]

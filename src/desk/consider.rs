@@ -275,6 +275,7 @@ impl Desk {
         let nothing = DeviceStates::new();
         let list = List {
             confirms: query.switch.is_some() || self.can_confirm(),
+            wait_s: self.wait_s(query),
             devices,
             registrations: &query.registrations,
             states: self.devices.of(callee).unwrap_or(&nothing),
@@ -309,8 +310,8 @@ impl Desk {
         self.with_mailbox(&asked, order, None, steps)
     }
 
-    /// An order as the caller wishes it, and behind it the mailbox with this greeting, if there is
-    /// one.
+    /// An order as the caller wishes it, and behind it the mailbox, if there is one, with the
+    /// greeting that a rule has chosen.
     pub(super) fn with_mailbox(
         &self,
         asked: &Asked<'_>,
@@ -351,7 +352,7 @@ fn considered(
     emergency: bool,
 ) -> Considered {
     let ring_ms = match &outcome {
-        Outcome::Fork(order) => order.stages.iter().map(|stage| u64::from(stage.ring_s)).sum(),
+        Outcome::Fork(order) => order.stages.iter().map(|stage| u64::from(stage.longest_s())).sum(),
         Outcome::Pass { .. } | Outcome::Refuse(_) => PASS_RING_S,
     } * 1000;
     let decision = Decision {

@@ -60,7 +60,7 @@ impl Desk {
         stage("mailbox", uri, MAILBOX_RING_S, headers)
     }
 
-    /// The same, unless the caller wishes no mailbox.
+    /// The same, unless the caller wishes no mailbox. No mailbox takes a text.
     pub(super) fn mailbox_wanted(
         &self,
         query: &RouteQuery,
@@ -68,6 +68,9 @@ impl Desk {
         coming: &Coming,
         steps: &mut Vec<Step>,
     ) -> Option<Stage> {
+        if query.method == Method::Message {
+            return None;
+        }
         let before = steps.len();
         let stage = self.mailbox_stage(callee, coming, steps)?;
         if !query.wishes.has(Wish::NoMailbox as u8) {
@@ -335,7 +338,8 @@ impl Desk {
 /// A stage with one branch.
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
-    let branch = Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers };
+    let (uri, dst_uri, path, wake) = (uri.into(), None, None, None);
+    let branch = Branch { device, after_s: 0, uri, dst_uri, path, headers, wake };
     let mailbox = name == "mailbox";
     Some(Stage { ring_s, branches: vec![branch], mailbox, after: None })
 }

@@ -1,11 +1,11 @@
 //! The called account's rules, asked about one call.
 
-use crate::admission::refusal_by_rule;
 use std::sync::Arc;
 
+use crate::admission::refusal_by_rule;
 use crate::domain::{
     AccountKey, Cause, Communication, GreetingName, Method, Now, Outcome, PoolId, PoolKind,
-    RefusalCodes, RouteQuery, Rules, Seats, Side, Spelled, Step, Target,
+    RefusalCodes, RouteQuery, RuleEnd, Rules, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{Caller, Followed, Forwarded, List, Question, follow, honour};
 
@@ -59,6 +59,14 @@ impl Desk {
         };
         let leads_back = |target: &Target| self.leads_back(target, callee, &query.trail);
         match follow(rules, &question, list, leads_back, steps) {
+            // Whom it tells stands in the steps, which come to the desk with the decision.
+            Followed::Notify { end: RuleEnd::Refuse { code, .. }, reason, .. } => {
+                Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
+            }
+            Followed::Notify { end: RuleEnd::NoMailbox, .. } => {
+                Ordered::Refused(refused(Cause::Rule, Side::To, RefusalCodes::default()))
+            }
+            Followed::Notify { greeting, .. } => Ordered::Nobody(Cause::Rule, greeting),
             Followed::Refuse { code, reason } => {
                 Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
             }
@@ -86,7 +94,7 @@ impl Desk {
     }
 }
 
-fn kind(query: &RouteQuery) -> Communication {
+pub(super) fn kind(query: &RouteQuery) -> Communication {
     match (query.method, query.video) {
         (Method::Message, _) => Communication::Text,
         (Method::Invite, true) => Communication::Video,

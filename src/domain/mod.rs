@@ -19,6 +19,7 @@ mod name;
 mod names;
 mod notice;
 mod pool;
+mod push;
 mod query;
 mod refusal;
 mod rule;
@@ -30,6 +31,7 @@ mod spool;
 mod star_code;
 mod switch;
 mod tags;
+mod telling;
 mod time;
 mod uri;
 mod wish;
@@ -37,6 +39,7 @@ mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
+pub(crate) use decision::longest_s;
 pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
@@ -58,6 +61,7 @@ pub use name::{AccountName, DeviceName, GreetingName, Language, MailboxName, NAM
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
+pub use push::{Push, PushContact, PushId, PushOver, Wake};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use refusal::{Cause, Refusal};
 pub use rule::{
@@ -77,6 +81,7 @@ pub use switch::{
     VideoFacts,
 };
 pub use tags::{TAGS_MAX, Tags};
+pub use telling::{Teller, Telling, Tells, Told, ToldStep};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
 pub use wish::Wish;

@@ -52,6 +52,12 @@ impl Communication {
             Self::Missed => "missed",
         }
     }
+
+    /// Whether something has happened that somebody may be told of: nothing rings for it.
+    #[must_use]
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::Message | Self::Missed)
+    }
 }
 
 /// Why the stage before has failed.
@@ -189,6 +195,12 @@ impl Rule {
     pub fn is_conditional(&self) -> bool {
         self.after != Few::default()
     }
+
+    /// Whether it tells somebody (or says that nobody is told) and lets nobody ring.
+    #[must_use]
+    pub fn tells(&self, rules: &Rules) -> bool {
+        self.stages.of(&rules.stages).first().is_some_and(|stage| stage.who.told().is_some())
+    }
 }
 
 /// How the order of a rule ends.
@@ -243,6 +255,12 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The kinds of [`Communication`], if it is about these.
+    #[must_use]
+    pub fn kinds(&self) -> Option<Few> {
+        if let Self::Kind(kinds) = self { Some(*kinds) } else { None }
+    }
+
     /// Whether it is about the calendar: a window over midnight belongs to the day on which it
     /// began, and these are asked about that day.
     #[must_use]

@@ -110,9 +110,10 @@ fn read_element(element: Element<'_, 11>) -> Result<CallEvent, Error> {
         "start" => Some(EventKind::Start),
         "end" => Some(EventKind::End),
         "failed" => Some(EventKind::Failed),
+        "wake" => Some(EventKind::Wake),
         _ => None,
     };
-    let kind = fields.formed(EVENT, "\"start\", \"end\" or \"failed\"", read)?;
+    let kind = fields.formed(EVENT, "\"start\", \"end\", \"failed\" or \"wake\"", read)?;
     Ok(CallEvent {
         kind: kind.ok_or(Error::Missing { field: NAMES[EVENT] })?,
         call_id: fields.required(CALL_ID, CALL_ID_MAX)?.into(),
@@ -130,7 +131,8 @@ fn read_element(element: Element<'_, 11>) -> Result<CallEvent, Error> {
     })
 }
 
-/// How branches ended, `device:code:tenths of a second` with commas between. What cannot be read is
+/// How branches ended, `device:code:tenths of a second` with commas between; a device that was
+/// woken has a fourth number, when it woke and one tenth more. What cannot be read is
 /// left out: it only helps whoever asks why.
 fn branches(text: &str) -> Arc<[BranchEnd]> {
     let end = |entry: &str| {
@@ -138,7 +140,9 @@ fn branches(text: &str) -> Arc<[BranchEnd]> {
         let (device, code, tenths) = (parts.next()?, parts.next()?, parts.next()?);
         let code = code.parse().ok().filter(|code| (100..=699).contains(code))?;
         let after_ms = tenths.parse::<u32>().ok()?.checked_mul(100)?;
-        Some(BranchEnd { device: DeviceName::parse(device).ok()?, code, after_ms })
+        let woke = parts.next().and_then(|tenths| tenths.parse::<u32>().ok()?.checked_sub(1));
+        let woke_ms = woke.and_then(|tenths| tenths.checked_mul(100));
+        Some(BranchEnd { device: DeviceName::parse(device).ok()?, code, after_ms, woke_ms })
     };
     text.split(',').filter_map(end).take(BRANCHES_MAX).collect()
 }

@@ -19,7 +19,15 @@ fn decided(outcome: Outcome) -> Decision {
 
 fn branch(uri: &str) -> Branch {
     let device = DeviceName::parse("desk").unwrap();
-    Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers: None }
+    Branch {
+        device,
+        after_s: 0,
+        uri: uri.into(),
+        dst_uri: None,
+        path: None,
+        headers: None,
+        wake: None,
+    }
 }
 
 fn order(stages: &[&[&str]]) -> Decision {

@@ -210,6 +210,9 @@ pub struct DevicePatch {
     /// Whether it is not to be disturbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd: Option<bool>,
+    /// Whether its app sleeps until a push wakes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<bool>,
     /// Other tags instead of those that it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,

@@ -9,6 +9,8 @@ mod follow;
 mod forwarded;
 mod judge;
 mod members;
+mod tell;
+mod wake;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
 pub use forwarded::Forwarded;
 pub use judge::{Caller, Question};
+pub use tell::{lamps, tell};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.
@@ -42,6 +45,8 @@ pub struct List<'a> {
     pub registrations: &'a Registrations,
     /// What the devices were seen to do.
     pub states: &'a DeviceStates,
+    /// For how long a call is held for a device that is asked to wake, in seconds; `None`: none is.
+    pub wait_s: Option<u16>,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<&'a str>,
     /// Header lines for every branch.

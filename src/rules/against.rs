@@ -6,7 +6,7 @@ use crate::domain::{Device, DeviceName, GreetingName, Member};
 use crate::text::{nearest, shorten};
 
 use super::page::Page;
-use super::{Mistake, Reach, RuleFile};
+use super::{Mistake, RuleFile};
 
 impl RuleFile {
     /// The devices it names that nobody knows, each with its place.
@@ -16,7 +16,7 @@ impl RuleFile {
         if members.flatten().all(|member| known(&member)) {
             return Vec::new();
         }
-        let mut page = Page::read(self.text(), Reach::NOW);
+        let mut page = Page::read(self.text());
         page.strangers(is_known);
         page.into_mistakes()
     }
@@ -33,7 +33,7 @@ impl RuleFile {
     ) -> Vec<Mistake> {
         let tags: BTreeSet<&str> = devices.iter().flat_map(|device| device.tags.iter()).collect();
         let greetings = greetings.into_iter().map(GreetingName::as_str).collect();
-        let mut page = Page::read(self.text(), Reach::NOW);
+        let mut page = Page::read(self.text());
         page.untagged(&tags);
         page.without_greeting(&greetings);
         page.into_mistakes()

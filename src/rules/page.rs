@@ -11,12 +11,13 @@ use toml::de::{DeTable, DeValue};
 use crate::domain::{DeviceName, GreetingName, Member, RULES_MAX, Rules, Zone};
 use crate::text::{Lines, nearest, shorten};
 
+use super::RULES_BYTES_MAX;
 use super::calendar::Calendar;
 use super::example::Example;
 use super::mistake::{MISTAKES_MAX, Mistake};
 use super::tables::Tables;
+use super::tell::is_for_notices_alone;
 use super::who::People;
-use super::{RULES_BYTES_MAX, Reach};
 
 /// A value with its place.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
@@ -32,7 +33,6 @@ pub(super) struct Page<'t> {
     text: &'t str,
     lines: Lines,
     mistakes: Vec<Mistake>,
-    pub(super) reach: Reach,
     pub(super) tables: Tables,
     pub(super) groups: BTreeMap<String, Vec<Member>>,
     pub(super) callers: BTreeMap<String, People>,
@@ -45,12 +45,11 @@ pub(super) struct Page<'t> {
 }
 
 impl<'t> Page<'t> {
-    pub(super) fn read(text: &'t str, reach: Reach) -> Self {
+    pub(super) fn read(text: &'t str) -> Self {
         let mut page = Self {
             text,
             lines: Lines::new(text),
             mistakes: Vec::new(),
-            reach,
             tables: Tables::default(),
             groups: BTreeMap::new(),
             callers: BTreeMap::new(),
@@ -167,10 +166,12 @@ impl<'t> Page<'t> {
             empty("when") && empty("unless") && goes_on != Some(true)
         };
         let Some(place) = rules.iter().position(always) else { return };
-        if let Some((at, _)) = rules.get(place + 1) {
+        let mut behind = rules.iter().enumerate().skip(place + 1);
+        if let Some((never, (at, _))) = behind.find(|(_, (_, table))| !is_for_notices_alone(table))
+        {
             let what = format!("is never asked: rule[{place}] before it always matches");
             let hint = "put the rule without `when` last, or let it `continue = true`";
-            let (at, key) = (at.clone(), format!("rule[{}]", place + 1));
+            let (at, key) = (at.clone(), format!("rule[{never}]"));
             self.wrong(&at, &key, what, Some(hint));
         }
     }

@@ -65,8 +65,13 @@ impl Porter for Front {
         })
     }
 
-    fn event(&self, event: CallEvent) {
-        self.0.handle(Input::Event(event));
+    fn event(&self, event: CallEvent) -> BoxFuture<'static, ()> {
+        let writing = self.0.handle(Input::Event(event)).writing;
+        Box::pin(async move {
+            for written in writing {
+                let _ = written.await;
+            }
+        })
     }
 
     fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>> {

@@ -229,6 +229,22 @@ pub(super) fn used(connection: &Connection, mailbox: &MailboxName) -> rusqlite::
     })
 }
 
+/// How many messages are new in a mailbox, and how many are there beside them.
+pub(super) fn waiting(
+    connection: &Connection,
+    mailbox: &MailboxName,
+) -> rusqlite::Result<(u64, u64)> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(sum(state = 'new'), 0), coalesce(sum(state <> 'new'), 0)
+             FROM message WHERE mailbox = ?1 AND state <> 'deleted'",
+        )?
+        .query_row([mailbox.as_str()], |row| {
+            let (new, old): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((unsigned(new), unsigned(old)))
+        })
+}
+
 /// Marks what is in a mailbox as deleted; the files go with the next sweep.
 pub(super) fn delete_in_mailbox(
     transaction: &Transaction<'_>,

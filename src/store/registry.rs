@@ -182,11 +182,12 @@ fn write_device(
     )?;
     transaction
         .prepare_cached(
-            "INSERT INTO device (account, name, kind, target, stage, ring_s, enabled, dnd, tags)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO device (account, name, kind, target, stage, ring_s, enabled, dnd, push,
+             tags)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (account, name) DO UPDATE SET kind = excluded.kind,
              target = excluded.target, ring_s = excluded.ring_s, enabled = excluded.enabled,
-             dnd = excluded.dnd, tags = excluded.tags",
+             dnd = excluded.dnd, push = excluded.push, tags = excluded.tags",
         )?
         .execute(params![
             key.0,
@@ -197,6 +198,7 @@ fn write_device(
             device.ring_s,
             device.enabled,
             device.dnd,
+            device.push,
             device.tags.to_string(),
         ])
         .map(|_| ())
@@ -223,8 +225,8 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
         take(Change::Identifier(identifier, AccountKey(row.get(1)?)));
     }
     let mut devices = connection.prepare(
-        "SELECT account, name, kind, target, stage, ring_s, enabled, dnd, tags FROM device
-         ORDER BY id",
+        "SELECT account, name, kind, target, stage, ring_s, enabled, dnd, tags, push
+         FROM device ORDER BY id",
     )?;
     let mut rows = devices.query([])?;
     while let Some(row) = rows.next()? {
@@ -349,6 +351,7 @@ fn device(row: &Row<'_>) -> Result<Device, ReadError> {
         ring_s: row.get(5)?,
         enabled: row.get(6)?,
         dnd: row.get(7)?,
+        push: row.get(9)?,
         tags: Tags::parse(text(row, 8)?)?,
     })
 }

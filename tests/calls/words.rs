@@ -1,7 +1,7 @@
 //! The words of a line: plain ones and `key=value` ones.
 
 use hallporter::desk::{Desk, Ended, Output};
-use hallporter::domain::{EndCause, Now, Outcome};
+use hallporter::domain::{EndCause, Now, Outcome, Told};
 
 use super::house::House;
 
@@ -112,6 +112,16 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         }
         Output::Ended(ended) => Some(self::ended(ended)),
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
+        Output::Tell { tidings, .. } => {
+            let telling = &tidings.telling;
+            let stage = |stage: &Vec<Told>| {
+                stage.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+            };
+            let stages: Vec<String> = telling.stages.iter().map(stage).collect();
+            let (kind, shown) = (telling.kind.as_str(), &telling.shown);
+            let who = if stages.is_empty() { "nobody".to_owned() } else { stages.join(", ") };
+            Some(format!("tell {kind} from {shown}: {who}"))
+        }
         Output::CallBack { .. }
         | Output::Managed(_)
         | Output::Known(_)
@@ -119,7 +129,9 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         | Output::Spool(_)
         | Output::Link { .. }
         | Output::DepositBegan { .. }
-        | Output::DepositOver { .. } => Some(format!("{output:?}")),
+        | Output::DepositOver { .. }
+        | Output::Push(_)
+        | Output::PushOver { .. } => Some(format!("{output:?}")),
     }
 }
 

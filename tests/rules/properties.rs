@@ -127,6 +127,7 @@ fn order_of(
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

@@ -13,7 +13,7 @@ use crate::domain::{
     AccountName, Device, DeviceName, Numbering, Rule, RuleEnd, Rules, SipUri, Target, Zone,
 };
 use crate::http::wire::{MailboxFilter, PageQuery};
-use crate::rules::{Example, Reach, RuleFile, read};
+use crate::rules::{Example, RuleFile, read};
 
 use super::{calendar, read_file, told, warn, with_calendars};
 
@@ -55,8 +55,7 @@ pub(super) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Failure> {
     let text = with_calendars(read_file(&args.file)?, &args.calendars)?;
-    let (rules, examples) =
-        read(&text, Reach::NOW).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
+    let (rules, examples) = read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
     let around = match &args.account {
         Some(account) => of_account(account, &rules, daemon, screen).await?,
         None => imagined(&rules, &examples),

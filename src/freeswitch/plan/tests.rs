@@ -12,6 +12,7 @@ fn branch(uri: &str, headers: Option<&str>) -> Branch {
         dst_uri: None,
         path: None,
         headers: headers.map(Into::into),
+        wake: None,
     }
 }
 

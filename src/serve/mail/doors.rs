@@ -20,6 +20,7 @@ use crate::store::MessageFilter;
 
 use super::super::house::House;
 use super::super::porter::Front;
+use super::super::tell;
 use super::Mail;
 
 /// What is said where there is nothing to do it with.
@@ -50,6 +51,11 @@ impl Mailroom for Front {
             let set = self.0.in_store(move |store| store.set_message(id, state, at_ms)).await?;
             if state == MessageState::Deleted && set.is_some() {
                 self.0.retention.notify_one();
+            }
+            let mailbox = set.as_ref().map(|message| (message.account, message.mailbox.clone()));
+            if let Some((account, mailbox)) = mailbox {
+                let house = Arc::clone(&self.0);
+                spawn_blocking(move || tell::lamps(&house, account, &mailbox));
             }
             Ok(set)
         })

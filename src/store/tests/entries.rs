@@ -7,7 +7,7 @@ use crate::desk::Ended;
 use crate::domain::{
     After, Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
     ForkOrder, Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage,
-    StageCause, Step,
+    StageCause, Step, Wake,
 };
 
 use super::super::entry::{DECIDED, ENDED, Entry, OTHER};
@@ -86,18 +86,23 @@ fn any_step() -> impl Strategy<Value = Step> {
             policy: CallbackPolicy::Pause
         }),
         (0..99usize).prop_map(|branches_max| Step::OrderFull { branches_max }),
+        (device(), any::<bool>()).prop_map(|(device, asked)| Step::Wake { device, asked }),
     ]
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {
-    let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe()).prop_map(
-        |(device, after_s, uri, dst_uri, path, headers)| Branch {
+    let wake = (text(), any::<u16>(), any::<u16>())
+        .prop_map(|(aor, ring_s, wait_s)| Box::new(Wake { aor, ring_s, wait_s }));
+    let wake = proptest::option::of(wake);
+    let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe(), wake).prop_map(
+        |(device, after_s, uri, dst_uri, path, headers, wake)| Branch {
             device,
             after_s,
             uri,
             dst_uri,
             path,
             headers,
+            wake,
         },
     );
     let branches = proptest::collection::vec(branch, 0..5);
@@ -219,6 +224,7 @@ fn ends_and_the_rest_come_back() {
             device: DeviceName::parse("desk").unwrap(),
             code,
             after_ms,
+            woke_ms: (code == 486).then_some(after_ms),
         };
         let branches: Arc<[BranchEnd]> = match code {
             Some(_) => [end(486, 3200), end(408, 20_000)].into(),
@@ -253,6 +259,7 @@ fn an_entry_is_small() {
         dst_uri: None,
         path: None,
         headers: Some(headers),
+        wake: None,
     };
     let cap = Step::Cap {
         account: account.clone(),

@@ -167,7 +167,7 @@ fn a_message_left_twice_is_one_with_one_notice() {
     assert!(!left(&store, &other));
     assert_eq!(store.message(other.id).unwrap(), Some(message(1)));
     assert_eq!((count(&dir, "message_file"), count(&dir, "notice")), (1, 1));
-    assert_eq!(store.notices_due(i64::MAX, 9).unwrap(), [], "what was told stays told");
+    assert_eq!(store.notices_due(false, i64::MAX, 9).unwrap(), [], "what was told stays told");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_kill_keeps_what_was_left_and_nothing_of_what_was_being_left() {
     let found = copy.open();
     assert_eq!(listed(&found, &MessageFilter::default()), [1]);
     assert_eq!((count(&copy, "message"), count(&copy, "message_file")), (1, 1));
-    assert_eq!(found.notices_due(i64::MAX, 9).unwrap(), [notice(&message(1))]);
+    assert_eq!(found.notices_due(false, i64::MAX, 9).unwrap(), [notice(&message(1))]);
     assert!(left(&found, &message(2)), "it is delivered again, and is new");
 }
 
@@ -212,7 +212,7 @@ fn a_full_disk_takes_neither_message_nor_notice() {
     assert!(matches!(store.announce(std::slice::from_ref(&long)), Err(Error::Full { .. })));
     pages(1_000_000);
     assert!(leave().unwrap());
-    assert_eq!(store.notices_due(i64::MAX, 9).unwrap().len(), 2);
+    assert_eq!(store.notices_due(false, i64::MAX, 9).unwrap().len(), 2);
 }
 
 #[test]
@@ -336,7 +336,8 @@ fn nobody_reads_what_was_left_for_another_under_the_same_name() {
     store.commit(3, NOW_MS, &some_command(), &mailbox(2)).unwrap();
     assert!(left(&store, &message(3)), "it is written, so that its deposit ends");
     assert_eq!(listed(&store, &all), [] as [u64; 0]);
-    let told: Vec<_> = store.notices(None, "", 9).unwrap().iter().map(|n| n.message.0).collect();
+    let told: Vec<_> =
+        store.notices(None, "", 9).unwrap().iter().map(|n| n.message.unwrap().0).collect();
     assert_eq!(told, [message(1).id.0, message(2).id.0], "nothing is told of the third");
     assert!(left(&store, &Message { account: AccountKey(2), ..message(4) }));
     assert_eq!(listed(&store, &all), [4]);

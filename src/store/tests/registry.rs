@@ -74,6 +74,7 @@ fn every_row_comes_back() {
         ring_s: 300,
         enabled: stage == 1,
         dnd: stage == 32,
+        push: stage == 1,
         tags: Tags::parse(if stage == 1 { "" } else { "mobile work" }).unwrap(),
     };
     let uri = |text: &str| SipUri::parse(text).unwrap();

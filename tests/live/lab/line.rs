@@ -221,6 +221,13 @@ impl Call {
         assert!(self.once(seconds(5.0), rung).is_some(), "it does not ring at {phones}");
     }
 
+    /// Waits until the proxy says that it waits for somebody who is being woken.
+    #[track_caller]
+    pub(crate) fn waits(&self) {
+        let told = |leg: &Leg| leg.heard.iter().find(|(_, m)| m.code() == Some(182)).map(|_| ());
+        assert!(self.once(seconds(3.0), told).is_some(), "the proxy waits for nobody");
+    }
+
     pub(crate) fn cancel(&self) {
         let me = self.shared.me();
         let mut book = self.shared.book();
