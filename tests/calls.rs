@@ -106,6 +106,11 @@ fn somebody_is_told() {
 }
 
 #[test]
+fn push() {
+    check(include_str!("calls/push.txt"), 14);
+}
+
+#[test]
 fn self_care() {
     check(include_str!("calls/self_care.txt"), 20);
 }

@@ -27,7 +27,7 @@ pub(super) struct Asker {
 impl Asker {
     /// `None` unless somebody is to be woken.
     pub(super) fn of(query: &RouteQuery, decision: &Decision) -> Option<Box<Self>> {
-        let contacts = wakes(decision).filter_map(|(branch, wake)| {
+        let contacts = wakes(decision).filter_map(|(_, branch, wake)| {
             let aors = query.registrations.iter();
             let mut found = aors.filter(|(aor, _)| aor.as_str() == &*wake.aor);
             let contacts = found.next().map(|(_, contacts)| contacts.as_slice());
@@ -42,13 +42,14 @@ impl Asker {
     }
 }
 
-fn wakes(decision: &Decision) -> impl Iterator<Item = (&Branch, &Wake)> {
+fn wakes(decision: &Decision) -> impl Iterator<Item = (u16, &Branch, &Wake)> {
     let stages = match &decision.outcome {
         Outcome::Fork(order) => order.stages.as_slice(),
         Outcome::Pass { .. } | Outcome::Refuse(_) => &[],
     };
-    let branches = stages.iter().flat_map(|stage| &stage.branches);
-    branches.filter_map(|branch| Some((branch, branch.wake.as_deref()?)))
+    let branches =
+        stages.iter().flat_map(|stage| stage.branches.iter().map(|branch| (stage.ring_s, branch)));
+    branches.filter_map(|(ring_s, branch)| Some((ring_s, branch, branch.wake.as_deref()?)))
 }
 
 impl Desk {
@@ -78,10 +79,11 @@ impl Desk {
         let session = self.table.get(slot)?;
         let legs = self.pending.get(&slot)?;
         let of_leg = |leg: &'_ Leg| {
-            let mut all = wakes(&leg.answer).filter(|(branch, _)| branch.device == *device);
-            all.next().map(|(branch, wake)| (branch.after_s, wake.clone()))
+            let mut all = wakes(&leg.answer).filter(|(_, branch, _)| branch.device == *device);
+            all.next().map(|(ring_s, branch, wake)| (ring_s, branch.after_s, wake.clone()))
         };
-        let (leg, (after_s, wake)) = legs.iter().find_map(|leg| Some((leg, of_leg(leg)?)))?;
+        let (leg, (ring_s, after_s, wake)) =
+            legs.iter().find_map(|leg| Some((leg, of_leg(leg)?)))?;
         let asker = leg.asker.as_deref()?;
         let asked = self.pushes.get(&slot).map_or(&[][..], Vec::as_slice);
         let before = asked.iter().filter(|id| id.device == *device).count();
@@ -97,7 +99,7 @@ impl Desk {
             display: Arc::clone(&asker.display),
             video: asker.video,
             needed_in_s: after_s,
-            ring_s: wake.ring_s,
+            ring_s,
             contact: said.map(|(_, contact)| contact.clone()),
             at_ms: now.wall_ms,
         })

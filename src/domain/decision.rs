@@ -94,7 +94,7 @@ pub struct Branch {
 }
 
 impl Stage {
-    /// How long it may last, in seconds: who is woken rings his own time from then on.
+    /// How long it may last, in seconds: who is woken rings as long as it from then on.
     #[must_use]
     pub fn longest_s(&self) -> u32 {
         longest_s(self.ring_s, &self.branches)
@@ -104,8 +104,9 @@ impl Stage {
 /// How long a stage of these branches may last that rings so long, in seconds.
 pub(crate) fn longest_s<'a>(ring_s: u16, branches: impl IntoIterator<Item = &'a Branch>) -> u32 {
     let wakes = branches.into_iter().filter_map(|branch| branch.wake.as_deref());
-    let last = |wake: &Wake| u32::from(ring_s.max(wake.wait_s)) + u32::from(wake.ring_s);
-    wakes.map(last).max().unwrap_or_else(|| ring_s.into())
+    let ring_s = u32::from(ring_s);
+    let last = wakes.map(|wake| ring_s.max(wake.wait_s.into()) + ring_s).max();
+    last.unwrap_or(ring_s)
 }
 
 fn is_zero(seconds: &u16) -> bool {

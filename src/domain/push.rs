@@ -11,8 +11,6 @@ use super::{AccountName, CallRef, DeviceName};
 pub struct Wake {
     /// The address of record for which it will register.
     pub aor: Arc<str>,
-    /// How long it rings from then on, in seconds.
-    pub ring_s: u16,
     /// How long after the beginning of its stage a call is held for it, in seconds, if nobody
     /// else rings.
     pub wait_s: u16,

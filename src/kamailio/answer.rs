@@ -263,8 +263,6 @@ fn branch<'a>(
     if let Some(wake) = &branch.wake {
         out.extend_from_slice(b",\"aor\":");
         text(out, &wake.aor);
-        out.extend_from_slice(b",\"ring_s\":");
-        number(out, wake.ring_s.max(1));
     }
     let mut add = |name, value: &str| {
         if !value.is_empty() {

@@ -142,8 +142,7 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
                     let confirm = self.confirm_line();
                     let confirm = confirm.as_deref();
                     let found = branches_of(&device.name, &device.target, self.list, confirm);
-                    let own_s = ring_s.saturating_sub(after_s).max(1);
-                    wake::with_wake(found, (device, own_s), self.list, confirm)
+                    wake::with_wake(found, device, self.list, confirm)
                 }
             },
         };

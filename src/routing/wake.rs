@@ -10,7 +10,7 @@ use super::List;
 /// is called as well: its app may be awake. Whoever has to press a key is called once.
 pub(super) fn with_wake(
     found: Result<Vec<Branch>, DeviceSkip>,
-    (device, ring_s): (&Device, u16),
+    device: &Device,
     list: &List<'_>,
     confirm: Option<&str>,
 ) -> Result<Vec<Branch>, DeviceSkip> {
@@ -32,7 +32,7 @@ pub(super) fn with_wake(
         dst_uri: None,
         path: None,
         headers: (!headers.is_empty()).then(|| Arc::from(headers)),
-        wake: Some(Box::new(Wake { aor: aor.shared(), ring_s, wait_s })),
+        wake: Some(Box::new(Wake { aor: aor.shared(), wait_s })),
     });
     Ok(branches)
 }

@@ -193,7 +193,6 @@ impl<'a> Entry<'a> {
                     self.names([wake.as_ref().map(|wake| &*wake.aor)]);
                 }
                 if let Some(wake) = wake {
-                    self.number(wake.ring_s.into());
                     self.number(wake.wait_s.into());
                 }
             }

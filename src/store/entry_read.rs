@@ -124,10 +124,7 @@ impl<'a> Reading<'a> {
         let [dst_uri, path, headers] = self.names()?.map(|name| name.map(Arc::from));
         let aor = if first & WAKES != 0 { self.names()? } else { [None] };
         let wake = match aor {
-            [Some(aor)] => {
-                let (ring_s, wait_s) = (self.small()?, self.small()?);
-                Some(Box::new(Wake { aor: aor.into(), ring_s, wait_s }))
-            }
+            [Some(aor)] => Some(Box::new(Wake { aor: aor.into(), wait_s: self.small()? })),
             [None] => None,
         };
         Some(Branch { device, after_s, uri, dst_uri, path, headers, wake })

@@ -25,6 +25,8 @@ mod lab;
 mod late;
 mod outage;
 mod push;
+mod push_crowd;
+mod push_odd;
 mod self_care;
 mod stages;
 mod tells;

@@ -91,8 +91,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {
-    let wake = (text(), any::<u16>(), any::<u16>())
-        .prop_map(|(aor, ring_s, wait_s)| Box::new(Wake { aor, ring_s, wait_s }));
+    let wake = (text(), any::<u16>()).prop_map(|(aor, wait_s)| Box::new(Wake { aor, wait_s }));
     let wake = proptest::option::of(wake);
     let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe(), wake).prop_map(
         |(device, after_s, uri, dst_uri, path, headers, wake)| Branch {
