@@ -126,6 +126,7 @@ fn ask(what: &str, rules: &Rules) {
     let headers: Arc<str> = "X-Hallporter-Trail: 7\r\n".into();
     let list = List {
         wait_s: None,
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

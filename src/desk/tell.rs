@@ -161,6 +161,7 @@ impl Desk {
         Around { registrations, headers }: &'a Around,
     ) -> List<'a> {
         List {
+            by_switch: false,
             confirms: false,
             wait_s: None,
             devices: self.registry.devices(account),

@@ -172,6 +172,7 @@ fn rings(
     let headers: Arc<str> = "".into();
     let list = List {
         wait_s: None,
+        by_switch: false,
         confirms: true,
         devices,
         registrations,

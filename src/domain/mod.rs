@@ -84,5 +84,5 @@ pub use tags::{TAGS_MAX, Tags};
 pub use telling::{Teller, Telling, Tells, Told, ToldStep};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
-pub use wish::Wish;
+pub use wish::{Wish, read_wishes};
 pub use zone::{Day, Local, Zone};

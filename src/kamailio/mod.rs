@@ -15,7 +15,6 @@ mod rtjson;
 mod scan;
 mod seen;
 mod telling;
-mod wishes;
 
 pub use answer::{answer, well_formed_headers};
 pub use error::Error;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountName, DeviceName, Method, NAME_BYTES_MAX, Registrations, RouteQuery, read_trail,
+    read_wishes,
 };
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
 use super::fields::{Fields, pair};
-use super::{history, scan, wishes};
+use super::{history, scan};
 
 /// The longest Call-ID, in bytes.
 pub(super) const CALL_ID_MAX: usize = 256;
@@ -96,7 +97,7 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         transaction: fields.formed(TRANSACTION, "two numbers, index:label", pair)?,
         dialog: fields.formed(DIALOG, "two numbers, h_entry:h_id", pair)?,
         trail: read_trail(&fields.decoration(TRAIL, TRAIL_BYTES_MAX)?),
-        wishes: wishes::read(
+        wishes: read_wishes(
             &fields.decoration(DISPOSITION, WISHES_BYTES_MAX)?,
             &fields.decoration(REJECT, WISHES_BYTES_MAX)?,
         ),

@@ -37,6 +37,8 @@ pub struct Limits {
 /// What an order is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct List<'a> {
+    /// Whether a FreeSWITCH without a proxy asks. It dials by itself, and reads an order once.
+    pub by_switch: bool,
     /// Whether there is a switch that could ask whoever answers to press a key.
     pub confirms: bool,
     /// The account's devices, by stage.

@@ -128,6 +128,7 @@ fn order_of(
     let headers: Arc<str> = "".into();
     let list = List {
         wait_s: None,
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,
