@@ -264,10 +264,18 @@ mod tests {
             read(&format!(r#"{{"event":"end","call_id":"a","branches":"{branches}"}}"#)).events[0]
                 .branches
                 .iter()
-                .map(|end| format!("{} {} {}", end.device, end.code, end.after_ms))
+                .map(|end| {
+                    let woke = end.woke_ms.map_or_else(String::new, |ms| format!(" woke {ms}"));
+                    format!("{} {} {}{woke}", end.device, end.code, end.after_ms)
+                })
                 .collect::<Vec<_>>()
         };
         assert_eq!(told("desk:486:32,mobile:200:81"), ["desk 486 3200", "mobile 200 8100"]);
+        assert_eq!(
+            told("pocket:200:5:1,a:486:5:0,b:486:5:32:x"),
+            ["pocket 200 500 woke 0", "a 486 500", "b 486 500 woke 3100"]
+        );
+        assert_eq!(told("a:200:5:4294967295,b:200:5:-1"), ["a 200 500", "b 200 500"]);
         assert_eq!(told(""), [""; 0]);
         // What makes no sense costs nothing but itself, and never the end of the call.
         assert_eq!(

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::config::{Config, Secret};
@@ -27,6 +28,8 @@ const PUSHES_MAX: usize = 4_000;
 pub(crate) struct Pushes {
     webhook: Webhook,
     open: Arc<Mutex<Open>>,
+    /// Where their tasks run, whoever wants them.
+    tasks: Handle,
     pub(crate) figures: Arc<Figures>,
 }
 
@@ -48,7 +51,8 @@ impl Pushes {
         let Some(push) = &config.push else { return Ok(None) };
         let token = push.webhook.token.as_ref().map(Secret::expose);
         let webhook = Webhook::new(&push.webhook.url, token)?;
-        Ok(Some(Self { webhook, open: Arc::default(), figures: Arc::default() }))
+        let (open, figures, tasks) = (Arc::default(), Arc::default(), Handle::current());
+        Ok(Some(Self { webhook, open, tasks, figures }))
     }
 
     /// Has a device woken.
@@ -65,10 +69,19 @@ impl Pushes {
         }
         let (webhook, figures) = (self.webhook.clone(), Arc::clone(&self.figures));
         let open = Arc::clone(&self.open);
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             follow(&webhook, &figures, &push, over).await;
             locked(&open).remove(&push.id);
         });
+    }
+
+    /// Has a device show something, once: whoever wants it told comes again with the same id. The
+    /// error is a sentence.
+    pub(crate) async fn show(&self, id: &str, body: String) -> Result<(), String> {
+        let told = self.webhook.post(id, body, ANSWER_WITHIN).await;
+        let figure = if told.is_ok() { &self.figures.heard } else { &self.figures.failed };
+        figure.fetch_add(1, Ordering::Relaxed);
+        told.map_err(|error| error.to_string())
     }
 
     /// It is not needed any more; `None`: it has answered.
