@@ -129,7 +129,7 @@ fn history(
     for Tried { uri, last } in tried {
         let reason = match because {
             Because::After(cause) if *last => format!("?Reason=SIP%3Bcause%3D{}", code(cause)),
-            _ => String::new(),
+            Because::After(_) | Because::Unconditional | Because::Unknown => String::new(),
         };
         let _ = write!(lines, "<{uri}{reason}>;index={parent}.{place};mp={parent}, ");
         place += 1;
