@@ -274,6 +274,7 @@ impl Desk {
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
         let nothing = DeviceStates::new();
         let list = List {
+            by_switch: query.switch.is_some(),
             confirms: query.switch.is_some() || self.can_confirm(),
             wait_s: self.wait_s(query),
             devices,

@@ -171,6 +171,12 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::NoSwitch => {
             "is to be confirmed by a key, and no switch is configured that could ask for it"
         }
+        DeviceSkip::NotDialled => {
+            "has an address that a FreeSWITCH can't dial (IPv6, or unusual characters)"
+        }
+        DeviceSkip::NoWaiting => {
+            "is for when something has failed, and a FreeSWITCH without a proxy can't wait for that"
+        }
         DeviceSkip::NoText => "is a telephone number, to which nothing is written",
         DeviceSkip::StageFull => "is one too many for its stage",
     }

@@ -7,7 +7,7 @@ use crate::domain::{
     AccountKey, Cause, Communication, GreetingName, Method, Now, Outcome, PoolId, PoolKind,
     RefusalCodes, RouteQuery, RuleEnd, Rules, Seats, Side, Spelled, Step, Target,
 };
-use crate::routing::{Caller, Followed, List, Question, follow, honour};
+use crate::routing::{Caller, Followed, Forwarded, List, Question, follow, honour};
 
 use super::Desk;
 use super::consider::refused;
@@ -52,7 +52,7 @@ impl Desk {
             zone: zone.unwrap_or(&self.settings.zone),
             kind: kind(query),
             from: Caller::of(&query.from_uri, &self.settings.numbering, name),
-            dialled: dialled.as_ref(),
+            forwarded: Forwarded { dialled: dialled.as_ref(), history: &query.history },
             wishes: query.wishes,
             // A call that is asked about again sits there itself.
             calls: up.saturating_sub(u32::from(held.is_some_and(|held| held.has(callee)))),

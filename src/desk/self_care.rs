@@ -6,7 +6,7 @@ use crate::domain::{
     AccountKey, Care, CareSkip, ForkOrder, Forward, Method, RouteQuery, SelfCare, Spelled, Step,
     Target,
 };
-use crate::routing::{Diverted, List, forward_behind, ring_here};
+use crate::routing::{Diverted, Forwarded, List, forward_behind, ring_here};
 
 use super::Desk;
 use super::rules::Asked;
@@ -99,7 +99,8 @@ impl Desk {
         let dialled = self.callee(Spelled::read(&asked.query.ruri)).0;
         let leads_back =
             |target: &Target| self.leads_back(target, asked.callee, &asked.query.trail);
-        forward_behind(list, order, &forwards, dialled.as_ref(), leads_back, steps)
+        let from = Forwarded { dialled: dialled.as_ref(), history: &asked.query.history };
+        forward_behind(list, order, &forwards, from, leads_back, steps)
     }
 
     /// Whether an account's people may forward there, at this moment.

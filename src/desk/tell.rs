@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, CallRef, Caller, Cause, Communication, Decision, DepositCause, DeviceStates, Few,
-    MailboxName, Method, Now, Outcome, PoolId, PoolKind, Registrations, RouteQuery, Rules, Spelled,
-    Step, Telling, Tells, Told, ToldStep,
+    History, MailboxName, Method, Now, Outcome, PoolId, PoolKind, Registrations, RouteQuery, Rules,
+    Spelled, Step, Telling, Tells, Told, ToldStep,
 };
-use crate::routing::{self, List, Question, tell};
+use crate::routing::{self, Forwarded, List, Question, tell};
 use crate::sessions::Slot;
 
 use super::rules::kind;
@@ -144,7 +144,7 @@ impl Desk {
             zone: zone.unwrap_or(&self.settings.zone),
             kind,
             from: routing::Caller::of(from, &self.settings.numbering, caller),
-            dialled: None,
+            forwarded: Forwarded { dialled: None, history: &History::None },
             calls: self.rights.usage(PoolId::new(account, PoolKind::Total)).live,
             wishes: Few::default(),
         };
@@ -161,6 +161,7 @@ impl Desk {
         Around { registrations, headers }: &'a Around,
     ) -> List<'a> {
         List {
+            by_switch: false,
             confirms: false,
             wait_s: None,
             devices: self.registry.devices(account),

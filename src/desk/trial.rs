@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Communication, Device, ForkOrder, GreetingName, Numbering, Registrations,
+    AccountKey, Communication, Device, ForkOrder, GreetingName, History, Numbering, Registrations,
     RouteQuery, RuleEnd, Rules, Spelled, Stage, StageCause, Step, Tells, Told, Wish, Zone,
 };
-use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour, tell};
+use crate::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow, honour, tell};
 use crate::rules::{Example, shown};
 
 use super::Desk;
@@ -165,13 +165,14 @@ fn rings(
         zone: &around.zone,
         kind: example.kind,
         from: Caller::of(&example.from, &around.numbering, example.account.as_ref()),
-        dialled: example.to.as_ref(),
+        forwarded: Forwarded { dialled: example.to.as_ref(), history: &History::None },
         calls: example.calls,
         wishes: example.wishes,
     };
     let headers: Arc<str> = "".into();
     let list = List {
         wait_s: None,
+        by_switch: false,
         confirms: true,
         devices,
         registrations,

@@ -353,4 +353,8 @@ pub enum DeviceSkip {
     NoSwitch,
     /// It is a telephone number, and nobody writes to one.
     NoText,
+    /// A FreeSWITCH would dial it, and can't: its address has characters that mean something there.
+    NotDialled,
+    /// It rings as something has failed, and a FreeSWITCH without a proxy can't wait for that.
+    NoWaiting,
 }

@@ -16,7 +16,6 @@ pub const RULES_MAX: usize = 200;
 /// heard it ring for a quarter of an hour has hung up. A file whose stages say more is refused, and
 /// what several rules add up to is cut there.
 pub const ORDER_RING_S_MAX: u16 = 900;
-
 /// The most zones that rules of one file name beside the file's own; a file with more is refused.
 pub const RULE_ZONES_MAX: usize = 8;
 

@@ -8,13 +8,13 @@ mod element;
 mod error;
 mod event;
 mod fields;
+mod history;
 mod query;
 mod rpc;
 mod rtjson;
 mod scan;
 mod seen;
 mod telling;
-mod wishes;
 
 pub use answer::{answer, well_formed_headers};
 pub use error::Error;

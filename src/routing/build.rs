@@ -7,6 +7,7 @@ use crate::domain::{
     Stage, Step, Target, longest_s,
 };
 
+use super::forwarded::Tried;
 use super::{List, wake};
 
 /// An order that is being made. Each device that is looked at leaves a step.
@@ -58,6 +59,31 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         self.confirm.is_none() || self.list.confirms
     }
 
+    /// Whether what is put in now can be left out once it is known how what rang before has failed.
+    fn can_wait(&self) -> bool {
+        self.after.is_none() || !self.list.by_switch
+    }
+
+    /// What a FreeSWITCH can dial of some branches, if it is one that dials them.
+    fn dialled(
+        &self,
+        target: &Target,
+        found: Result<Vec<Branch>, DeviceSkip>,
+    ) -> Result<Vec<Branch>, DeviceSkip> {
+        let List { by_switch, .. } = *self.list;
+        if !by_switch && self.confirm.is_none() {
+            return found;
+        }
+        let mut branches = found?;
+        branches.retain(|branch| {
+            let address = branch.uri.split_once(':').map_or("", |(_, address)| address);
+            // Where an address of record is, the switch knows by its user.
+            let registers = by_switch && matches!(target, Target::Aor(_));
+            SipUri::is_dialled(address) && (!registers || address.contains('@'))
+        });
+        if branches.is_empty() { Err(DeviceSkip::NotDialled) } else { Ok(branches) }
+    }
+
     fn confirm_line(&self) -> Option<String> {
         self.confirm.map(|digit| format!("{}: {}\r\n", Branch::CONFIRM, char::from(digit)))
     }
@@ -65,6 +91,26 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     /// What is put in from now on rings only as what is there has failed; `None`: in any case.
     pub(super) fn only(&mut self, after: Option<After>) {
         self.after = after;
+    }
+
+    /// When what is put in now rings; `None`: in any case.
+    pub(super) fn after(&self) -> Option<&After> {
+        self.after.as_ref()
+    }
+
+    /// The forwards that are there and ring in any case.
+    pub(super) fn tried(&self) -> Vec<Tried> {
+        let last = self.stages.len().saturating_sub(1);
+        let sure = self.stages.iter().enumerate().filter(|(_, stage)| stage.after.is_none());
+        let forwards = sure.filter_map(|(place, stage)| {
+            let branch = stage.branches.first()?;
+            branch.header("Diversion")?;
+            // One that goes through a switch says where it leads to.
+            let uri = branch.header(Branch::DEVICE).unwrap_or(&branch.uri);
+            let uri = SipUri::parse(uri).ok()?.as_str().to_owned();
+            Some(Tried { uri, last: place == last })
+        });
+        forwards.collect()
     }
 
     /// Whether nothing rings so far.
@@ -115,13 +161,15 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             _ if !device.enabled => Err(DeviceSkip::Disabled),
             _ if device.dnd => Err(DeviceSkip::Dnd),
             _ if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
+            _ if !self.can_wait() => Err(DeviceSkip::NoWaiting),
             _ => match barred {
                 Some(barred) => Err(barred),
                 None => {
                     let confirm = self.confirm_line();
                     let confirm = confirm.as_deref();
                     let found = branches_of(&device.name, &device.target, self.list, confirm);
-                    wake::with_wake(found, device, self.list, confirm)
+                    let found = wake::with_wake(found, device, self.list, confirm);
+                    self.dialled(&device.target, found)
                 }
             },
         };
@@ -160,9 +208,11 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         let found = match (self.leads_back)(to) {
             true => Err(DeviceSkip::Loop),
             false if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
+            false if !self.can_wait() => Err(DeviceSkip::NoWaiting),
             false => {
                 let confirm = self.confirm_line().unwrap_or_default();
-                branches_of(name, to, self.list, Some(&[header, &confirm].concat()))
+                let header = [header, &confirm].concat();
+                self.dialled(to, branches_of(name, to, self.list, Some(&header)))
             }
         };
         let step = |skip| Step::Forward { to: shown, stage, skip };

@@ -1,16 +1,16 @@
 //! Rules, asked one after the other, and the order that they come to.
 
 use std::cmp::Reverse;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, GreetingName,
-    Identifier, Miss, Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho,
-    Step, Target, Tells, Turn,
+    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, GreetingName, Miss,
+    Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Tells,
+    Turn,
 };
 
 use super::build::Build;
+use super::forwarded::{Because, headers};
 use super::judge::{Judge, Question};
 use super::members::Who;
 use super::tell::told_by;
@@ -166,13 +166,10 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let Some(target) = rules.targets.get(usize::from(target)) else { continue };
                 let Ok(name) = DeviceName::parse("forward") else { continue };
                 let ring_s = stage.ring_s.unwrap_or(FORWARD_RING_S).min(RING_S_MAX);
-                // How an earlier stage ended is not known when the order is made.
-                let first = build.stage_number() == 1;
-                let reason = if first { "unconditional" } else { "unknown" };
-                let gateway = judge.list.gateway;
-                let header =
-                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, reason));
-                build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
+                let because = Because::of(build.after(), build.stage_number() == 1);
+                let from = judge.question.forwarded;
+                let header = headers(from, judge.list.gateway, target, because, &build.tried());
+                build.forward(&name, target, ring_s, &header);
             }
         }
     }
@@ -264,25 +261,4 @@ fn one<L: Fn(&Target) -> bool>(
             None
         }
     }
-}
-
-/// Who has diverted the call and why, for gateways and for the phone that gets it (RFC 5806).
-pub(super) fn diversion(dialled: &Identifier, gateway: Option<&str>, reason: &str) -> String {
-    let mut header = String::with_capacity(64);
-    // What an identifier may hold is more than may stand in a header.
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%@:[]".contains(&byte);
-    let _ = match dialled {
-        Identifier::Number(number) => match gateway {
-            // As gateways write numbers themselves.
-            Some(gateway) => {
-                write!(header, "Diversion: <sip:{number}@{gateway}>;reason={reason};counter=1\r\n")
-            }
-            None => write!(header, "Diversion: <tel:{number}>;reason={reason};counter=1\r\n"),
-        },
-        Identifier::Address(address) if address.bytes().all(safe) => {
-            write!(header, "Diversion: <sip:{address}>;reason={reason};counter=1\r\n")
-        }
-        Identifier::Address(_) => Ok(()),
-    };
-    header
 }

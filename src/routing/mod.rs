@@ -6,6 +6,7 @@
 mod build;
 mod divert;
 mod follow;
+mod forwarded;
 mod judge;
 mod members;
 mod tell;
@@ -19,6 +20,7 @@ use build::Build;
 
 pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
+pub use forwarded::Forwarded;
 pub use judge::{Caller, Question};
 pub use tell::{lamps, tell};
 
@@ -35,6 +37,8 @@ pub struct Limits {
 /// What an order is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct List<'a> {
+    /// Whether a FreeSWITCH without a proxy asks. It dials by itself, and reads an order once.
+    pub by_switch: bool,
     /// Whether there is a switch that could ask whoever answers to press a key.
     pub confirms: bool,
     /// The account's devices, by stage.

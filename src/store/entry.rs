@@ -324,6 +324,8 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::InCall => 8,
         DeviceSkip::Dnd => 9,
         DeviceSkip::NoText => 10,
+        DeviceSkip::NotDialled => 11,
+        DeviceSkip::NoWaiting => 12,
     }
 }
 

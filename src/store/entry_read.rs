@@ -21,7 +21,7 @@ use super::entry::{
 const SIDES: [Side; 2] = [Side::From, Side::To];
 const KINDS: [PoolKind; 3] = [PoolKind::Total, PoolKind::In, PoolKind::Out];
 const ROOMS: [Room; 4] = [Room::Yes, Room::Full, Room::Frozen, Room::Forced];
-const SKIPS: [DeviceSkip; 10] = [
+const SKIPS: [DeviceSkip; 12] = [
     DeviceSkip::Disabled,
     DeviceSkip::Loop,
     DeviceSkip::NotRegistered,
@@ -32,6 +32,8 @@ const SKIPS: [DeviceSkip; 10] = [
     DeviceSkip::InCall,
     DeviceSkip::Dnd,
     DeviceSkip::NoText,
+    DeviceSkip::NotDialled,
+    DeviceSkip::NoWaiting,
 ];
 const CAUSES: [EndCause; 6] = [
     EndCause::Ended,

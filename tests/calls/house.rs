@@ -270,7 +270,8 @@ impl House {
                 format!("{} {} | {}", refusal.code, refusal.reason, headers.trim_end_matches(" | "))
             }
             hallporter::domain::Outcome::Fork(order) => {
-                let branch = &order.stages[0].branches[0];
+                let stage: usize = words.get("stage").map_or(1, |stage| stage.parse().unwrap());
+                let branch = &order.stages[stage - 1].branches[0];
                 let headers = branch.headers.as_deref().unwrap_or_default();
                 format!("{} | {}", branch.uri, headers.trim_end().replace("\r\n", " | "))
             }

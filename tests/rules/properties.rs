@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hallporter::domain::{
-    Communication, DeviceState, DeviceStates, Few, ForkOrder, Identifier, ORDER_RING_S_MAX,
-    Registrations, Step, Tags,
+    Communication, DeviceState, DeviceStates, Few, ForkOrder, History, Identifier,
+    ORDER_RING_S_MAX, Registrations, Step, Tags,
 };
-use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
+use hallporter::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow};
 use proptest::prelude::*;
 
 use super::*;
@@ -121,13 +121,14 @@ fn order_of(
         zone: &zone,
         kind: Communication::Call,
         from: Caller::of(from, &numbering, None),
-        dialled: Some(&dialled),
+        forwarded: Forwarded { dialled: Some(&dialled), history: &History::None },
         calls,
         wishes: Few::default(),
     };
     let headers: Arc<str> = "".into();
     let list = List {
         wait_s: None,
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

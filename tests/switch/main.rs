@@ -13,6 +13,7 @@
 #![allow(dead_code, unused_imports, reason = "a laboratory has more than today's tests take")]
 
 mod alone;
+mod alone_devices;
 mod callback;
 mod conf;
 mod crowd;

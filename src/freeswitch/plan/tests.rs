@@ -109,6 +109,21 @@ fn who_joins_late_is_called_late() {
     );
 }
 
+/// Each place where a device is registered is a leg of its own, and all of them wait.
+#[test]
+fn who_is_registered_twice_joins_late_with_both() {
+    let aor = SipUri::parse("sip:bob@example.com").unwrap();
+    let mut late = branch(aor.as_str(), Some("X-A: 1\r\n"));
+    late.after_s = 8;
+    let stages = vec![stage(20, vec![branch("sip:desk@10.0.0.7", None), late])];
+    let text = planned(fork(stages), "1", std::slice::from_ref(&aor));
+    assert_eq!(
+        actions(&text)[4],
+        "bridge {originate_timeout=20,ignore_early_media=true}sofia/phones/desk@10.0.0.7,\
+         ${sofia_contact(*/bob@example.com/[sip_h_X-A=1,leg_delay_start=8])}"
+    );
+}
+
 #[test]
 fn a_mailbox_is_told_why() {
     let mut mailbox =
