@@ -26,11 +26,14 @@ use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
 use hallporter::notify::LinkKey;
 use hallporter::rules::{MISTAKES_MAX, RuleFile, read as read_rules, read_calendar};
 
+#[path = "import.rs"]
+pub mod import;
+
 /// What takes an input.
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("query", query),
     ("event", event),
     ("config", config),
@@ -42,6 +45,8 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("esl", esl),
     ("rules", rules),
     ("calendar", calendar),
+    ("cpl", import::cpl),
+    ("fusionpbx", import::fusionpbx),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 };

@@ -1,5 +1,6 @@
 //! `hallporter rule`
 
+mod import;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ enum Action {
     },
     /// Run the examples in a file, without anything being changed
     Test(test::Args),
+    /// Make a file of rules from what was written for other systems (docs/import.md)
+    Import(import::Args),
     /// Tell when the order of an account will change
     Next(Next),
 }
@@ -84,6 +87,9 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
     if let Action::Test(test) = args.action {
         return test::run(test, &args.daemon, screen).await;
     }
+    if let Action::Import(import) = &args.action {
+        return import::run(import, screen);
+    }
     let door = Door::find(&args.daemon)?;
     let failed = |error| door.explain(error);
     match args.action {
@@ -113,7 +119,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             screen.line(format_args!("rules of {account} removed: its notification list rings"))
         }
         Action::Next(next) => show_next(next, &door, screen).await,
-        Action::Test(_) => Ok(()),
+        Action::Test(_) | Action::Import(_) => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ mod device;
 mod device_state;
 mod error;
 mod event;
+mod few;
 mod forward_places;
 mod identifier;
 mod index;
@@ -44,6 +45,7 @@ pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
+pub use few::Few;
 pub use forward_places::{FORWARD_PLACES_MAX, ForwardPlaces};
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
@@ -63,8 +65,8 @@ pub use push::{Push, PushContact, PushId, PushOver, Wake};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use refusal::{Cause, Refusal};
 pub use rule::{
-    Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
-    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
+    Communication, Condition, Dates, DaySpan, Found, Miss, ORDER_RING_S_MAX, Party, RULE_ZONES_MAX,
+    RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
 };
 pub use rule_stage::{After, RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};

@@ -11,6 +11,7 @@ mod devices;
 mod error;
 mod link;
 mod push;
+mod push_told;
 mod sentence;
 mod webhook;
 
@@ -20,5 +21,6 @@ pub use devices::{told, worth_ms};
 pub use error::Error;
 pub use link::{Link, LinkError, LinkKey};
 pub use push::push_body;
+pub use push_told::push_told;
 pub use sentence::sentence;
 pub use webhook::{TellError, Webhook};

@@ -143,10 +143,19 @@ impl Page<'_> {
         } else if does.refuse.is_none() && !rings && does.mailbox.is_none() {
             let hint = "say what rings (`ring`), or `forward`, `mailbox`, `refuse`, `notify`";
             self.wrong(at, path, "does nothing", Some(hint));
-        } else if !rings && does.mailbox == Some(RuleEnd::NoMailbox) && !goes_on {
+        } else if !rings
+            && does.mailbox == Some(RuleEnd::NoMailbox)
+            && !goes_on
+            && !self.goes_before()
+        {
             let hint = "add `ring`, or let the rule `refuse` with a code";
             self.wrong(at, path, "leaves the caller with nobody", Some(hint));
         }
+    }
+
+    /// Whether a rule before this one rings and goes on: then this one may say that this was all.
+    fn goes_before(&self) -> bool {
+        self.tables.rules.iter().any(|rule| rule.goes_on && rule.stages.count > 0)
     }
 
     /// What comes in the end can't be a matter of how something has failed.

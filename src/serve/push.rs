@@ -75,6 +75,15 @@ impl Pushes {
         });
     }
 
+    /// Has a device show something, once: whoever wants it told comes again with the same id. The
+    /// error is a sentence.
+    pub(crate) async fn show(&self, id: &str, body: String) -> Result<(), String> {
+        let told = self.webhook.post(id, body, ANSWER_WITHIN).await;
+        let figure = if told.is_ok() { &self.figures.heard } else { &self.figures.failed };
+        figure.fetch_add(1, Ordering::Relaxed);
+        told.map_err(|error| error.to_string())
+    }
+
     /// It is not needed any more; `None`: it has answered.
     pub(crate) fn over(&self, id: &PushId, over: Option<PushOver>) {
         if let (Some(end), Some(over)) = (locked(&self.open).remove(id), over) {

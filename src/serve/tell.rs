@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::desk::Tidings;
 use crate::domain::{
-    AccountKey, CallRef, MailboxName, MessageId, Notice, NoticeKind, NoticeState, Telling, Told,
+    CallRef, Message, MessageId, Notice, NoticeKind, NoticeState, Telling, Tells, Told,
 };
 use crate::notify;
 
@@ -91,22 +91,25 @@ pub(super) fn write(house: &House, call: CallRef, tidings: Tidings) {
     }
 }
 
-/// A mailbox has changed: its lamps are told the new count.
-pub(super) fn lamps(house: &House, account: AccountKey, mailbox: &MailboxName) {
+/// What tells lamps that a message's mailbox has changed, to be written down with the change.
+pub(super) fn lamps(house: &House, message: &Message) -> Vec<Notice> {
     let now_ms = house.now().wall_ms;
-    let waiting = match house.store.messages_waiting(mailbox) {
-        Ok((new, _)) => new,
-        Err(error) => return tracing::error!(%mailbox, %error, "a mailbox can't be counted"),
-    };
-    let telling = house.desk().lamp_telling(account, mailbox, waiting == 0, now_ms);
-    let Some(telling) = telling else { return };
-    let body = serde_json::to_string(&telling).unwrap_or_default();
-    let what = format!("{mailbox}-{now_ms}");
-    let notice = Notice::about(NoticeKind::Lamps, &what, body.into(), now_ms);
-    match house.store.announce(&[notice]) {
-        Ok(()) => house.ring_outbox(),
-        Err(error) => tracing::error!(%mailbox, %error, "lamps can't be written down"),
-    }
+    let telling = house.desk().lamp_telling(message.account, &message.mailbox, now_ms);
+    let notice = telling.map(|telling| {
+        let body = serde_json::to_string(&telling).unwrap_or_default();
+        let what = format!("{}-{now_ms}", message.mailbox);
+        Notice::about(NoticeKind::Lamps, &what, body.into(), now_ms)
+    });
+    notice.into_iter().collect()
+}
+
+/// Those of the lamps that show the count now.
+async fn lit(house: &Arc<House>, telling: &Telling) -> Result<Tells, String> {
+    let mailbox = telling.mailbox.clone().ok_or("there is no mailbox")?;
+    let (new, _) = house.in_store(move |store| store.messages_waiting(&mailbox)).await?;
+    let now_ms = house.now().wall_ms;
+    let lamps = house.desk().lamps(telling.account.as_str(), new == 0, now_ms);
+    Ok(if lamps.is_empty() { Tells::new() } else { vec![lamps] })
 }
 
 /// For ever; ends with the process.
@@ -188,7 +191,16 @@ async fn stages(
     telling: &Telling,
     lines: &mut Vec<String>,
 ) -> Result<(), String> {
-    for stage in &telling.stages {
+    let now;
+    let mut stages = &telling.stages;
+    if notice.kind == NoticeKind::Lamps {
+        now = lit(house, telling).await?;
+        stages = &now;
+    }
+    if stages.is_empty() {
+        return Ok(());
+    }
+    for stage in stages {
         let all = stage.iter().map(|who| -> Waiting<'_, (String, bool)> {
             Box::pin(async move {
                 let (heard, how) = match one(house, notice, telling, who).await {

@@ -75,7 +75,8 @@ impl Store {
         self.look(|ledger| messages::list(ledger, filter, after, limit))
     }
 
-    /// Sets a message's state. `None` if there is no such message, or it was deleted.
+    /// Sets a message's state, and writes down together with it what is to be told of that. `None`
+    /// and nothing changed if there is no such message, or it was deleted.
     ///
     /// # Errors
     /// The disk's.
@@ -84,8 +85,15 @@ impl Store {
         id: MessageId,
         state: MessageState,
         at_ms: i64,
+        notices: &[Notice],
     ) -> Result<Option<Message>, Error> {
-        let known = self.write(|transaction| messages::set_state(transaction, id, state, at_ms))?;
+        let known = self.write(|transaction| {
+            let known = messages::set_state(transaction, id, state, at_ms)?;
+            if known {
+                notices.iter().try_for_each(|notice| outbox::insert(transaction, notice))?;
+            }
+            Ok(known)
+        })?;
         if known { self.message(id) } else { Ok(None) }
     }
 

@@ -1,6 +1,6 @@
 //! The words of a line: plain ones and `key=value` ones.
 
-use hallporter::desk::{Desk, Ended, Output};
+use hallporter::desk::{Desk, Ended, Output, Tidings};
 use hallporter::domain::{EndCause, Now, Outcome, Push, PushId, PushOver, Told};
 
 use super::house::House;
@@ -117,16 +117,7 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
         Output::Push(push) => Some(self::push(push)),
         Output::PushOver { id, over } => Some(push_over(id, *over)),
-        Output::Tell { tidings, .. } => {
-            let telling = &tidings.telling;
-            let stage = |stage: &Vec<Told>| {
-                stage.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
-            };
-            let stages: Vec<String> = telling.stages.iter().map(stage).collect();
-            let (kind, shown) = (telling.kind.as_str(), &telling.shown);
-            let who = if stages.is_empty() { "nobody".to_owned() } else { stages.join(", ") };
-            Some(format!("tell {kind} from {shown}: {who}"))
-        }
+        Output::Tell { tidings, .. } => Some(told(tidings)),
         Output::CallBack { .. }
         | Output::Managed(_)
         | Output::Known(_)
@@ -157,6 +148,16 @@ fn push_over(id: &PushId, over: Option<PushOver>) -> String {
     let over = over.map(|over| serde_json::to_value(over).unwrap());
     let over = over.as_ref().map_or("answered", |over| over.as_str().unwrap());
     format!("no push {id} {over}")
+}
+
+fn told(tidings: &Tidings) -> String {
+    let telling = &tidings.telling;
+    let stage =
+        |stage: &Vec<Told>| stage.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
+    let stages: Vec<String> = telling.stages.iter().map(stage).collect();
+    let (kind, shown) = (telling.kind.as_str(), &telling.shown);
+    let who = if stages.is_empty() { "nobody".to_owned() } else { stages.join(", ") };
+    format!("tell {kind} from {shown}: {who}")
 }
 
 fn ended(ended: &Ended) -> String {

@@ -1,5 +1,11 @@
 //! Telling devices through a real Kamailio: of missed calls, and instead of ringing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::lab::door::Door;
 use crate::lab::kamailio::{Kamailio, Setup};
 use crate::lab::text::Text;
 use crate::lab::{Daemon, Dial, Does, Lab, Line, Phone, becomes, installed, seconds};
@@ -88,6 +94,11 @@ fn a_missed_call_is_told_to_devices_stage_by_stage() {
     let why = house.daemon.ends(&["why", &call], 0);
     assert!(why.contains("device a is told by a text, stage 1"), "{why}");
     assert!(why.contains("text a: heard, 200"), "{why}");
+    let line = "route --from +4930123 --to +49301 --kind missed";
+    let told = house.daemon.cli(line);
+    assert!(told.contains("rule 1 (line 1): matches"), "{told}");
+    assert!(told.ends_with("tells text a\ntells, if nobody has heard it, text b, text soft\n"));
+    assert!(house.daemon.cli(&line.replace("missed", "message")).ends_with("tells nobody\n"));
     // The first does not take it: the second stage, whoever of it is there.
     house.phone.says("a", 486);
     house.is_missed("<sip:+4930124@elsewhere.test>");
@@ -207,6 +218,71 @@ fn devices_are_told_instead_of_ringing() {
     house.all_told(2);
     assert!(house.told("a").iter().any(|told| told.contains("+4930124 wrote at ")));
     assert_eq!(house.daemon.live("alice"), 0);
+    assert_eq!(house.kamailio.mistakes(), [""; 0]);
+}
+
+/// An app that sleeps: whoever sends pushes is told where no text is taken.
+#[test]
+fn who_sends_pushes_is_told_where_no_text_is_taken() {
+    if !installed() {
+        return;
+    }
+    let lab = Lab::new("tells-push");
+    let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let (told, deaf) = (Arc::clone(&heard), Arc::new(AtomicBool::new(false)));
+    let refuses = Arc::clone(&deaf);
+    let _door = Door::open(lab.at(8200), move |_, body| {
+        told.lock().unwrap().push(serde_json::from_str(body).unwrap());
+        (if refuses.load(Ordering::Relaxed) { 503 } else { 204 }, String::new())
+    });
+    let mut daemon = Daemon::init(&lab, "porter", 8170);
+    let path = daemon.dir.join("hallporter.toml");
+    let hook = format!("[push]\nwebhook = \"http://{}/push\"\n", lab.at(8200));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("[push]\n", &hook, 1)).unwrap();
+    daemon.start();
+    let (phone, line) = (lab.phone(Does::Ring), lab.line());
+    let kamailio = Setup::asking(&daemon).gateway(phone.at).start(&lab);
+    daemon.cli("account add alice");
+    daemon.cli("number add +49301 --account alice");
+    daemon.cli(&format!("device add alice a --uri {} --ring 20s", phone.uri("a")));
+    daemon.cli("device add alice soft --aor sip:soft@hp.test --ring 20s --push on --stage 2");
+    let house = House { lab, daemon, kamailio, phone, line };
+    house.rules(
+        "[[rule]]\nwhen.kind = [\"missed\"]\nnotify = [\"soft\", \"a\"]\n\
+         [[rule]]\nring = [\"a\"]\n",
+    );
+    let pushed = |number: usize| heard.lock().unwrap().get(number).cloned().unwrap_or_default();
+    let count = || {
+        let all = heard.lock().unwrap();
+        all.iter().filter(|told| told["event"] == "push.told").count()
+    };
+    house.is_missed("<sip:+4930123@y.test>");
+    becomes(&1, seconds(8.0), count);
+    let body = pushed(0);
+    assert_eq!((&body["device"], &body["kind"]), (&"soft".into(), &"missed".into()));
+    assert!(body["text"].as_str().unwrap().starts_with("Missed call from +4930123 at "), "{body}");
+    assert!(body["contact"].is_null() && body["id"].as_str().unwrap().ends_with(":soft"), "{body}");
+    house.all_told(1);
+    assert_eq!(house.told("a").len(), 0, "somebody has heard it");
+    // Registered, and asleep: what the contact says goes with it.
+    house.phone.says("soft", 480);
+    house.line.register("soft", &format!("{};pn-prid=x%3ay", house.phone.uri("soft")));
+    house.is_missed("<sip:+4930124@y.test>");
+    becomes(&2, seconds(8.0), count);
+    assert_eq!(pushed(1)["contact"]["prid"], "x:y");
+    // Awake: nobody is asked for a push.
+    house.all_told(2);
+    house.phone.says("soft", 200);
+    house.is_missed("<sip:+4930125@y.test>");
+    house.all_told(3);
+    assert_eq!((count(), house.told("a").len()), (2, 0));
+    // Nobody sends the push: the next stage.
+    house.phone.says("soft", 480);
+    deaf.store(true, Ordering::Relaxed);
+    house.is_missed("<sip:+4930126@y.test>");
+    becomes(&1, seconds(8.0), || house.told("a").len());
+    assert_eq!(count(), 3);
     assert_eq!(house.kamailio.mistakes(), [""; 0]);
 }
 

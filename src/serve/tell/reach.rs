@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Contact, Notice, SipUri, Target, Telling, Told};
+use crate::domain::{Contact, Notice, PushContact, SipUri, Target, Telling, Told};
 use crate::kamailio::Words;
 use crate::notify;
 
 use super::super::house::House;
 use super::super::proxy::{Proxy, Waiting, join_all};
 
-/// Tells one device at every place where it is; how, if it has heard it at one of them.
-///
-/// A phone that has to be woken by a push before it can be told belongs here, where its address
-/// is registered nowhere.
+/// Tells one device at every place where it is; how, if it has heard it at one of them. If its app
+/// sleeps, whoever sends pushes is told when it has not.
 pub(super) async fn tell(
     house: &Arc<House>,
     notice: &Notice,
     telling: &Telling,
     who: &Told,
 ) -> Result<String, String> {
-    let target = house.desk().where_told(telling.account.as_str(), who).map_err(str::to_owned)?;
+    let device = house.desk().where_told(telling.account.as_str(), who).map_err(str::to_owned)?;
     let now_ms = house.now().wall_ms;
     let text;
     let words = match who {
@@ -38,10 +36,24 @@ pub(super) async fn tell(
     if house.proxies.is_empty() {
         return Err("no [[kamailio.proxy]] is configured that could tell it".to_owned());
     }
-    match target {
-        Target::Uri(uri) => fixed(house, &uri, words, &notice.id).await,
-        Target::Aor(aor) => registered(house, &aor, words, &notice.id).await,
-        Target::Number(_) => Err("it is a telephone number".to_owned()),
+    let mut contact = None;
+    let told = match &device.target {
+        Target::Uri(uri) => return fixed(house, uri, words, &notice.id).await,
+        Target::Aor(aor) => registered(house, aor, words, &notice.id, &mut contact).await,
+        Target::Number(_) => return Err("it is a telephone number".to_owned()),
+    };
+    match (told, words, &house.pushes) {
+        (Err(why), Words::Text(text), Some(pushes)) if device.push => {
+            let (_, about) = notice.id.split_once(':').unwrap_or_default();
+            let aor = device.shown_target();
+            let (id, body) =
+                notify::push_told(telling, about, (&device.name, &aor), contact.as_ref(), text);
+            match pushes.show(&id, body).await {
+                Ok(()) => Ok(format!("{why}; a push was asked for")),
+                Err(push) => Err(format!("{why}; {push}")),
+            }
+        }
+        (told, ..) => told,
     }
 }
 
@@ -63,12 +75,14 @@ async fn fixed(
     Err(trouble)
 }
 
-/// Every contact of an address of record, by the proxy at which it is registered.
+/// Every contact of an address of record, by the proxy at which it is registered. `said` is what one
+/// of them says about push.
 async fn registered(
     house: &House,
     aor: &SipUri,
     words: Words<'_>,
     notice: &str,
+    said: &mut Option<PushContact>,
 ) -> Result<String, String> {
     let mut trouble: Vec<String> = Vec::new();
     let mut found: Vec<(&Proxy, Contact)> = Vec::new();
@@ -87,6 +101,7 @@ async fn registered(
             Err(error) => trouble.push(error.to_string()),
         }
     }
+    *said = found.iter().find_map(|(_, contact)| PushContact::in_uri(contact.uri.as_str()));
     if !asked {
         return Err("no proxy says where it is registered (lookup_aor)".to_owned());
     }

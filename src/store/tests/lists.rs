@@ -21,8 +21,8 @@ fn pages_go_from_new_to_old_and_miss_none() {
         let mailbox = mailbox_name(name);
         assert!(left(&store, &Message { left_ms, mailbox, account, ..message(number) }));
     }
-    store.set_message(MessageId::new(7, 4), MessageState::Deleted, NOW_MS).unwrap();
-    store.set_message(MessageId::new(7, 6), MessageState::Heard, NOW_MS).unwrap();
+    store.set_message(MessageId::new(7, 4), MessageState::Deleted, NOW_MS, &[]).unwrap();
+    store.set_message(MessageId::new(7, 6), MessageState::Heard, NOW_MS, &[]).unwrap();
     let pages = |filter: &MessageFilter| {
         let (mut all, mut after) = (Vec::new(), None);
         loop {

@@ -229,14 +229,14 @@ fn deleted_is_for_good_and_counts_for_nothing() {
     };
     assert_eq!((used("box"), used("other"), used("none")), ((2, 9000), (1, 1000), (0, 0)));
     for (state, at_ms) in [(MessageState::Heard, 1), (MessageState::Saved, 2)] {
-        let set = store.set_message(message(1).id, state, at_ms).unwrap().unwrap();
+        let set = store.set_message(message(1).id, state, at_ms, &[]).unwrap().unwrap();
         assert_eq!((set.state, set.changed_ms, set.left_ms), (state, at_ms, message(1).left_ms));
     }
     assert_eq!(used("box"), (2, 9000), "what was heard takes its room");
-    let gone = store.set_message(message(1).id, MessageState::Deleted, 3).unwrap().unwrap();
+    let gone = store.set_message(message(1).id, MessageState::Deleted, 3, &[]).unwrap().unwrap();
     assert_eq!(gone.state, MessageState::Deleted);
-    assert_eq!(store.set_message(message(1).id, MessageState::New, 4).unwrap(), None);
-    assert_eq!(store.set_message(message(9).id, MessageState::New, 4).unwrap(), None);
+    assert_eq!(store.set_message(message(1).id, MessageState::New, 4, &[]).unwrap(), None);
+    assert_eq!(store.set_message(message(9).id, MessageState::New, 4, &[]).unwrap(), None);
     assert_eq!((used("box"), listed(&store, &MessageFilter::default())), ((1, 1000), vec![3, 2]));
 }
 
@@ -259,7 +259,7 @@ fn a_file_goes_with_the_last_who_has_it() {
 
     assert_eq!(store.expired_messages(two.left_ms + DAY_MS - 1, 9).unwrap(), []);
     assert_eq!(store.expired_messages(two.left_ms + DAY_MS, 9).unwrap(), [two.id]);
-    store.set_message(same.id, MessageState::Deleted, NOW_MS).unwrap();
+    store.set_message(same.id, MessageState::Deleted, NOW_MS, &[]).unwrap();
     let both = store.expired_messages(i64::MAX, 9).unwrap();
     assert_eq!(both, [same.id, two.id], "each once");
     assert_eq!(store.expired_messages(i64::MAX, 1).unwrap().len(), 1);
