@@ -5,6 +5,8 @@
 
 #[path = "rules/properties.rs"]
 mod properties;
+#[path = "rules/tells.rs"]
+mod tells;
 #[path = "rules/zones.rs"]
 mod zones;
 

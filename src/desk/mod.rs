@@ -42,6 +42,7 @@ use crate::sessions::{Looks, Page, RowChange, SessionRow, Slot, Table, Tombstone
 pub use explain::explain;
 pub use figures::Figures;
 pub use input::{Input, Ticket};
+pub use lamps::lamps_lit_next;
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
 pub use tell::{Happening, Tidings};

@@ -101,6 +101,7 @@ fn is_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::seen::Reply;
     use super::*;
 
     fn contact(uri: &str, received: Option<&str>, path: Option<&str>) -> Contact {
@@ -129,6 +130,21 @@ mod tests {
         assert!(headers.contains("\r\nEvent: message-summary\r\n") && !headers.contains("a\r\nb"));
         let (_, _, body) = request(&to, &at, Words::Lamp(0, 3), "x");
         assert!(body.starts_with("Messages-Waiting: no\r\nVoice-Message: 0/3"), "{body}");
+    }
+
+    /// As Kamailio 5.6.3 answers, and as it should not.
+    #[test]
+    fn what_a_phone_has_answered_is_read() {
+        let heard = include_bytes!("../../tests/fixtures/kamailio/tm.t_uac_wait.json");
+        assert_eq!(read_sent(heard), Ok(Reply::Result(200)));
+        let silent = include_bytes!("../../tests/fixtures/kamailio/tm.t_uac_wait_408.json");
+        assert_eq!(read_sent(silent), Ok(Reply::Result(408)));
+        let refused = br#"{"jsonrpc":"2.0","error":{"code":400,"message":"To missing"},"id":1}"#;
+        assert!(matches!(read_sent(refused), Ok(Reply::Refused { code: 400, .. })));
+        for odd in ["", "{}", r#"{"result":[]}"#, r#"{"result":["200"]}"#, r#"{"result":[99999]}"#]
+        {
+            assert!(read_sent(odd.as_bytes()).is_err(), "{odd}");
+        }
     }
 
     #[test]

@@ -57,3 +57,44 @@ pub fn push_told(
     let body = serde_json::to_string(&body).unwrap_or_default();
     (id, body)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use crate::domain::{AccountName, DepositCause, Zone};
+
+    use super::*;
+
+    proptest! {
+        /// Whatever a caller or a contact writes stays within its string.
+        #[test]
+        fn nobody_breaks_out_of_it(shown in ".*", display in ".*", prid in ".*") {
+            let telling = Telling {
+                kind: Communication::Missed,
+                account: AccountName::parse("alice").unwrap(),
+                call_id: prid.as_str().into(),
+                shown: shown.as_str().into(),
+                display: display.as_str().into(),
+                at_ms: 5,
+                cause: DepositCause::Busy,
+                zone: Zone::utc(),
+                mailbox: None,
+                length_ms: None,
+                stages: Vec::new(),
+                webhook: None,
+            };
+            let contact =
+                PushContact { provider: "".into(), prid: prid.as_str().into(), param: "".into() };
+            let device = DeviceName::parse("mobile").unwrap();
+            let to = (&device, "sip:alice@example.com");
+            let (id, body) = push_told(&telling, "c7-12c", to, Some(&contact), &display);
+            let body: Value = serde_json::from_str(&body).unwrap();
+            prop_assert_eq!(&id, "push.told:c7-12c:mobile");
+            prop_assert_eq!(&body["caller"], &serde_json::json!({"shown": shown, "display": display}));
+            prop_assert_eq!((&body["contact"]["prid"], &body["text"]), (&prid.into(), &display.into()));
+            prop_assert_eq!(body.as_object().unwrap().len(), 12);
+        }
+    }
+}

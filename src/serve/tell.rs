@@ -6,7 +6,7 @@ mod reach;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::desk::Tidings;
+use crate::desk::{Tidings, lamps_lit_next};
 use crate::domain::{
     CallRef, Message, MessageId, Notice, NoticeKind, NoticeState, Telling, Tells, Told,
 };
@@ -93,14 +93,27 @@ pub(super) fn write(house: &House, call: CallRef, tidings: Tidings) {
 
 /// What tells lamps that a message's mailbox has changed, to be written down with the change.
 pub(super) fn lamps(house: &House, message: &Message) -> Vec<Notice> {
-    let now_ms = house.now().wall_ms;
-    let telling = house.desk().lamp_telling(message.account, &message.mailbox, now_ms);
-    let notice = telling.map(|telling| {
-        let body = serde_json::to_string(&telling).unwrap_or_default();
-        let what = format!("{}-{now_ms}", message.mailbox);
-        Notice::about(NoticeKind::Lamps, &what, body.into(), now_ms)
-    });
-    notice.into_iter().collect()
+    lamps_at(house, message, house.now().wall_ms).into_iter().collect()
+}
+
+/// What tells the lamps of a message that the rules keep dark now, once they would light them. One
+/// for all messages of a night: it has the whole count.
+pub(super) fn lamps_later(house: &House, message: &Message) -> Option<Notice> {
+    let (rules, around) = {
+        let desk = house.desk();
+        let rules = Arc::clone(desk.registry().rules(message.account)?);
+        (rules, desk.around(message.account)?)
+    };
+    // Without the lock: days are looked through.
+    let at_ms = lamps_lit_next(&rules, &around, message.left_ms)?;
+    lamps_at(house, message, at_ms)
+}
+
+fn lamps_at(house: &House, message: &Message, at_ms: i64) -> Option<Notice> {
+    let telling = house.desk().lamp_telling(message.account, &message.mailbox, at_ms)?;
+    let body = serde_json::to_string(&telling).unwrap_or_default();
+    let what = format!("{}-{at_ms}", message.mailbox);
+    Some(Notice::about(NoticeKind::Lamps, &what, body.into(), at_ms))
 }
 
 /// Those of the lamps that show the count now.

@@ -236,10 +236,7 @@ fn who_sends_pushes_is_told_where_no_text_is_taken() {
         (if refuses.load(Ordering::Relaxed) { 503 } else { 204 }, String::new())
     });
     let mut daemon = Daemon::init(&lab, "porter", 8170);
-    let path = daemon.dir.join("hallporter.toml");
-    let hook = format!("[push]\nwebhook = \"http://{}/push\"\n", lab.at(8200));
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replacen("[push]\n", &hook, 1)).unwrap();
+    daemon.set_in("push", "webhook", &format!("\"http://{}/push\"", lab.at(8200)));
     daemon.start();
     let (phone, line) = (lab.phone(Does::Ring), lab.line());
     let kamailio = Setup::asking(&daemon).gateway(phone.at).start(&lab);

@@ -18,7 +18,7 @@ fn place(name: &str) -> Place {
     let mut house: House = house(name);
     let ear = Ear::new(house.lab.at(8200));
     house.daemon.terminate();
-    house.daemon.set("webhook", &format!("\"http://{}/hook\"", ear.at));
+    house.daemon.set_in("messages", "webhook", &format!("\"http://{}/hook\"", ear.at));
     house.starts();
     let desk = Told::new(house.lab.ip, Does::Refuse(486));
     let street = street(house);
@@ -151,6 +151,35 @@ fn no_lamp_at_night_and_the_webhook_where_nobody_hears() {
         place.street.house.daemon.get("/v1/notices?state=told")["items"].as_array().unwrap().len()
     };
     becomes(&3, seconds(5.0), told);
+}
+
+#[test]
+fn a_lamp_that_is_dark_at_night_is_lit_in_the_morning() {
+    if !installed() || !crate::live::installed() {
+        return;
+    }
+    let mut place = place("tells-morning");
+    // The night ends between one minute from now and two.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let clock = |at: u64| format!("{:02}:{:02}", at / 3600 % 24, at / 60 % 60);
+    let (begins, ends) = (clock(now - 7200), clock(now + 120));
+    place.rules(&format!(
+        "zone = \"UTC\"\n[[rule]]\n\
+         when = {{ kind = \"message\", hours = [\"{begins}-{ends}\"] }}\nnotify = []\n\
+         [[rule]]\nwhen.kind = \"message\"\nnotify = [\"lamp:desk\"]\n\
+         [[rule]]\nring = [\"phone\"]\n"
+    ));
+    place.leaves(1);
+    place.leaves(2);
+    let list = || place.street.house.daemon.cli_json("notice list").as_array().unwrap().clone();
+    let waiting = list();
+    assert_eq!(waiting.len(), 1, "one for the whole night: {waiting:?}");
+    assert_eq!((&waiting[0]["kind"], &waiting[0]["attempts"]), (&"lamps".into(), &0.into()));
+    assert_eq!(place.lamps("desk"), [""; 0]);
+    place.street.house.daemon.kill();
+    place.street.house.starts();
+    let two = "Messages-Waiting: yes Voice-Message: 2/0 (0/0) ".to_owned();
+    becomes(&vec![two], seconds(130.0), || place.lamps("desk"));
 }
 
 #[test]

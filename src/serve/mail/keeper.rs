@@ -15,7 +15,7 @@ use crate::media::{Kept, Spool};
 use crate::notify;
 
 use super::super::house::House;
-use super::super::tell::{About, notices};
+use super::super::tell::{About, lamps_later, notices};
 
 /// How many threads there are: some deposits may be joined while others begin.
 const THREADS: usize = 4;
@@ -241,7 +241,10 @@ impl Work {
             length_ms: Some(message.length_ms),
             at_ms: message.left_ms,
         };
-        self.told(house, &happening, message.id, (NoticeKind::MessageLeft, body))
+        let what = (NoticeKind::MessageLeft, body);
+        let mut notices = self.told(house, &happening, message.id, what);
+        notices.extend(lamps_later(house, message));
+        notices
     }
 
     /// The notices about a deposit.
