@@ -125,6 +125,7 @@ fn ask(what: &str, rules: &Rules) {
     let dialled = Identifier::parse("+493012345").unwrap();
     let headers: Arc<str> = "X-Hallporter-Trail: 7\r\n".into();
     let list = List {
+        wait_s: None,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

@@ -14,7 +14,7 @@ use crate::rules::{Mistake, RULES_BYTES_MAX, RuleFile};
 
 use super::failure::Failure;
 use super::find::Door;
-use super::route::uri;
+use super::route::{kind, uri};
 use super::screen::Screen;
 use super::typed::Daemon;
 
@@ -74,6 +74,9 @@ struct Next {
     /// The call carries video
     #[arg(long)]
     video: bool,
+    /// For what: call, video, text; or message (one was left), missed (a call that nobody took)
+    #[arg(long, value_name = "KIND", value_parser = kind, conflicts_with = "video")]
+    kind: Option<Communication>,
     /// How many days ahead
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31))]
     days: u32,
@@ -121,8 +124,8 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
 }
 
 async fn show_next(next: Next, door: &Door, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let Next { account, from, to, video, days } = next;
-    let kind = video.then_some(Communication::Video);
+    let Next { account, from, to, video, kind, days } = next;
+    let kind = kind.or_else(|| video.then_some(Communication::Video));
     let asked = NextFilter { from, to: to.map(|to| to.to_string()), kind, days: Some(days) };
     let view = door.client.rules_next(&account, &asked).await;
     let view = view.map_err(|error| door.explain(error))?;

@@ -1,11 +1,11 @@
 //! The called account's rules, asked about one call.
 
-use crate::admission::refusal_by_rule;
 use std::sync::Arc;
 
+use crate::admission::refusal_by_rule;
 use crate::domain::{
-    AccountKey, Cause, Communication, Method, Now, Outcome, PoolId, PoolKind, RefusalCodes,
-    RouteQuery, Rules, Seats, Side, Spelled, Step, Target,
+    AccountKey, Cause, Communication, GreetingName, Method, Now, Outcome, PoolId, PoolKind,
+    RefusalCodes, RouteQuery, RuleEnd, Rules, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{Caller, Followed, List, Question, follow, honour};
 
@@ -26,8 +26,8 @@ pub(super) struct Asked<'a> {
 pub(super) enum Ordered {
     /// Somebody rings, or the call passes.
     Rings(Outcome),
-    /// Nobody rings, and the account's mailbox takes the call, if there is one.
-    Nobody(Cause),
+    /// Nobody rings, and the account's mailbox takes the call, if there is one, with this greeting.
+    Nobody(Cause, Option<GreetingName>),
     /// The caller is refused, whether there is a mailbox or not.
     Refused(Outcome),
 }
@@ -59,10 +59,18 @@ impl Desk {
         };
         let leads_back = |target: &Target| self.leads_back(target, callee, &query.trail);
         match follow(rules, &question, list, leads_back, steps) {
+            // Whom it tells stands in the steps, which come to the desk with the decision.
+            Followed::Notify { end: RuleEnd::Refuse { code, .. }, reason, .. } => {
+                Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
+            }
+            Followed::Notify { end: RuleEnd::NoMailbox, .. } => {
+                Ordered::Refused(refused(Cause::Rule, Side::To, RefusalCodes::default()))
+            }
+            Followed::Notify { greeting, .. } => Ordered::Nobody(Cause::Rule, greeting),
             Followed::Refuse { code, reason } => {
                 Ordered::Refused(Outcome::Refuse(refusal_by_rule(code, reason)))
             }
-            Followed::Order { mut order, mailbox, mailbox_alone } => {
+            Followed::Order { mut order, mailbox, mailbox_alone, greeting } => {
                 self.confirm_through_switch(query, callee, &mut order);
                 if !mailbox_alone {
                     order = self.forwards_behind(asked, list, order, steps);
@@ -70,14 +78,14 @@ impl Desk {
                 if order.stages.is_empty() {
                     let cause = if mailbox_alone { Cause::Rule } else { Cause::NoDevice };
                     return match mailbox {
-                        true => Ordered::Nobody(cause),
+                        true => Ordered::Nobody(cause, greeting),
                         false => {
                             Ordered::Refused(refused(cause, Side::To, RefusalCodes::default()))
                         }
                     };
                 }
                 if mailbox {
-                    return self.with_mailbox(asked, order, steps);
+                    return self.with_mailbox(asked, order, greeting, steps);
                 }
                 honour(&mut order, query.wishes, steps);
                 Ordered::Rings(Outcome::Fork(Arc::new(order)))
@@ -86,7 +94,7 @@ impl Desk {
     }
 }
 
-fn kind(query: &RouteQuery) -> Communication {
+pub(super) fn kind(query: &RouteQuery) -> Communication {
     match (query.method, query.video) {
         (Method::Message, _) => Communication::Text,
         (Method::Invite, true) => Communication::Video,

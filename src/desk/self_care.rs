@@ -78,8 +78,11 @@ impl Desk {
         let mut forwards = Vec::new();
         for forward in which {
             let Some(to) = care.forwards.get(forward) else { continue };
+            let waits = forward.after().is_some() && !order.stages.is_empty();
             let skip = if !self.may_forward(care, to) {
                 Some(CareSkip::NotAllowed)
+            } else if waits && asked.query.switch.is_some() {
+                Some(CareSkip::NoProxy)
             } else if self.is_caller(asked.query, to) {
                 Some(CareSkip::OwnCall)
             } else {

@@ -6,7 +6,9 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, SipUri, Stage};
+use crate::domain::{
+    Branch, CallRef, Decision, ForkOrder, Greeting, GreetingName, Outcome, Refusal, SipUri, Stage,
+};
 
 use super::CONTEXT;
 use super::command::address;
@@ -121,6 +123,10 @@ impl Actions {
                 if let Some(cause) = mailbox.and_then(our_cause) {
                     self.add("set", &format!("hallporter_cause={cause}"));
                 }
+                let greeting = mailbox.and_then(|branch| branch.header(Greeting::HEADER));
+                if let Some(greeting) = greeting.and_then(|name| GreetingName::parse(name).ok()) {
+                    self.add("set", &format!("hallporter_greeting={greeting}"));
+                }
                 self.add("transfer", &format!("{place} XML {MESSAGES}"));
             }
             None => self.add("respond", "480 Nobody can be reached"),
@@ -234,7 +240,7 @@ fn mailbox_of(uri: &str) -> Option<&str> {
 
 /// The cause for which a call comes to the mailbox at once, if it does.
 fn our_cause(branch: &Branch) -> Option<&str> {
-    let cause = branch.headers.as_deref()?.strip_prefix("X-Hallporter-Cause: ")?.trim_end();
+    let cause = branch.header("X-Hallporter-Cause")?;
     cause.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(cause)
 }
 

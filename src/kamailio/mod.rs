@@ -13,6 +13,7 @@ mod rpc;
 mod rtjson;
 mod scan;
 mod seen;
+mod telling;
 mod wishes;
 
 pub use answer::{answer, well_formed_headers};
@@ -22,6 +23,7 @@ pub use query::read_query;
 pub use rpc::{Rpc, RpcError, RpcTimes};
 pub use rtjson::rtjson;
 pub use seen::{Reply, Seen, read_contacts, read_dialogs, read_done, read_up_since};
+pub use telling::Words;
 
 #[cfg(test)]
 mod hostile;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::domain::{
     After, Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri,
-    Stage, Step, Target,
+    Stage, Step, Target, longest_s,
 };
 
-use super::List;
+use super::{List, wake};
 
 /// An order that is being made. Each device that is looked at leaves a step.
 pub(super) struct Build<'a, L> {
@@ -119,7 +119,9 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
                 Some(barred) => Err(barred),
                 None => {
                     let confirm = self.confirm_line();
-                    branches_of(&device.name, &device.target, self.list, confirm.as_deref())
+                    let confirm = confirm.as_deref();
+                    let found = branches_of(&device.name, &device.target, self.list, confirm);
+                    wake::with_wake(found, device, self.list, confirm)
                 }
             },
         };
@@ -127,10 +129,18 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         match found {
             Ok(mut branches) => {
                 branches.iter_mut().for_each(|branch| branch.after_s = after_s);
-                self.add(branches, ring_s, step(None))
+                let asked = branches.iter().any(|branch| branch.wake.is_some());
+                let rings = self.add(branches, ring_s, step(None));
+                if device.push && (rings || !asked) {
+                    self.note(Step::Wake { device: device.name.clone(), asked });
+                }
+                rings
             }
             Err(skip) => {
                 self.note(step(Some(skip)));
+                if device.push && skip == DeviceSkip::NotRegistered {
+                    self.note(Step::Wake { device: device.name.clone(), asked: false });
+                }
                 false
             }
         }
@@ -200,17 +210,20 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         room.min(limits.branches_max.saturating_sub(self.branches))
     }
 
-    /// How long all stages would ring, in seconds, with a device more that rings so long.
-    fn ring_s_with(&self, ring_s: u16) -> u32 {
+    /// How long all stages may ring, in seconds, with these branches more that ring so long.
+    fn ring_s_with(&self, ring_s: u16, found: &[Branch]) -> u32 {
         let last = self.stages.last().filter(|_| self.open);
-        let longer_s = ring_s.saturating_sub(last.map_or(0, |last| last.ring_s));
-        let all_s: u32 = self.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
-        all_s + u32::from(longer_s)
+        let before_s: u32 = self.stages.iter().map(Stage::longest_s).sum();
+        let longest_s = match last {
+            Some(last) => longest_s(ring_s.max(last.ring_s), last.branches.iter().chain(found)),
+            None => longest_s(ring_s, found),
+        };
+        before_s - last.map_or(0, Stage::longest_s) + longest_s
     }
 
     fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) -> bool {
         if let Some(ring_s_max) = self.ring_s_max
-            && self.ring_s_with(ring_s) > u32::from(ring_s_max)
+            && self.ring_s_with(ring_s, &found) > u32::from(ring_s_max)
         {
             self.full = true;
             self.note(Step::OrderLong { ring_s_max });
@@ -234,9 +247,12 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     }
 }
 
-/// Where a device is, as far as somebody looked.
-pub(super) fn is_reachable(target: &Target, list: &List<'_>) -> bool {
-    match target {
+/// Whether a device can be reached, as far as somebody looked.
+pub(super) fn is_reachable(device: &Device, list: &List<'_>) -> bool {
+    if device.push && list.wait_s.is_some() {
+        return true;
+    }
+    match &device.target {
         Target::Uri(_) => true,
         Target::Number(_) => list.gateway.is_some(),
         // Nobody could say where it is: better to try than to leave somebody unreached.
@@ -244,7 +260,7 @@ pub(super) fn is_reachable(target: &Target, list: &List<'_>) -> bool {
     }
 }
 
-fn branches_of(
+pub(super) fn branches_of(
     name: &DeviceName,
     target: &Target,
     list: &List<'_>,
@@ -261,6 +277,7 @@ fn branches_of(
         dst_uri: None,
         path: None,
         headers: headers.clone(),
+        wake: None,
     };
     match target {
         Target::Uri(uri) => Ok(vec![branch(uri.shared())]),

@@ -8,6 +8,8 @@ mod divert;
 mod follow;
 mod judge;
 mod members;
+mod tell;
+mod wake;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use build::Build;
 pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
 pub use judge::{Caller, Question};
+pub use tell::{lamps, tell};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.
@@ -40,6 +43,8 @@ pub struct List<'a> {
     pub registrations: &'a Registrations,
     /// What the devices were seen to do.
     pub states: &'a DeviceStates,
+    /// For how long a call is held for a device that is asked to wake, in seconds; `None`: none is.
+    pub wait_s: Option<u16>,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<&'a str>,
     /// Header lines for every branch.

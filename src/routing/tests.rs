@@ -17,6 +17,7 @@ fn check(list: &str, limits: Limits, expected: &str) {
     ]);
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket};
+use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket, explain};
 use hallporter::domain::{
     AccountName, CallState, Decision, LegEvent, LegFacts, LegId, Now, Outcome, RouteQuery,
     SeenDialog, SwitchCommand, SwitchEvent, SwitchId, VideoFacts,
@@ -167,6 +167,7 @@ fn parked(call_id: &str, dialled: &str) -> LegEvent {
         dialled: dialled.into(),
         cause: None,
         our_cause: None,
+        greeting: None,
         call: None,
         from_uri: "".into(),
         from_display: "".into(),
@@ -208,4 +209,24 @@ fn a_switch_that_asks_confirms_itself() {
     let Outcome::Fork(order) = &house.decision.as_ref().unwrap().outcome else { panic!() };
     let branch = &order.stages[0].branches[0];
     assert_eq!((&*branch.uri, branch.confirm()), ("sip:desk@h", Some('1')));
+}
+
+#[test]
+fn a_forward_that_would_have_to_wait_is_left_out_and_said() {
+    let mut house = House::new();
+    let care = r#"{"command":"care_set","account":"bob","may":"all","places":["*"],
+        "forwards":{"no_answer":{"uri":"sip:boss@example.net"}}}"#;
+    house.commit(serde_json::from_str(care).unwrap());
+    let more = r#"{"command":"account_set","name":"bob","max_calls":2}"#;
+    house.commit(serde_json::from_str(more).unwrap());
+    let mut stages = |channel: &str, switch| {
+        assert!(house.asks(channel, switch));
+        let decision = house.decision.clone().unwrap();
+        let Outcome::Fork(order) = &decision.outcome else { panic!("{decision:?}") };
+        (order.stages.len(), explain(&decision).join(" | "))
+    };
+    assert_eq!(stages("c1@proxy", None).0, 2);
+    let (stages, lines) = stages("a-2", Some(SWITCH));
+    assert_eq!(stages, 1);
+    assert!(lines.contains("not done, a switch without a proxy"), "{lines}");
 }

@@ -127,6 +127,7 @@ fn order_of(
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
         confirms: true,
         devices: &devices,
         registrations: &registrations,
@@ -150,7 +151,12 @@ fn states(seed: u32) -> DeviceStates {
 }
 
 fn empty() -> Followed {
-    Followed::Order { order: ForkOrder::default(), mailbox: true, mailbox_alone: false }
+    Followed::Order {
+        order: ForkOrder::default(),
+        mailbox: true,
+        mailbox_alone: false,
+        greeting: None,
+    }
 }
 
 proptest! {

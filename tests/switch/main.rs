@@ -30,4 +30,5 @@ mod proxy;
 mod room;
 mod silence;
 mod stars;
+mod tells;
 mod video;

@@ -12,6 +12,7 @@ fn branch(uri: &str, headers: Option<&str>) -> Branch {
         dst_uri: None,
         path: None,
         headers: headers.map(Into::into),
+        wake: None,
     }
 }
 
@@ -116,6 +117,18 @@ fn a_mailbox_is_told_why() {
     let text = planned(fork(vec![mailbox]), "1", &[]);
     let done = actions(&text);
     assert_eq!(done[3..], ["set hallporter_cause=cap_in", "transfer bob XML hallporter"]);
+}
+
+#[test]
+fn a_mailbox_is_told_how_to_greet() {
+    let headers = "X-Hallporter-Cause: rule\r\nX-Hallporter-Greeting: closed\r\n";
+    let mut mailbox = stage(30, vec![branch("sip:bob@h;cause=480", Some(headers))]);
+    mailbox.mailbox = true;
+    let text = planned(fork(vec![mailbox]), "1", &[]);
+    let done = actions(&text);
+    let cause = "set hallporter_cause=rule";
+    assert_eq!(done[3..5], [cause, "set hallporter_greeting=closed"]);
+    assert_eq!(done[5..], ["transfer bob XML hallporter"]);
 }
 
 #[test]
