@@ -6,6 +6,8 @@
 
 #[path = "import/properties.rs"]
 mod properties;
+#[path = "import/times.rs"]
+mod times;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use hallporter::domain::{AccountName, Device, DeviceName, Numbering, SipUri, Tar
 use hallporter::import::{
     Export, Imports, NotCarried, Unreadable, Wanted, read_cpl, read_fusionpbx,
 };
-use hallporter::rules::{Reach, RuleFile, read};
+use hallporter::rules::{RuleFile, read};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules/import")
@@ -96,8 +98,7 @@ fn every_source_comes_out_as_it_is_kept() {
 /// Runs examples on a text with its own devices.
 fn run(text: &str, examples: &str, name: &str, wrong: &mut String) -> usize {
     let all = format!("{text}\n{examples}");
-    let (rules, examples) =
-        read(&all, Reach::NOW).unwrap_or_else(|m| panic!("{name}: {m:#?}\n{all}"));
+    let (rules, examples) = read(&all).unwrap_or_else(|m| panic!("{name}: {m:#?}\n{all}"));
     let device = |(stage, name): (u8, &str)| {
         let target = Target::Uri(SipUri::parse(&format!("sip:{name}@10.0.0.7")).unwrap());
         Device::new(DeviceName::parse(name).unwrap(), target, stage, 20)
@@ -108,6 +109,7 @@ fn run(text: &str, examples: &str, name: &str, wrong: &mut String) -> usize {
         zone: Zone::parse("Europe/Berlin").unwrap(),
         numbering: Numbering::default(),
         mailbox: true,
+        greetings: vec![],
     };
     for example in &examples {
         let trial = try_example(&rules, example, &around);

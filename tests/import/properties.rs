@@ -182,6 +182,7 @@ fn around() -> Around {
         zone: Zone::utc(),
         numbering: Numbering::default(),
         mailbox: true,
+        greetings: vec![],
     }
 }
 
@@ -216,7 +217,7 @@ proptest! {
         let known = made.devices.iter().any(|device| device.name.as_str() == "registered");
         let examples = if known { examples } else { examples.replace("unregistered = [\"registered\"]\n", "") };
         let all = format!("{}\n{examples}", made.text);
-        let (rules, examples) = read(&all, Reach::NOW).unwrap_or_else(|m| panic!("{m:#?}\n{all}"));
+        let (rules, examples) = read(&all).unwrap_or_else(|m| panic!("{m:#?}\n{all}"));
         for example in &examples {
             let trial = try_example(&rules, example, &around());
             let mut got = trial.got.clone();
