@@ -67,6 +67,16 @@ pub(super) fn spread(
             }
         };
     };
+    over_days(days, *start, length, bounds)
+}
+
+/// What begins on some days of the week and lasts over several.
+fn over_days(
+    days: u8,
+    start: u16,
+    length: u32,
+    bounds: Bounds,
+) -> Result<Vec<(Conditions, i32)>, Why> {
     if length >= 7 * DAY_MINUTES {
         if bounds.limited {
             return Err(NEVER_ENDS);
@@ -81,12 +91,12 @@ pub(super) fn spread(
         hours: hours.map(|hours| vec![hours]),
         ..Conditions::default()
     };
-    let end = u32::from(*start) + length;
+    let end = u32::from(start) + length;
     let (last, rest) = (end / DAY_MINUTES, minute_of(end % DAY_MINUTES));
-    let first_whole = u32::from(*start > 0);
+    let first_whole = u32::from(start > 0);
     let mut ways = Vec::new();
-    if *start > 0 {
-        ways.push((way(days, Some((*start, 1_440))), 0));
+    if start > 0 {
+        ways.push((way(days, Some((start, 1_440))), 0));
     }
     if bounds.limited {
         // Each of them has its own first and last day.
