@@ -27,7 +27,7 @@ fn fill(home: &Home, accounts: u32) {
          INSERT INTO identifier SELECT key + 1, printf('+49301%07d', key), key FROM account;
          WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {DEVICES} - 1)
          INSERT INTO device SELECT i + 1, 7, printf('d%05d', i), 'uri', printf('sip:d%d@10.0.0.7', i),
-             1 + i % 3, 15, 1, 0, '' FROM n;
+             1 + i % 3, 15, 1, 0, '', 0 FROM n;
          UPDATE meta SET value = {accounts} WHERE key = 'keys_given';
          COMMIT"
     );
