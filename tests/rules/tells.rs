@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hallporter::domain::{
-    Communication, DeviceStates, Few, Registrations, Step, Tags, Tells, Told,
+    Communication, DeviceStates, Few, History, Registrations, Step, Tags, Tells, Told,
 };
-use hallporter::routing::{Caller, Followed, Limits, List, Question, follow, tell};
+use hallporter::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow, tell};
 use proptest::prelude::*;
 
 use super::*;
@@ -65,6 +65,7 @@ fn asked(text: &str, at_ms: i64, dnd: bool) -> (Tells, bool, Vec<Step>, Followed
     let (registrations, states) = (Registrations::new(), DeviceStates::new());
     let headers: Arc<str> = "".into();
     let list = List {
+        by_switch: false,
         wait_s: None,
         confirms: true,
         devices: &devices,
@@ -80,7 +81,7 @@ fn asked(text: &str, at_ms: i64, dnd: bool) -> (Tells, bool, Vec<Step>, Followed
         zone: &zone,
         kind,
         from: Caller::of("sip:+15550100@h", &numbering, None),
-        dialled: None,
+        forwarded: Forwarded { dialled: None, history: &History::None },
         calls: 0,
         wishes: Few::default(),
     };
