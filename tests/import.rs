@@ -6,6 +6,8 @@
 
 #[path = "import/properties.rs"]
 mod properties;
+#[path = "import/times.rs"]
+mod times;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -107,7 +109,7 @@ fn run(text: &str, examples: &str, name: &str, wrong: &mut String) -> usize {
         zone: Zone::parse("Europe/Berlin").unwrap(),
         numbering: Numbering::default(),
         mailbox: true,
-        greetings: Vec::new(),
+        greetings: vec![],
     };
     for example in &examples {
         let trial = try_example(&rules, example, &around);

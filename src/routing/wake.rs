@@ -25,7 +25,8 @@ pub(super) fn with_wake(
     // An address that nobody looked up is the proxy's own: it sends nothing there.
     branches.retain(|branch| *branch.uri != *aor.as_str());
     let headers = [&**list.headers, confirm.unwrap_or_default()].concat();
-    branches.push(Branch {
+    // First: where there is room for one branch alone, it finds the device wherever it is.
+    let wake = Branch {
         device: device.name.clone(),
         after_s: 0,
         uri: aor.shared(),
@@ -33,6 +34,7 @@ pub(super) fn with_wake(
         path: None,
         headers: (!headers.is_empty()).then(|| Arc::from(headers)),
         wake: Some(Box::new(Wake { aor: aor.shared(), wait_s })),
-    });
+    };
+    branches.insert(0, wake);
     Ok(branches)
 }

@@ -1,7 +1,7 @@
 //! The words of a line: plain ones and `key=value` ones.
 
 use hallporter::desk::{Desk, Ended, Output, Tidings};
-use hallporter::domain::{EndCause, Now, Outcome, Told};
+use hallporter::domain::{EndCause, Now, Outcome, Push, PushId, PushOver, Told};
 
 use super::house::House;
 
@@ -115,30 +115,9 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         }
         Output::Ended(ended) => Some(self::ended(ended)),
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
+        Output::Push(push) => Some(self::push(push)),
+        Output::PushOver { id, over } => Some(push_over(id, *over)),
         Output::Tell { tidings, .. } => Some(told(tidings)),
-        Output::Push(push) => {
-            let contact = push
-                .contact
-                .as_ref()
-                .map(|said| format!(" {}/{}/{}", said.provider, said.prid, said.param));
-            let video = if push.video { " video" } else { "" };
-            Some(format!(
-                "push {} of {} for {} ({}){video} in {}s{}",
-                push.id,
-                push.account,
-                push.aor,
-                push.caller,
-                push.needed_in_s,
-                contact.unwrap_or_default()
-            ))
-        }
-        Output::PushOver { id, over } => {
-            let over = over.map_or_else(
-                || "answered".to_owned(),
-                |over| serde_json::to_value(over).unwrap().as_str().unwrap().to_owned(),
-            );
-            Some(format!("no push {id} {over}"))
-        }
         Output::CallBack { .. }
         | Output::Managed(_)
         | Output::Known(_)
@@ -148,6 +127,27 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         | Output::DepositBegan { .. }
         | Output::DepositOver { .. } => Some(format!("{output:?}")),
     }
+}
+
+fn push(push: &Push) -> String {
+    let said = push.contact.as_ref();
+    let contact = said.map(|said| format!(" {}/{}/{}", said.provider, said.prid, said.param));
+    let video = if push.video { " video" } else { "" };
+    format!(
+        "push {} of {} for {} ({}){video} in {}s{}",
+        push.id,
+        push.account,
+        push.aor,
+        push.caller,
+        push.needed_in_s,
+        contact.unwrap_or_default()
+    )
+}
+
+fn push_over(id: &PushId, over: Option<PushOver>) -> String {
+    let over = over.map(|over| serde_json::to_value(over).unwrap());
+    let over = over.as_ref().map_or("answered", |over| over.as_str().unwrap());
+    format!("no push {id} {over}")
 }
 
 fn told(tidings: &Tidings) -> String {

@@ -1,6 +1,7 @@
 //! Phones that sleep until a push wakes them: Kamailio waits for them, and rings who registers.
 
 use std::fs;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -195,19 +196,22 @@ struct House {
     site: Site,
     daemon: Daemon,
     told: Arc<Mutex<Vec<Value>>>,
+    /// What the gateway answers.
+    status: Arc<AtomicU16>,
     _gateway: Door,
 }
 
 fn house(name: &str, rules: &str) -> House {
     let lab = Lab::new(name);
     let told: Arc<Mutex<Vec<Value>>> = Arc::default();
-    let hears = Arc::clone(&told);
+    let status = Arc::new(AtomicU16::new(200));
+    let (hears, answers) = (Arc::clone(&told), Arc::clone(&status));
     let gateway = Door::open(lab.at(8180), move |head, body| {
         let mut body: Value = serde_json::from_str(body).unwrap();
         let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
         body["key"] = key.into();
         hears.lock().unwrap().push(body);
-        (200, "{}".to_owned())
+        (answers.load(Ordering::Relaxed), "{}".to_owned())
     });
     let mut daemon = Daemon::init(&lab, "porter", 8170);
     let text = fs::read_to_string(daemon.dir.join("hallporter.toml")).unwrap();
@@ -229,7 +233,13 @@ fn house(name: &str, rules: &str) -> House {
     fs::write(&file, rules).unwrap();
     daemon.ends(&["rule", "set", "alice", &file.display().to_string()], 0);
     let stub = Stub::new(lab.at(8171));
-    House { site: Site { _lab: lab, stub, kamailio, phone, line }, daemon, told, _gateway: gateway }
+    House {
+        site: Site { _lab: lab, stub, kamailio, phone, line },
+        daemon,
+        told,
+        status,
+        _gateway: gateway,
+    }
 }
 
 impl House {
@@ -340,5 +350,35 @@ fn nobody_is_woken_for_a_stage_that_does_not_begin() {
     let told = house.pushes(2);
     assert_eq!((told.len(), &told[1]["reason"]), (2, &json!("caller_gave_up")), "{told:?}");
     site.phone.gets("CANCEL", &call.id, 1);
+    site.is_well();
+}
+
+/// No call waits for the gateway, and what it does not hear is counted and given up.
+#[test]
+fn a_gateway_that_does_not_hear_costs_no_call() {
+    if !installed() {
+        return;
+    }
+    let house = house("push-deaf", "[[rule]]\nring = [\"pocket\"]\n");
+    let site = &house.site;
+    house.status.store(503, Ordering::Relaxed);
+    let call = house.call();
+    call.waits();
+    site.registers("pocket");
+    site.phone.gets("INVITE", &call.id, 1);
+    let tried = house.pushes(3);
+    assert!(tried.iter().all(|told| told["id"] == tried[0]["id"]), "{tried:?}");
+    let failed = || house.daemon.figure("hallporter_pushes_failed_total");
+    assert!(eventually(seconds(5.0), || failed() == 1), "{}", failed());
+    assert!(house.daemon.log().contains("a push was not heard"));
+    // What is refused for good is not told again; what is not needed is told even so.
+    house.status.store(403, Ordering::Relaxed);
+    call.rings();
+    call.cancel();
+    call.ends_with(487);
+    assert!(eventually(seconds(5.0), || failed() == 2), "{}", failed());
+    let told = house.pushes(4);
+    assert_eq!((told.len(), &told[3]["event"]), (4, &json!("push.cancelled")));
+    house.daemon.carries("alice", 0);
     site.is_well();
 }

@@ -75,3 +75,49 @@ fn all_phones_of_many_calls_wake_in_the_same_instant() {
     becomes(&0, seconds(20.0), || transactions(&kamailio));
     assert_eq!(kamailio.mistakes(), [""; 0]);
 }
+
+/// A call that is over while it is continued leaves nothing behind, and nobody ringing.
+#[test]
+fn callers_give_up_just_when_their_phones_wake() {
+    if !installed() {
+        return;
+    }
+    let _machine = whole_machine();
+    let lab = Lab::new("push-race");
+    let stub = Stub::new(lab.at(8170));
+    let kamailio = Setup::asking_at(stub.at, "t").start(&lab);
+    let (phone, line) = (lab.phone(Does::Ring), lab.line());
+    let waits = json!([{"stage": 0, "device": "a", "aor": "sip:a@hp.test"}]);
+    let plan = json!({"v": 1, "action": "fork", "call": "c1-1", "wait_s": 8, "waits": waits,
+        "stages": [{"ring_s": 20, "branches": []}]});
+    stub.says(200, &plan.to_string());
+    let (mut rang, mut calls) = (0, 0);
+    // Both orders come about in some of the rounds.
+    for round in 0..12 {
+        let all: Vec<Call> = (0..8).map(|_| line.dial(Dial::to("x"))).collect();
+        all.iter().for_each(Call::waits);
+        std::thread::scope(|scope| {
+            let other = lab.line();
+            let contact = phone.uri("a");
+            scope.spawn(move || other.register("a", &contact));
+            for call in all.iter().skip(round % 3) {
+                call.cancel();
+            }
+        });
+        for call in &all {
+            call.cancel();
+        }
+        for call in &all {
+            call.ends_with(487);
+            calls += 1;
+            rang += phone.got("INVITE", &call.id).len();
+            // Nobody goes on ringing for a caller who is gone.
+            let rings = || phone.ringing().contains(&call.id);
+            assert!(eventually(seconds(5.0), || !rings()), "{} rings", call.id);
+        }
+        lab.line().unregister("a");
+    }
+    assert!(rang > 0 && rang <= calls, "{rang} of {calls} rang");
+    becomes(&0, seconds(20.0), || transactions(&kamailio));
+    assert_eq!(kamailio.mistakes(), [""; 0]);
+}

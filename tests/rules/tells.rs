@@ -67,6 +67,7 @@ fn asked(text: &str, at_ms: i64, dnd: bool) -> (Tells, bool, Vec<Step>, Followed
     let list = List {
         by_switch: false,
         wait_s: None,
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

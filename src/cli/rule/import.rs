@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
             let file =
                 |path: &PathBuf| Ok(Export { name: path.display().to_string(), text: read(path)? });
             let files = args.fusionpbx.iter().map(file).collect::<Result<Vec<_>, Failure>>()?;
-            let first = args.fusionpbx.first().map_or(Path::new("-"), PathBuf::as_path);
+            let first = args.fusionpbx.first().map_or_else(|| Path::new("-"), PathBuf::as_path);
             read_fusionpbx(&files, &wanted).map_err(|error| told(first, &error, screen))?
         }
     };

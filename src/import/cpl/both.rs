@@ -5,7 +5,7 @@ use crate::import::sheet::Conditions;
 /// What two conditions come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Both {
-    Fits(Conditions),
+    Fits(Box<Conditions>),
     /// They exclude each other.
     Never,
     /// One rule cannot say it, and why.
@@ -64,7 +64,7 @@ pub(super) fn both(one: &Conditions, two: &Conditions) -> Both {
     let not_from = either(&one.not_from, &two.not_from);
     let not_to = either(&one.not_to, &two.not_to);
     let after = Vec::new();
-    Both::Fits(Conditions {
+    Both::Fits(Box::new(Conditions {
         zone,
         hours,
         days,
@@ -76,7 +76,7 @@ pub(super) fn both(one: &Conditions, two: &Conditions) -> Both {
         registered,
         unregistered,
         after,
-    })
+    }))
 }
 
 fn timed(conditions: &Conditions) -> bool {

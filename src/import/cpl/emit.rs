@@ -18,9 +18,8 @@ pub(super) fn rules(cases: Vec<Case>, list: &mut List) -> Vec<Draft> {
 }
 
 fn one(case: Case, list: &mut List) -> Vec<Draft> {
-    let Case { when, mut straight, path, name } = case;
+    let Case { when, mut straight, path, name, at } = case;
     let mut stages: Vec<Stage> = Vec::new();
-    let at = place_of(&path);
     loop {
         match straight {
             Straight::End(finish) => {
@@ -30,7 +29,9 @@ fn one(case: Case, list: &mut List) -> Vec<Draft> {
             }
             Straight::Ring { stages: more, busy, no_answer, failed } => {
                 stages.extend(more);
-                if busy == no_answer && no_answer == failed {
+                // What follows a refusal for all phones (603) has to say that it does.
+                let over = matches!(*failed, Straight::End(_));
+                if over && busy == no_answer && no_answer == failed {
                     straight = *busy;
                 } else {
                     let ways = [*busy, *no_answer, *failed];
@@ -75,15 +76,25 @@ fn apart(mut head: Draft, ways: [Straight; 3], at: Place, list: &mut List) -> Ve
     }
     let end = end(&finish, true, at, list);
     let (name, when) = (head.name.clone(), head.when.clone());
-    let after = behind.into_iter().map(|(causes, stages)| Draft {
-        comments: Vec::new(),
-        name: format!("{name}, {}", causes.join(" or ")),
-        when: Conditions { after: causes, ..when.clone() },
-        stages: stages.to_vec(),
-        end: End::Open,
-        goes_on: false,
-    });
-    let after: Vec<Draft> = after.collect();
+    let mut after: Vec<Draft> = Vec::new();
+    for (causes, stages) in behind {
+        let always = causes.len() == 4;
+        let suffix = if always { "then".to_owned() } else { causes.join(" or ") };
+        if stages.len() > 1 && !always {
+            let instead = "a phone that refuses for all (603) is the last that rings";
+            list.add(at, "proxy behind an output of a proxy", instead);
+        }
+        // A rule rings as a whole, so what follows in any case is a rule for each stage.
+        let parts: Vec<&[Stage]> = if always { stages.chunks(1).collect() } else { vec![stages] };
+        after.extend(parts.into_iter().map(|stages| Draft {
+            comments: Vec::new(),
+            name: format!("{name}, {suffix}"),
+            when: Conditions { after: causes.clone(), ..when.clone() },
+            stages: stages.to_vec(),
+            end: End::Open,
+            goes_on: false,
+        }));
+    }
     if after.is_empty() {
         head.goes_on = false;
         head.end = end;
@@ -154,11 +165,4 @@ fn end(finish: &Finish, rang: bool, at: Place, list: &mut List) -> End {
             End::NoMailbox
         }
     }
-}
-
-/// The line of the last step, for the list.
-fn place_of(path: &[String]) -> Place {
-    let last =
-        path.iter().filter_map(|step| step.strip_prefix("line ")?.split(':').next()?.parse().ok());
-    Place { line: last.last().unwrap_or(1), column: 1 }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::DeviceName;
 use crate::import::sheet::{Conditions, Devices, Stage};
-use crate::import::{List, Unreadable, Wanted};
+use crate::import::{List, Place, Unreadable, Wanted};
 
 use super::both::{Both, both};
 use super::place::Location;
@@ -23,12 +23,7 @@ pub(super) enum Straight {
     /// Nothing more.
     End(Finish),
     /// These ring, and then it depends on how they have failed.
-    Ring {
-        stages: Vec<Stage>,
-        busy: Box<Straight>,
-        no_answer: Box<Straight>,
-        failed: Box<Straight>,
-    },
+    Ring { stages: Vec<Stage>, busy: Box<Self>, no_answer: Box<Self>, failed: Box<Self> },
 }
 
 /// How it ends.
@@ -51,6 +46,8 @@ pub(super) struct Case {
     pub(super) path: Vec<String>,
     /// What the innermost branch is called.
     pub(super) name: String,
+    /// Where it is signalled what happens.
+    pub(super) at: Place,
 }
 
 /// What is known at a node.
@@ -61,6 +58,8 @@ pub(super) struct State {
     pub(super) touched: bool,
     /// Whether something rang.
     pub(super) signalled: bool,
+    /// Whether it is known by now that a phone has registered.
+    pub(super) found: bool,
     pub(super) deep: usize,
 }
 
@@ -193,7 +192,7 @@ impl<'n> Walk<'n> {
     ) -> Result<(), Unreadable> {
         for case in below {
             match both(way, &case.when) {
-                Both::Fits(when) => cases.push(Case { when, ..case.clone() }),
+                Both::Fits(when) => cases.push(Case { when: *when, ..case.clone() }),
                 Both::Never => {}
                 Both::Unsayable(why) => {
                     let what =
@@ -251,7 +250,8 @@ impl<'n> Walk<'n> {
                 ring(stages, &Straight::End(Finish::Standard))
             }
         };
-        Case { when: Conditions::default(), straight, path: Vec::new(), name: String::new() }
+        let (path, name, at) = (Vec::new(), String::new(), Place { line: 1, column: 1 });
+        Case { when: Conditions::default(), straight, path, name, at }
     }
 }
 

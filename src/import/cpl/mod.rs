@@ -11,6 +11,7 @@ mod flat;
 mod period;
 mod place;
 mod proxy;
+mod spread;
 mod time;
 mod who;
 mod xml;

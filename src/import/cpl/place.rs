@@ -139,6 +139,7 @@ impl<'n> Walk<'n> {
             }
         }
         state.touched = true;
+        state.found |= not_found.is_some();
         let (url, goes_to) = ("registration".to_owned(), Goes::Device(self.registered.clone()));
         if !state.locations.iter().any(|known| known.url == url) {
             state.locations.push(Location { url, priority: 1000, goes_to });

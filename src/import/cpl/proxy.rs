@@ -32,7 +32,12 @@ impl<'n> Walk<'n> {
             }
             let end = Straight::End(Finish::Mailbox);
             let straight = if stages.is_empty() { end } else { ring(stages, &end) };
-            return Ok(vec![Case { straight, path: vec![path], ..self.unspecified(state) }]);
+            return Ok(vec![Case {
+                straight,
+                path: vec![path],
+                at: node.at,
+                ..self.unspecified(state)
+            }]);
         }
         let after =
             State { locations: Vec::new(), touched: true, signalled: true, ..state.clone() };
@@ -40,10 +45,13 @@ impl<'n> Walk<'n> {
             // With nowhere to go, it fails at once.
             self.action(outputs[2], after)?
         } else {
-            self.outcomes(node, stages, outputs, &after)?
+            let mut cases = self.nobody_there(state, &stages, outputs[2], &after)?;
+            cases.extend(self.outcomes(node, stages, outputs, &after)?);
+            cases
         };
         for case in &mut cases {
             case.path.insert(0, path.clone());
+            case.at = node.at;
         }
         Ok(cases)
     }
@@ -95,6 +103,10 @@ impl<'n> Walk<'n> {
         for name in &names {
             self.devices.rings(name, ring_s);
         }
+        if ordering == "sequential" && names.len() > 1 {
+            let instead = "a phone that refuses for all (603) is the last that rings";
+            self.list.add(node.at, node.shown(), instead);
+        }
         match ordering {
             _ if names.is_empty() => Vec::new(),
             "sequential" => names.into_iter().map(|name| Stage::of(vec![name], ring_s)).collect(),
@@ -109,6 +121,33 @@ impl<'n> Walk<'n> {
                 vec![Stage::of(names, ring_s)]
             }
         }
+    }
+
+    /// Where the account's phones alone would ring, and none has registered: that fails at once.
+    fn nobody_there(
+        &mut self,
+        state: &State,
+        stages: &[Stage],
+        failure: Option<&'n Node>,
+        after: &State,
+    ) -> Cases {
+        let alone = devices(&state.locations) == [self.registered.clone()];
+        let (Some(output), true, false, 1) = (failure, alone, state.found, stages.len()) else {
+            return Ok(Vec::new());
+        };
+        let below = self.action(Some(output), after.clone())?;
+        let rings = |case: &Case| matches!(case.straight, Straight::Ring { .. });
+        if !below.iter().any(rings) {
+            return Ok(Vec::new());
+        }
+        let unregistered = Some(self.registered.clone());
+        let way = Conditions { unregistered, ..Conditions::default() };
+        let mut cases = Vec::new();
+        self.join(output, &way, &below, &mut cases)?;
+        for case in &mut cases {
+            case.path.insert(0, "where no phone has registered".to_owned());
+        }
+        Ok(cases)
     }
 
     /// How it goes on, for each way of failing. The switches behind all of them are decided before
@@ -150,7 +189,7 @@ impl<'n> Walk<'n> {
             };
             let path = chosen.iter().flat_map(|case| case.path.clone()).take(8).collect();
             let name = chosen.iter().map(|case| case.name.clone()).find(|name| !name.is_empty());
-            Some(Case { when, straight, path, name: name.unwrap_or_default() })
+            Some(Case { when, straight, path, name: name.unwrap_or_default(), at: node.at })
         });
         Ok(made.collect())
     }
@@ -169,7 +208,7 @@ impl<'n> Walk<'n> {
                     match both(when, &case.when) {
                         Both::Fits(when) => {
                             let chosen = chosen.iter().chain([case]).cloned().collect();
-                            next.push((when, chosen));
+                            next.push((*when, chosen));
                         }
                         Both::Never => {}
                         Both::Unsayable(why) => {
@@ -204,7 +243,7 @@ impl<'n> Walk<'n> {
             }
             _ => self.ring_all(&state.locations, None),
         };
-        Case { straight, path, ..self.unspecified(state) }
+        Case { straight, path, at: node.at, ..self.unspecified(state) }
     }
 
     /// `reject status=… reason=…`
@@ -236,7 +275,7 @@ impl<'n> Walk<'n> {
             plain.filter(|text| !text.is_empty()),
         ));
         let path = vec![format!("line {}: {}", node.at.line, node.shown())];
-        Case { when: Conditions::default(), straight, path, name: String::new() }
+        Case { when: Conditions::default(), straight, path, name: String::new(), at: node.at }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Node {
     /// Its name without a prefix.
     pub(super) name: String,
     attributes: Vec<(String, String)>,
-    pub(super) children: Vec<Node>,
+    pub(super) children: Vec<Self>,
     pub(super) at: Place,
 }
 
@@ -66,27 +66,29 @@ pub(super) fn read(text: &str) -> Result<Node, Unreadable> {
         let (line, column) = lines.line_and_column(text, &(at..at));
         Place { line, column }
     };
-    let fault = |at: usize, what: String| {
+    nodes(text, place).map_err(|(at, what)| {
         let Place { line, column } = place(at);
         Unreadable::Source(vec![Fault { file: None, line, column, what }])
-    };
+    })
+}
+
+/// What is wrong, and where.
+type Wrong = (usize, String);
+
+fn nodes(text: &str, place: impl Fn(usize) -> Place) -> Result<Node, Wrong> {
     if text.len() > SCRIPT_BYTES_MAX {
-        let what = format!("the script is longer than {} KiB", SCRIPT_BYTES_MAX / 1024);
-        return Err(fault(0, what));
+        return Err((0, format!("the script is longer than {} KiB", SCRIPT_BYTES_MAX / 1024)));
     }
     let begin = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut reader = Reader::from_str(text.get(begin..).unwrap_or_default());
-    reader.config_mut().check_end_names = true;
     let at_of = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(begin);
     let mut open: Vec<Node> = Vec::new();
     let (mut root, mut count) = (None, 0_usize);
     loop {
         let at = at_of(reader.buffer_position());
         let event = reader.read_event().map_err(|error| {
-            fault(
-                at_of(reader.error_position()),
-                format!("this is not XML: {}", shorten(&error.to_string())),
-            )
+            let what = format!("this is not XML: {}", shorten(&error.to_string()));
+            (at_of(reader.error_position()), what)
         })?;
         let (start, empty) = match event {
             Event::Start(start) => (start, false),
@@ -95,45 +97,61 @@ pub(super) fn read(text: &str) -> Result<Node, Unreadable> {
                 close(&mut open, &mut root);
                 continue;
             }
-            Event::DocType(doctype) if doctype.contains('[') => {
-                let what = "the document type declares things of its own, and nothing of that is read: take the [ … ] out";
-                return Err(fault(at, what.to_owned()));
-            }
-            Event::GeneralRef(name) if !is_known(&name) => {
-                let what = format!("&{}; is no entity of XML: write the character", shorten(&name));
-                return Err(fault(at, what));
-            }
             Event::Eof => break,
-            Event::Text(_)
+            other @ (Event::Text(_)
             | Event::CData(_)
             | Event::Comment(_)
             | Event::Decl(_)
             | Event::PI(_)
             | Event::DocType(_)
-            | Event::GeneralRef(_) => continue,
+            | Event::GeneralRef(_)) => {
+                says_nothing(&other).map_err(|what| (at, what))?;
+                continue;
+            }
         };
         count += 1;
         if count > ELEMENTS_MAX || open.len() >= DEEP_MAX {
             let what = format!(
                 "there are more than {ELEMENTS_MAX} elements, or more than {DEEP_MAX} in each other"
             );
-            return Err(fault(at, what));
+            return Err((at, what));
         }
         if root.is_some() {
-            return Err(fault(at, "there is something behind the script".to_owned()));
+            return Err((at, "there is something behind the script".to_owned()));
         }
-        let node = element(&start, place(at)).map_err(|what| fault(at, what))?;
-        open.push(node);
+        open.push(element(&start, place(at)).map_err(|what| (at, what))?);
         if empty {
             close(&mut open, &mut root);
         }
     }
-    if let Some(unclosed) = open.first() {
-        let what =
-            format!("<{}> in line {} is not closed", shorten(&unclosed.name), unclosed.at.line);
-        return Err(fault(text.len(), what));
+    if let Some(Node { name, at, .. }) = open.first() {
+        let what = format!("<{}> in line {} is not closed", shorten(name), at.line);
+        return Err((text.len(), what));
     }
-    root.ok_or_else(|| fault(0, "there is no element in it: is it the right file?".to_owned()))
+    root.ok_or_else(|| (0, "there is no element in it: is it the right file?".to_owned()))
+}
+
+/// What is no element, and is skipped if it does not want to be looked up.
+fn says_nothing(event: &Event<'_>) -> Result<(), String> {
+    match event {
+        Event::DocType(doctype) if doctype.contains('[') => {
+            Err("the document type declares things of its own, and nothing of that is read: take the [ … ] out".to_owned())
+        }
+        Event::GeneralRef(name) if !is_known(name) => {
+            Err(format!("&{}; is no entity of XML: write the character", shorten(name)))
+        }
+        Event::Start(_)
+        | Event::Empty(_)
+        | Event::End(_)
+        | Event::Eof
+        | Event::Text(_)
+        | Event::CData(_)
+        | Event::Comment(_)
+        | Event::Decl(_)
+        | Event::PI(_)
+        | Event::DocType(_)
+        | Event::GeneralRef(_) => Ok(()),
+    }
 }
 
 fn close(open: &mut Vec<Node>, root: &mut Option<Node>) {

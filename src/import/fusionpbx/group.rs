@@ -72,6 +72,10 @@ pub(super) fn sheet(row: &Row, tables: &Tables, wanted: &Wanted, all: &mut List)
         None => {
             let mut stages = rings(row, tables, &around, &mut devices, &mut list);
             let end = finish(row, &around, &mut stages, &mut list);
+            if stages.len() > 1 {
+                let instead = "a phone that refuses for all (603) is the last that rings";
+                row.note(&mut list, "ring_group_strategy", instead);
+            }
             (stages, end)
         }
     };
