@@ -65,7 +65,6 @@ fn asked(text: &str, at_ms: i64, dnd: bool) -> (Tells, bool, Vec<Step>, Followed
     let (registrations, states) = (Registrations::new(), DeviceStates::new());
     let headers: Arc<str> = "".into();
     let list = List {
-        by_switch: false,
         wait_s: None,
         by_switch: false,
         confirms: true,
