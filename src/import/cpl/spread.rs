@@ -6,6 +6,14 @@ use crate::import::sheet::Conditions;
 use super::time::{Begins, EVERY_DAY, Why};
 
 pub(super) const DAY_MINUTES: u32 = 1_440;
+const NEVER_ENDS: Why = "one is not over when the next begins, and it has a first or a last day: --today says which has begun";
+
+/// Whether a period has a first or a last day that has to be said, and whether it has a last one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) limited: bool,
+    pub(super) ends: bool,
+}
 
 pub(super) fn minute_of(minutes: u32) -> u16 {
     u16::try_from(minutes).unwrap_or_default()
@@ -27,6 +35,7 @@ pub(super) fn spread(
     begins: &Begins,
     starts: &[u16],
     length: u32,
+    bounds: Bounds,
 ) -> Result<Vec<(Conditions, i32)>, Why> {
     let Begins { days, dates } = begins.clone();
     let windows: Option<Vec<(u16, u16)>> =
@@ -41,7 +50,11 @@ pub(super) fn spread(
     let (Some(days), None) = (days, &dates) else {
         return match dates {
             // Every day, for a day or more.
+            None if bounds.limited => Err(NEVER_ENDS),
             None => Ok(vec![(Conditions::default(), 0)]),
+            Some(_) if bounds.ends => {
+                Err("it comes every year until some day, and lasts over several days")
+            }
             Some(dates) if whole_days && days.is_none() => {
                 let dates = dates
                     .iter()
@@ -54,7 +67,20 @@ pub(super) fn spread(
             }
         };
     };
+    over_days(days, *start, length, bounds)
+}
+
+/// What begins on some days of the week and lasts over several.
+fn over_days(
+    days: u8,
+    start: u16,
+    length: u32,
+    bounds: Bounds,
+) -> Result<Vec<(Conditions, i32)>, Why> {
     if length >= 7 * DAY_MINUTES {
+        if bounds.limited {
+            return Err(NEVER_ENDS);
+        }
         return Ok(vec![(Conditions::default(), 0)]);
     }
     let later = |by: u32| {
@@ -65,15 +91,19 @@ pub(super) fn spread(
         hours: hours.map(|hours| vec![hours]),
         ..Conditions::default()
     };
-    let end = u32::from(*start) + length;
+    let end = u32::from(start) + length;
     let (last, rest) = (end / DAY_MINUTES, minute_of(end % DAY_MINUTES));
-    let first_whole = u32::from(*start > 0);
+    let first_whole = u32::from(start > 0);
     let mut ways = Vec::new();
-    if *start > 0 {
-        ways.push((way(days, Some((*start, 1_440))), 0));
+    if start > 0 {
+        ways.push((way(days, Some((start, 1_440))), 0));
     }
-    let whole = (first_whole..last).fold(0, |all, by| all | later(by));
-    if whole != 0 {
+    if bounds.limited {
+        // Each of them has its own first and last day.
+        let shift = |by: u32| i32::try_from(by).unwrap_or_default();
+        ways.extend((first_whole..last).map(|by| (way(later(by), None), shift(by))));
+    } else if first_whole < last {
+        let whole = (first_whole..last).fold(0, |all, by| all | later(by));
         ways.push((way(whole, None), 0));
     }
     if rest > 0 {

@@ -5,7 +5,7 @@ use crate::import::sheet::Conditions;
 
 use super::flat::Walk;
 use super::period::{ByDay, Moment, between, by_day, days_in, duration, moment, numbers};
-use super::spread::{DAY_MINUTES, each_year, minute_of, spread, window};
+use super::spread::{Bounds, DAY_MINUTES, each_year, minute_of, spread, window};
 use super::xml::Node;
 
 /// How many windows of one day are written.
@@ -95,7 +95,15 @@ impl Walk<'_> {
         let windows = starts(&freq, branch, start)?;
         let until =
             self.until(&freq, branch, start, windows.last().copied().unwrap_or_default())?;
-        let ways = spread(&begins, &windows, length)?;
+        if windows.len() > 1
+            && until.is_some()
+            && branch.get("until").is_some_and(|t| t.contains('T'))
+        {
+            return Err("it begins several times a day, and ends at a time of day");
+        }
+        let ends = until.is_some();
+        let limited = ends || !self.has_begun(start.day);
+        let ways = spread(&begins, &windows, length, Bounds { limited, ends })?;
         ways.into_iter()
             .map(|(way, shift)| self.bounded(branch, way, (shift, start.day, until)))
             .collect()
@@ -131,6 +139,10 @@ impl Walk<'_> {
         start.day.plus((count - 1) * step).map(Some).ok_or("its count is no number")
     }
 
+    fn has_begun(&self, start: Day) -> bool {
+        self.wanted.today.is_some_and(|today| start <= today)
+    }
+
     /// Since when, and until when. A period that has begun already just goes on.
     fn bounded(
         &mut self,
@@ -138,7 +150,7 @@ impl Walk<'_> {
         mut way: Conditions,
         (shift, start, until): (i32, Day, Option<Day>),
     ) -> Result<Conditions, Why> {
-        let has_begun = self.wanted.today.is_some_and(|today| start <= today);
+        let has_begun = self.has_begun(start);
         let from = start.plus(shift).unwrap_or(start);
         let last = until.and_then(|until| until.plus(shift));
         if last.is_some_and(|last| last < from) {
