@@ -5,8 +5,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    Few, Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, Skips,
-    StageWho, Target, Turn,
+    Few, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, Skips, StageWho, Target, Turn,
 };
 use crate::text::{parse_duration, shorten};
 
@@ -329,15 +328,7 @@ impl Page<'_> {
 }
 
 fn target(text: &str) -> Result<Target, Wrong> {
-    let number = match Identifier::parse(text) {
-        Ok(Identifier::Number(number)) if !text.contains('@') => Some(number),
-        _ => None,
-    };
-    if let Some(number) = number {
-        return Ok(Target::Number(number));
-    }
-    let uri = if text.contains(':') { text.to_owned() } else { format!("sip:{text}") };
-    SipUri::parse(&uri).ok().filter(|_| text.contains('@')).map(Target::Uri).ok_or_else(|| {
+    Target::parse(text).map_err(|_| {
         let what = format!("\"{}\" is no place to forward to", shorten(text));
         (what, Some("write +49171…, user@host or a SIP URI".to_owned()))
     })
