@@ -84,9 +84,10 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         },
     };
     fields.open(ENC)?;
-    let ruri = fields.required(RURI, URI_MAX)?.to_owned();
+    let call_id = fields.required(CALL_ID, CALL_ID_MAX)?.into();
+    let ruri: Arc<str> = fields.required(RURI, URI_MAX)?.into();
     Ok(RouteQuery {
-        call_id: fields.required(CALL_ID, CALL_ID_MAX)?.into(),
+        call_id,
         from_tag: fields.plain(FROM_TAG, FROM_TAG_MAX)?.into(),
         from_uri: fields.plain(FROM_URI, URI_MAX)?.into(),
         from_display: display(&mut fields)?,
@@ -106,7 +107,7 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
             &fields.decoration(PRIVACY, WISHES_BYTES_MAX)?,
             &ruri,
         ),
-        ruri: ruri.into(),
+        ruri,
         // What makes no sense is left out: it decides no call.
         device: DeviceName::parse(&fields.decoration(DEVICE, NAME_BYTES_MAX)?).ok(),
         unsaved: false,
