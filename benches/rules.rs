@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallporter::domain::{
-    Communication, Device, DeviceName, DeviceStates, Few, Identifier, Numbering, Registrations,
-    Rules, SipUri, Target, Zone,
+    Communication, Device, DeviceName, DeviceStates, Few, History, Identifier, Numbering,
+    Registrations, Rules, SipUri, Target, Zone,
 };
-use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
+use hallporter::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow};
 use hallporter::rules::RuleFile;
 
 /// As the daemon has it.
@@ -125,6 +125,8 @@ fn ask(what: &str, rules: &Rules) {
     let dialled = Identifier::parse("+493012345").unwrap();
     let headers: Arc<str> = "X-Hallporter-Trail: 7\r\n".into();
     let list = List {
+        wait_s: None,
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,
@@ -141,7 +143,7 @@ fn ask(what: &str, rules: &Rules) {
             zone: &zone,
             kind: Communication::Call,
             from: Caller::of("sip:+4917199999999@example.com", &numbering, None),
-            dialled: Some(&dialled),
+            forwarded: Forwarded { dialled: Some(&dialled), history: &History::None },
             calls: 0,
             wishes: Few::default(),
         };

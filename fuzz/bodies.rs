@@ -25,13 +25,16 @@ use hallporter::kamailio::{
 use hallporter::media::{Kind, read_matroska, read_mp4, read_wav};
 use hallporter::notify::LinkKey;
 use hallporter::peers::{FrameReader, HEAD_BYTES, framed};
-use hallporter::rules::{MISTAKES_MAX, Reach, RuleFile, read as read_rules, read_calendar};
+use hallporter::rules::{MISTAKES_MAX, RuleFile, read as read_rules, read_calendar};
+
+#[path = "import.rs"]
+pub mod import;
 
 /// What takes an input.
 pub type Target = fn(&[u8]);
 
 /// The targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("query", query),
     ("event", event),
     ("config", config),
@@ -43,6 +46,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("esl", esl),
     ("rules", rules),
     ("calendar", calendar),
+    ("cpl", import::cpl),
+    ("fusionpbx", import::fusionpbx),
     ("frames", frames),
 ];
 
@@ -359,8 +364,8 @@ pub fn rules(data: &[u8]) {
     };
     let devices = ["desk", "soft", "mobile"].map(device).into();
     let (zone, numbering) = (Zone::parse("Europe/Berlin").unwrap(), Numbering::default());
-    let around = Around { devices, zone, numbering, mailbox: true };
-    match read_rules(text, Reach::ALL) {
+    let around = Around { devices, zone, numbering, mailbox: true, greetings: vec![] };
+    match read_rules(text) {
         Ok((rules, examples)) => {
             assert!(!rules.rules.is_empty() && rules.rules.len() == rules.names.len());
             for example in examples.iter().take(20) {
@@ -384,7 +389,7 @@ pub fn rules(data: &[u8]) {
         let strangers = file.strangers(|_| false).len();
         let devices = file.rules().devices.iter().filter(|name| !name.starts_with("tag:"));
         assert_eq!(strangers > 0, devices.count() > 0);
-        assert!(file.untagged(&[]).iter().all(|warning| warning.line > 0));
+        assert!(file.doubts(&[], []).iter().all(|warning| warning.line > 0));
     }
 }
 

@@ -7,8 +7,8 @@
 //!          └──► serve ─► kamailio  freeswitch  media  notify  store  peers  http   SHELL
 //! ═══════════════════════════ glass door ═══════════════════════
 //!                       desk                                               CORE
-//!   registry   admission   sessions   routing   messages   cluster
-//!    └─► rules
+//!   registry   import   admission   sessions   routing   messages   cluster
+//!    └─► rules ◄─┘
 //!                      domain    text
 //! ```
 
@@ -20,6 +20,7 @@ pub mod desk;
 pub mod domain;
 pub mod freeswitch;
 pub mod http;
+pub mod import;
 pub mod kamailio;
 pub mod media;
 pub mod messages;

@@ -101,6 +101,16 @@ fn rules() {
 }
 
 #[test]
+fn somebody_is_told() {
+    check(include_str!("calls/tells.txt"), 8);
+}
+
+#[test]
+fn push() {
+    check(include_str!("calls/push.txt"), 14);
+}
+
+#[test]
 fn self_care() {
     check(include_str!("calls/self_care.txt"), 20);
 }

@@ -6,6 +6,8 @@
 mod fake;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/mail.rs"]
 mod mail;
 #[path = "cli/nouns.rs"]

@@ -5,6 +5,8 @@
 
 #[path = "rules/properties.rs"]
 mod properties;
+#[path = "rules/tells.rs"]
+mod tells;
 #[path = "rules/zones.rs"]
 mod zones;
 
@@ -12,8 +14,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use hallporter::desk::{Around, try_example};
-use hallporter::domain::{Device, DeviceName, Numbering, SipUri, Tags, Target, Zone};
-use hallporter::rules::{Reach, RuleFile, read};
+use hallporter::domain::{Device, DeviceName, GreetingName, Numbering, SipUri, Tags, Target, Zone};
+use hallporter::rules::{RuleFile, read};
 
 /// Where the texts lie.
 fn texts(below: &str) -> Vec<PathBuf> {
@@ -41,12 +43,12 @@ fn every_case_comes_out_as_it_says() {
     // What somebody has set for tonight changes no example.
     devices.iter_mut().for_each(|device| device.dnd = true);
     let numbering = Numbering { country: "49".to_owned(), ..Numbering::default() };
-    let around = Around { devices, zone, numbering, mailbox: true };
+    let around = Around { devices, zone, numbering, mailbox: true, greetings: vec![] };
     let (mut count, mut wrong) = (0, String::new());
     for path in texts("cases") {
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let (rules, examples) = match read(&text, Reach::ALL) {
+        let (rules, examples) = match read(&text) {
             Ok(read) => read,
             Err(mistakes) => {
                 let _ = writeln!(wrong, "{name}: {mistakes:#?}");
@@ -81,10 +83,10 @@ fn what_the_page_shows_is_true() {
     let page = std::fs::read_to_string(path).unwrap();
     let zone = Zone::parse("Europe/Berlin").unwrap();
     let numbering = Numbering::default();
-    let around = Around { devices: devices(), zone, numbering, mailbox: true };
+    let around = Around { devices: devices(), zone, numbering, mailbox: true, greetings: vec![] };
     let mut count = 0;
     for block in page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
-        let (rules, examples) = read(block, Reach::NOW).unwrap_or_else(|m| panic!("{m:#?}"));
+        let (rules, examples) = read(block).unwrap_or_else(|m| panic!("{m:#?}"));
         for example in examples {
             let trial = try_example(&rules, &example, &around);
             assert!(trial.as_expected, "{}: {trial:#?}", example.name);
@@ -131,15 +133,6 @@ fn every_mistake_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_accepted_now_needs_nothing_that_cannot_be_carried_out() {
-    let text = "[[rule]]\nwhen.kind = [\"missed\"]\nring = [\"desk\"]\n";
-    assert!(read(text, Reach::ALL).is_ok());
-    let mistakes = RuleFile::read(text).unwrap_err();
-    let told = (mistakes.len(), mistakes[0].key.as_str(), mistakes[0].line);
-    assert_eq!(told, (1, "rule[0].when.kind", 2));
-}
-
-#[test]
 fn a_text_survives_the_log() {
     let file = RuleFile::read("[[rule]]\nring = [\"desk\"] # as it was written\n").unwrap();
     let written = serde_json::to_string(&file).unwrap();
@@ -162,7 +155,7 @@ fn a_tag_that_nobody_has_is_told() {
     assert_eq!(file.strangers(|_| false).len(), 1);
     let mut devices = devices();
     devices[2].tags = Tags::parse("mobile work").unwrap();
-    let told: Vec<String> = file.untagged(&devices).iter().map(ToString::to_string).collect();
+    let told: Vec<String> = file.doubts(&devices, []).iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
         [
@@ -171,5 +164,23 @@ fn a_tag_that_nobody_has_is_told() {
         ]
     );
     devices[0].tags = Tags::parse("moblie x").unwrap();
-    assert!(file.untagged(&devices).is_empty());
+    assert!(file.doubts(&devices, []).is_empty());
+}
+
+/// The same of greetings.
+#[test]
+fn a_greeting_that_the_mailbox_does_not_have_is_told() {
+    let text = "[[rule]]\nwhen.busy = 1\nmailbox.greeting = \"colsed\"\n[[rule]]\nwhen.busy = 2\nmailbox = { greeting = \"night\" }\n[[rule]]\nmailbox = { greeting = \"night\" }\n";
+    let file = RuleFile::read(text).unwrap();
+    let greetings = ["closed", "away"].map(|name| GreetingName::parse(name).unwrap());
+    let told: Vec<String> = file.doubts(&[], &greetings).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "line 3, column 20: rule[0].mailbox.greeting: the account's mailbox has no greeting colsed: did you mean \"closed\"?",
+            "line 6, column 24: rule[1].mailbox.greeting: the account's mailbox has no greeting night: give it one with `mailbox set --named-greeting night=FILE`",
+        ]
+    );
+    let greetings = ["colsed", "night"].map(|name| GreetingName::parse(name).unwrap());
+    assert_eq!(file.doubts(&[], &greetings), []);
 }

@@ -63,7 +63,7 @@ impl Kamailio {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio-cfg");
-        for name in ["kamailio.cfg", "hallporter.cfg"] {
+        for name in ["kamailio.cfg", "hallporter.cfg", "hallporter-texts.cfg"] {
             std::fs::copy(shipped.join(name), dir.join(name))?;
         }
         let sip: SocketAddr = format!("{HOST}:{}", free_udp_port()?).parse()?;

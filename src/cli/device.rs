@@ -78,6 +78,9 @@ struct Add {
     /// It does not ring until it is enabled
     #[arg(long)]
     disabled: bool,
+    /// Whether its app sleeps until a push wakes it (`[push]` in the configuration)
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    push: Option<bool>,
     /// A tag, by which rules may speak of it; may be given several times
     #[arg(long = "tag", value_name = "NAME", value_parser = Tag::parse)]
     tags: Vec<Tag>,
@@ -127,6 +130,9 @@ struct Edit {
     /// Whether it is not to be disturbed, and so does not ring
     #[arg(long, value_name = "on|off", value_parser = on_off)]
     dnd: Option<bool>,
+    /// Whether its app sleeps until a push wakes it
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    push: Option<bool>,
     /// Its tags from now on; may be given several times
     #[arg(long = "tag", value_name = "NAME", value_parser = Tag::parse, conflicts_with = "no_tags")]
     tags: Vec<Tag>,
@@ -144,11 +150,12 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
     let door = Door::find(&args.daemon)?;
     let failed = |error| door.explain(error);
     match args.action {
-        Action::Add(Add { which, place, stage, ring, disabled, tags }) => {
+        Action::Add(Add { which, place, stage, ring, disabled, push, tags }) => {
             let Place { uri, aor, number } = place;
-            let (name, ring_s, enabled, dnd) = (which.device, ring, !disabled, false);
-            let tags = tags_of(tags)?;
-            let view = DeviceView { name, uri, aor, number, stage, ring_s, enabled, dnd, tags };
+            let (name, ring_s, tags) = (which.device, ring, tags_of(tags)?);
+            let (enabled, dnd, push) = (!disabled, false, push.unwrap_or(false));
+            let view =
+                DeviceView { name, uri, aor, number, stage, ring_s, enabled, dnd, push, tags };
             let view = door.client.device_add(&which.account, &view).await.map_err(failed)?;
             screen.done(&view, format_args!("device {} added to {}", view.name, which.account))
         }
@@ -204,6 +211,7 @@ impl Edit {
             ring_s: self.ring,
             enabled: (self.enabled || self.disabled).then_some(self.enabled),
             dnd: self.dnd,
+            push: self.push,
             tags: tags.transpose()?,
         })
     }
@@ -251,10 +259,11 @@ async fn show_list(
             place,
             yes_no(view.enabled),
             yes_no(view.dnd),
+            yes_no(view.push),
             tags(view),
         ]
     });
-    let heads = ["stage", "device", "ring", "by", "reached at", "enabled", "dnd", "tags"];
+    let heads = ["stage", "device", "ring", "by", "reached at", "enabled", "dnd", "push", "tags"];
     screen.table(&heads, &[0, 2], rows)
 }
 
@@ -270,6 +279,7 @@ fn show(view: &DeviceView, screen: &mut Screen<'_>) -> Result<(), Failure> {
         ("ring", format!("{}s", view.ring_s)),
         ("enabled", yes_no(view.enabled)),
         ("do not disturb", yes_no(view.dnd)),
+        ("woken by push", yes_no(view.push)),
         ("tags", tags(view)),
     ])
 }

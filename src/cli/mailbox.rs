@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Subcommand, ValueEnum};
 
-use crate::domain::{AccountName, CallbackPolicy, CallbackScope, Language, MailboxName};
+use crate::domain::{
+    AccountName, CallbackPolicy, CallbackScope, GreetingName, Language, MailboxName,
+};
 use crate::http::wire::{MailboxFilter, MailboxSpec};
 use crate::registry::MailboxPatch;
 use crate::text::parse_duration;
@@ -58,11 +60,13 @@ enum Action {
 }
 
 /// One of them is needed to change something.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 18] = [
     "language",
     "no_language",
     "greeting",
     "no_greeting",
+    "named_greeting",
+    "no_named_greeting",
     "video",
     "no_video",
     "callback",
@@ -114,6 +118,12 @@ struct Set {
     /// The usual greetings
     #[arg(long, conflicts_with = "greeting")]
     no_greeting: bool,
+    /// A greeting that rules choose by its name
+    #[arg(long, value_name = "NAME=FILE", value_parser = named)]
+    named_greeting: Vec<(GreetingName, PathBuf)>,
+    /// Take the greeting of this name away
+    #[arg(long, value_name = "NAME", value_parser = GreetingName::parse)]
+    no_named_greeting: Vec<GreetingName>,
     /// It takes messages
     #[arg(long, conflicts_with = "disabled")]
     enabled: bool,
@@ -199,6 +209,15 @@ impl From<ScopeWord> for CallbackScope {
     }
 }
 
+/// `NAME=FILE`
+fn named(text: &str) -> Result<(GreetingName, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("write NAME=FILE")?;
+    if file.is_empty() {
+        return Err("write NAME=FILE".to_owned());
+    }
+    Ok((GreetingName::parse(name).map_err(|error| error.to_string())?, PathBuf::from(file)))
+}
+
 fn length_s(text: &str) -> Result<u16, String> {
     let length = parse_duration(text)?;
     let length_s = u16::try_from(length.as_secs()).ok().filter(|s| (5..=3_600).contains(s));
@@ -254,12 +273,15 @@ async fn change(set: Set, door: &Door, screen: &mut Screen<'_>) -> Result<(), Fa
         patch.language = Some(None);
     }
     let mut view = None;
-    if let Some(path) = &set.greeting {
+    let named = set.named_greeting.iter().map(|(greeting, path)| (Some(greeting), path));
+    for (greeting, path) in set.greeting.iter().map(|path| (None, path)).chain(named) {
         let sound = read_sound(path)?;
-        view = Some(door.client.greeting_set(&name, sound).await.map_err(failed)?);
+        view = Some(door.client.greeting_set(&name, greeting, sound).await.map_err(failed)?);
     }
-    if set.no_greeting {
-        door.client.greeting_remove(&name).await.map_err(failed)?;
+    let own = set.no_greeting.then_some(None).into_iter();
+    for greeting in own.chain(set.no_named_greeting.iter().map(Some)) {
+        door.client.greeting_remove(&name, greeting).await.map_err(failed)?;
+        view = None;
     }
     if patch != MailboxPatch::default() {
         view = Some(door.client.mailbox_set(&name, &patch).await.map_err(failed)?);
@@ -304,6 +326,13 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn greetings_are_named() {
+        let (name, file) = named("closed=a=b.wav").unwrap();
+        assert_eq!((name.as_str(), file), ("closed", PathBuf::from("a=b.wav")));
+        assert!(named("closed").is_err() && named("closed=").is_err() && named("a b=x").is_err());
+    }
 
     #[test]
     fn times_are_whole() {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::domain::{AccountName, Identifier, Zone};
+use crate::domain::{AccountName, Communication, Identifier, Zone};
 use crate::http::wire::WhyKind;
 
 use super::call::call_id;
@@ -30,6 +30,9 @@ pub(super) struct RouteArgs {
     /// It is a text (SIP MESSAGE), no call
     #[arg(long, conflicts_with = "video")]
     text: bool,
+    /// What it is: call, video, text; or message (one was left), missed (a call that nobody took)
+    #[arg(long, value_name = "KIND", value_parser = kind, conflicts_with_all = ["video", "text"])]
+    kind: Option<Communication>,
     /// As it would be then, such as "2026-03-29 02:30"; with Z or +01:00 it is itself everywhere
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<String>,
@@ -66,6 +69,9 @@ pub(super) async fn rehearse(args: RouteArgs, screen: &mut Screen<'_>) -> Result
         "at": args.at,
         "tz": args.tz,
     });
+    if let Some(kind) = args.kind {
+        query["kind"] = json!(kind);
+    }
     if let Some(account) = args.account {
         query["account"] = json!(account);
     }
@@ -92,11 +98,18 @@ pub(super) async fn why(args: WhyArgs, screen: &mut Screen<'_>) -> Result<(), Fa
             WhyKind::Decided => "decided",
             WhyKind::Ended => "over",
             WhyKind::Released => "released by an operator",
+            WhyKind::Told => "told",
         };
         screen.line(format_args!("{}  {kind}", moment(entry.at_ms)))?;
         entry.lines.iter().try_for_each(|line| screen.line(format_args!("  {line}")))?;
     }
     Ok(())
+}
+
+/// A kind of communication.
+pub(super) fn kind(text: &str) -> Result<Communication, String> {
+    let known = Communication::ALL.into_iter().find(|kind| kind.as_str() == text);
+    known.ok_or_else(|| "take call, video, text, message or missed".to_owned())
 }
 
 /// A time that any zone can read.

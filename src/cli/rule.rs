@@ -1,5 +1,6 @@
 //! `hallporter rule`
 
+mod import;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::rules::{Mistake, RULES_BYTES_MAX, RuleFile};
 
 use super::failure::Failure;
 use super::find::Door;
-use super::route::uri;
+use super::route::{kind, uri};
 use super::screen::Screen;
 use super::typed::Daemon;
 
@@ -53,6 +54,8 @@ enum Action {
     },
     /// Run the examples in a file, without anything being changed
     Test(test::Args),
+    /// Make a file of rules from what was written for other systems (docs/import.md)
+    Import(import::Args),
     /// Tell when the order of an account will change
     Next(Next),
 }
@@ -71,6 +74,9 @@ struct Next {
     /// The call carries video
     #[arg(long)]
     video: bool,
+    /// For what: call, video, text; or message (one was left), missed (a call that nobody took)
+    #[arg(long, value_name = "KIND", value_parser = kind, conflicts_with = "video")]
+    kind: Option<Communication>,
     /// How many days ahead
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31))]
     days: u32,
@@ -80,6 +86,9 @@ struct Next {
 pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     if let Action::Test(test) = args.action {
         return test::run(test, &args.daemon, screen).await;
+    }
+    if let Action::Import(import) = &args.action {
+        return import::run(import, screen);
     }
     let door = Door::find(&args.daemon)?;
     let failed = |error| door.explain(error);
@@ -110,13 +119,13 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
             screen.line(format_args!("rules of {account} removed: its notification list rings"))
         }
         Action::Next(next) => show_next(next, &door, screen).await,
-        Action::Test(_) => Ok(()),
+        Action::Test(_) | Action::Import(_) => Ok(()),
     }
 }
 
 async fn show_next(next: Next, door: &Door, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let Next { account, from, to, video, days } = next;
-    let kind = video.then_some(Communication::Video);
+    let Next { account, from, to, video, kind, days } = next;
+    let kind = kind.or_else(|| video.then_some(Communication::Video));
     let asked = NextFilter { from, to: to.map(|to| to.to_string()), kind, days: Some(days) };
     let view = door.client.rules_next(&account, &asked).await;
     let view = view.map_err(|error| door.explain(error))?;

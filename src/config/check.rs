@@ -38,6 +38,7 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
         why_keep: check.count("calls", "why_keep"),
         why_keep_for: check.duration("calls", "why_keep_for"),
     };
+    let push = check.push();
     let switches = check.switches();
     let messages = check.messages();
     let (warnings, mistakes) = check.finish();
@@ -52,6 +53,7 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
             star_codes,
             kamailio,
             calls,
+            push,
             messages,
             switches,
         }),

@@ -41,7 +41,7 @@ impl Check<'_> {
         let ffmpeg = self.text(MESSAGES, "ffmpeg");
         let links = self.links(spool.is_some());
         let video = self.video(links.is_some());
-        let webhook = self.webhook();
+        let webhook = self.webhook(MESSAGES);
         Some(Messages {
             spool: spool?,
             prompts: prompts?,
@@ -137,7 +137,7 @@ impl Check<'_> {
 
     /// How links are made, where there is a base for them. The key is read only then.
     fn links(&mut self, with_spool: bool) -> Option<Links> {
-        let base = self.url("link_base")?;
+        let base = self.url(MESSAGES, "link_base")?;
         if base.contains(['?', '#']) {
             let hint = "write only the part before /u/, such as \"https://messages.example.com\"";
             self.wrong(MESSAGES, 0, "link_base", "holds more than an address", Some(hint));
@@ -151,37 +151,39 @@ impl Check<'_> {
         Some(Links { base: base.trim_end_matches('/').to_owned(), valid, key })
     }
 
-    fn webhook(&mut self) -> Option<Webhook> {
-        let token_line = self.typed.line(MESSAGES, 0, "webhook_token_file");
-        let Some(url) = self.url("webhook") else {
-            if token_line.is_some() && self.text(MESSAGES, "webhook").is_empty() {
-                let what = "is not used without messages.webhook";
-                self.doubt(MESSAGES, "webhook_token_file", what.to_owned());
+    /// Somebody who is told things, if one is named.
+    pub(super) fn webhook(&mut self, section: &'static str) -> Option<Webhook> {
+        const TOKEN: &str = "webhook_token_file";
+        let token_line = self.typed.line(section, 0, TOKEN);
+        let Some(url) = self.url(section, "webhook") else {
+            if token_line.is_some() && self.text(section, "webhook").is_empty() {
+                let what = format!("is not used without {section}.webhook");
+                self.doubt(section, TOKEN, what);
             }
             return None;
         };
-        let token = match self.text(MESSAGES, "webhook_token_file").is_empty() {
+        let token = match self.text(section, TOKEN).is_empty() {
             true => None,
-            false => self.secret(MESSAGES, 0, "webhook_token_file", "token", Secret::parse),
+            false => self.secret(section, 0, TOKEN, "token", Secret::parse),
         };
         Some(Webhook { url, token })
     }
 
     /// A URL that may be left out; one that crosses a network in the clear is doubtful.
-    fn url(&mut self, key: &'static str) -> Option<String> {
-        let url = self.text(MESSAGES, key);
+    fn url(&mut self, section: &'static str, key: &'static str) -> Option<String> {
+        let url = self.text(section, key);
         if url.is_empty() {
             return None;
         }
         if let Err(what) = check_url(&url) {
             let hint = "write https://HOST[:PORT][/PATH]";
-            self.wrong(MESSAGES, 0, key, what, Some(hint));
+            self.wrong(section, 0, key, what, Some(hint));
             return None;
         }
         let here = ["http://127.", "http://[::1]", "http://localhost"];
         if url.starts_with("http://") && !here.iter().any(|start| url.starts_with(start)) {
             let what = "what goes there crosses the network unencrypted: write https://";
-            self.doubt(MESSAGES, key, what.to_owned());
+            self.doubt(section, key, what.to_owned());
         }
         Some(url)
     }

@@ -4,6 +4,7 @@
 //! them can say something else than the others.
 
 mod messages;
+mod push;
 mod star_codes;
 
 use std::time::Duration;
@@ -84,12 +85,13 @@ const DAY_S: u64 = 86_400;
 
 use self::Preset::{Is, Nothing, Required};
 use self::messages::{FREESWITCH, MESSAGES};
+use self::push::PUSH;
 use self::star_codes::STAR_CODES;
 
 /// Every section, in the order in which people read them.
 pub(super) const SECTIONS: &[Section] = &[
-    NODE, HTTP, LOG, EMERGENCY, NUMBERS, ROUTING, STAR_CODES, KAMAILIO, PROXY, CALLS, MESSAGES,
-    FREESWITCH,
+    NODE, HTTP, LOG, EMERGENCY, NUMBERS, ROUTING, STAR_CODES, KAMAILIO, PROXY, CALLS, PUSH,
+    MESSAGES, FREESWITCH,
 ];
 
 const NODE: Section = Section {

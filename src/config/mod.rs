@@ -13,6 +13,7 @@ mod keys;
 mod look;
 mod messages;
 mod mistake;
+mod push;
 mod read;
 mod star_codes;
 mod template;
@@ -32,6 +33,7 @@ pub use address::check_url;
 pub use look::{find_program, look_around};
 pub use messages::{Links, Messages, Switch, VideoWay, Webhook};
 pub use mistake::{Mistake, Warning};
+pub use push::Push;
 pub use template::{First, first_file, reference};
 pub use token::{Secret, TOKEN_CHARACTERS_MAX, TOKEN_CHARACTERS_MIN, TokenFile};
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub kamailio: Kamailio,
     /// The table of calls.
     pub calls: Calls,
+    /// Waking devices; `None`: nobody could send the push.
+    pub push: Option<Push>,
     /// Taking messages; `None`: none are taken.
     pub messages: Option<Messages>,
     /// The switches that take them, in the order of the file; at most 16, names unique.

@@ -120,7 +120,7 @@ look_up_aor = true
 ";
     let told = mistakes(text);
     let expected = [
-        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, star_codes, kamailio, kamailio.proxy, calls, messages, freeswitch",
+        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, star_codes, kamailio, kamailio.proxy, calls, push, messages, freeswitch",
         "line 3: htp: there is no such section: did you mean [http]?",
         "line 6: http.lisen: there is no such key: did you mean listen?",
         "line 7: http.colour: there is no such key: [http] has listen, route_token_file, admin_token_file, drain",
@@ -169,6 +169,9 @@ fn wrong_values_are_all_told() {
         ("[star_codes]\ndnd = \"78\"", "is no star code"),
         ("[star_codes]\ndnd = \"*78\"\nno_dnd = \"*7\"", "begins with \"*7\""),
         ("[star_codes]\ndnd = \"*78\"\nhere = \"*78\"", "does something else already"),
+        ("[push]\nwebhook = \"push.example.com\"", "is no URL"),
+        ("[push]\nwebhook = \"https://h/\"\nwait = \"1500ms\"", "must be whole seconds"),
+        ("[push]\nwait = \"2m\"", "take 1s to 1m"),
         ("http = 1", "write [http] on a line of its own"),
         ("[http]\nadmin_token_file = \"route.token\"", "the same token"),
     ] {

@@ -84,8 +84,12 @@ impl Desk {
 /// Leads a branch to a switch, and notes where the device is. One that has registered at the proxy
 /// is reached through the proxy.
 fn through(branch: &mut Branch, uri: &str, query: &RouteQuery) {
-    let registered =
-        query.registrations.values().flatten().any(|contact| contact.uri.as_str() == &*branch.uri);
+    let registered = branch.wake.is_some()
+        || query
+            .registrations
+            .values()
+            .flatten()
+            .any(|contact| contact.uri.as_str() == &*branch.uri);
     let mut headers = branch.headers.as_deref().unwrap_or_default().to_owned();
     headers.push_str(&format!("{}: {}\r\n", Branch::DEVICE, branch.uri));
     if registered {

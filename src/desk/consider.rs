@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crate::admission::{Look, refusal, seats};
 use crate::domain::{
-    AccountKey, Cause, Decision, DeviceStates, ForkOrder, Identifier, Method, Now, Outcome,
-    PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX, Target,
+    AccountKey, Cause, Decision, DeviceStates, ForkOrder, GreetingName, Identifier, Method, Now,
+    Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX,
+    Target,
 };
 use crate::routing::{List, honour, order};
 
 use super::Desk;
+use super::greeting::Coming;
 use super::rules::{Asked, Ordered};
 use super::trail::trail_header;
 
@@ -103,9 +105,10 @@ impl Desk {
         };
         match self.order_for(query, (caller, callee), held, steps, now) {
             Ordered::Rings(outcome) => Ok((outcome, seats)),
-            Ordered::Nobody(cause) => {
+            Ordered::Nobody(cause, greeting) => {
                 let refused = refused(cause, Side::To, RefusalCodes::default());
-                self.at_mailbox(query, refused, cause, (caller, callee), steps)
+                let coming = Coming { at_once: Some(cause), greeting };
+                self.at_mailbox(query, refused, &coming, (caller, callee), steps)
             }
             Ordered::Refused(refused) => Err(refused),
         }
@@ -123,7 +126,6 @@ impl Desk {
         let Outcome::Refuse(refusal) = &refused else { return Err(refused) };
         let of_callee = match refusal.cause {
             Cause::CapIn | Cause::NoDevice => true,
-
             // The caller's provider stands at 403, the called party's at 486.
             Cause::CapParent => refusal.headers.contains("cause=17;"),
             Cause::CallIdReuse
@@ -137,11 +139,11 @@ impl Desk {
             | Cause::TableFull
             | Cause::Unknown => false,
         };
-        let cause = refusal.cause;
+        let coming = Coming { at_once: Some(refusal.cause), greeting: None };
         if !of_callee {
             return Err(refused);
         }
-        self.at_mailbox(query, refused, cause, (caller, callee), steps)
+        self.at_mailbox(query, refused, &coming, (caller, callee), steps)
     }
 
     /// The same for a call of which is known that a mailbox may take it.
@@ -149,11 +151,11 @@ impl Desk {
         &self,
         query: &RouteQuery,
         refused: Outcome,
-        cause: Cause,
+        coming: &Coming,
         (caller, callee): (Option<AccountKey>, Option<AccountKey>),
         steps: &mut Vec<Step>,
     ) -> Result<(Outcome, Seats), Outcome> {
-        match self.mailbox_wanted(query, callee, Some(cause), steps) {
+        match self.mailbox_wanted(query, callee, coming, steps) {
             Some(stage) => {
                 let order = ForkOrder { stages: vec![stage] };
                 Ok((Outcome::Fork(Arc::new(order)), self.seats_of(caller, None)))
@@ -272,7 +274,9 @@ impl Desk {
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
         let nothing = DeviceStates::new();
         let list = List {
+            by_switch: query.switch.is_some(),
             confirms: query.switch.is_some() || self.can_confirm(),
+            wait_s: self.wait_s(query),
             devices,
             registrations: &query.registrations,
             states: self.devices.of(callee).unwrap_or(&nothing),
@@ -282,7 +286,7 @@ impl Desk {
         };
         let asked = Asked { query, caller, callee, held, now };
         if let Some(order) = self.order_by_hand(&asked, &list, steps) {
-            return self.with_mailbox(&asked, order, steps);
+            return self.with_mailbox(&asked, order, None, steps);
         }
         if let Some(rules) = rules {
             return self.order_by_rules(rules, &asked, &list, steps);
@@ -302,20 +306,23 @@ impl Desk {
         let order = order(&list, leads_back, steps);
         let order = self.forwards_behind(&asked, &list, order, steps);
         if order.stages.is_empty() {
-            return Ordered::Nobody(Cause::NoDevice);
+            return Ordered::Nobody(Cause::NoDevice, None);
         }
-        self.with_mailbox(&asked, order, steps)
+        self.with_mailbox(&asked, order, None, steps)
     }
 
-    /// An order as the caller wishes it, and behind it the mailbox, if there is one.
+    /// An order as the caller wishes it, and behind it the mailbox, if there is one, with the
+    /// greeting that a rule has chosen.
     pub(super) fn with_mailbox(
         &self,
         asked: &Asked<'_>,
         mut order: ForkOrder,
+        greeting: Option<GreetingName>,
         steps: &mut Vec<Step>,
     ) -> Ordered {
         honour(&mut order, asked.query.wishes, steps);
-        order.stages.extend(self.mailbox_wanted(asked.query, Some(asked.callee), None, steps));
+        let coming = Coming { at_once: None, greeting };
+        order.stages.extend(self.mailbox_wanted(asked.query, Some(asked.callee), &coming, steps));
         Ordered::Rings(Outcome::Fork(Arc::new(order)))
     }
 
@@ -346,7 +353,7 @@ fn considered(
     emergency: bool,
 ) -> Considered {
     let ring_ms = match &outcome {
-        Outcome::Fork(order) => order.stages.iter().map(|stage| u64::from(stage.ring_s)).sum(),
+        Outcome::Fork(order) => order.stages.iter().map(|stage| u64::from(stage.longest_s())).sum(),
         Outcome::Pass { .. } | Outcome::Refuse(_) => PASS_RING_S,
     } * 1000;
     let decision = Decision {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, Branch, CallEvent, CallState, CallbackPolicy, CallbackScope, Caller, Cause,
-    DepositCard, DeviceName, EventKind, ForkOrder, LegEvent, LegFacts, LegId, Mailbox, MessageId,
-    Method, Now, Outcome, RouteQuery, Seats, Spelled, Stage, Step, SwitchEvent, SwitchId, Target,
-    Wish,
+    DepositCard, DeviceName, EventKind, ForkOrder, LegEvent, LegFacts, LegId, MessageId, Method,
+    Now, Outcome, RouteQuery, Seats, Spelled, Stage, Step, SwitchEvent, SwitchId, Target, Wish,
 };
 use crate::messages::{self, Arrival, Managed};
 use crate::sessions::{Session, Slot};
 
 use super::confirm::CONFIRM;
 use super::consider::Considered;
+use super::greeting::{Coming, greets};
 use super::settings::SwitchPlace;
 use super::{Desk, Output};
 
@@ -37,7 +37,7 @@ impl Desk {
     pub(super) fn mailbox_stage(
         &self,
         callee: Option<AccountKey>,
-        at_once: Option<Cause>,
+        coming: &Coming,
         steps: &mut Vec<Step>,
     ) -> Option<Stage> {
         let mailbox = self.registry.mailbox_of(callee?).filter(|mailbox| mailbox.enabled)?;
@@ -45,33 +45,34 @@ impl Desk {
         steps.push(Step::Mailbox {
             mailbox: mailbox.name.clone(),
             switch: switch.map(|place| Arc::clone(&place.name)),
-            cause: at_once,
+            cause: coming.at_once,
+            greeting: coming.told(mailbox),
         });
         // RFC 4458; the proxy puts in why the stages before have failed.
-        let code = match at_once {
+        let code = match coming.at_once {
             None => 408,
             Some(Cause::NoDevice) => 404,
             Some(Cause::Rule) => 480,
             Some(_) => 486,
         };
         let uri = format!("sip:{}@{};cause={code}", mailbox.name, switch?.sip);
-        let headers = at_once.map(|cause| {
-            let line = format!("X-Hallporter-Cause: {}\r\n", cause.as_str());
-            Arc::from(line)
-        });
+        let headers = coming.headers(mailbox).map(Arc::from);
         stage("mailbox", uri, MAILBOX_RING_S, headers)
     }
 
-    /// The same, unless the caller wishes no mailbox.
+    /// The same, unless the caller wishes no mailbox. No mailbox takes a text.
     pub(super) fn mailbox_wanted(
         &self,
         query: &RouteQuery,
         callee: Option<AccountKey>,
-        at_once: Option<Cause>,
+        coming: &Coming,
         steps: &mut Vec<Step>,
     ) -> Option<Stage> {
+        if query.method == Method::Message {
+            return None;
+        }
         let before = steps.len();
-        let stage = self.mailbox_stage(callee, at_once, steps)?;
+        let stage = self.mailbox_stage(callee, coming, steps)?;
         if !query.wishes.has(Wish::NoMailbox as u8) {
             return Some(stage);
         }
@@ -176,7 +177,8 @@ impl Desk {
         let first = stage("callback", format!("sip:{CALL_BACK}{message}@{sip}"), ring_s, None);
         let callee = considered.callee;
         let mut stages: Vec<Stage> = first.into_iter().collect();
-        stages.extend(self.mailbox_stage(callee, None, &mut considered.decision.steps));
+        let steps = &mut considered.decision.steps;
+        stages.extend(self.mailbox_stage(callee, &Coming::default(), steps));
         considered.ring_ms = stages.iter().map(|stage| u64::from(stage.ring_s) * 1000).sum();
         considered.decision.outcome = Outcome::Fork(Arc::new(ForkOrder { stages }));
     }
@@ -238,8 +240,7 @@ impl Desk {
             self.figures.strange_legs += 1;
             return;
         };
-        let (switch_name, mailbox): (Arc<str>, Mailbox) =
-            (Arc::clone(&place.name), mailbox.clone());
+        let (switch_name, mailbox) = (Arc::clone(&place.name), greets(mailbox, facts));
         let slot = self.table.find(&facts.call_id);
         let caller = slot.and_then(|slot| self.table.get(slot)).and_then(|known| known.caller());
         if let Some(slot) = slot {
@@ -337,7 +338,8 @@ impl Desk {
 /// A stage with one branch.
 fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
-    let branch = Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers };
+    let (uri, dst_uri, path, wake) = (uri.into(), None, None, None);
+    let branch = Branch { device, after_s: 0, uri, dst_uri, path, headers, wake };
     let mailbox = name == "mailbox";
     Some(Stage { ring_s, branches: vec![branch], mailbox, after: None })
 }

@@ -6,8 +6,8 @@ mod by_rules;
 use std::fmt::Write as _;
 
 use crate::domain::{
-    Branch, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName, MessageId,
-    Outcome, PoolKind, Room, Side, Step,
+    AccountName, Branch, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, MailboxName,
+    MessageId, Outcome, PoolKind, Room, Side, Step,
 };
 
 /// The decision, line by line, in the order in which it was made.
@@ -49,15 +49,7 @@ pub(super) fn explain_step(step: &Step) -> String {
             format!("emergency number {number}: let through before anything was looked up")
         }
         Step::Repeated => "asked before: no further slot is taken".to_owned(),
-        Step::Caller { account: None, .. } => {
-            "caller: a stranger (no authenticated account), counts for nobody".to_owned()
-        }
-        Step::Caller { account: Some(account), authenticated: true } => {
-            format!("caller: account {account}, authenticated by the proxy")
-        }
-        Step::Caller { account: Some(account), authenticated: false } => {
-            format!("caller: account {account}, by its From (trust_from is on)")
-        }
+        Step::Caller { account, authenticated } => caller(account.as_ref(), *authenticated),
         Step::Callee { identifier: None, .. } => {
             "called: nothing that could be an identifier".to_owned()
         }
@@ -81,12 +73,15 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Device { device, stage, after_s, skip } => {
             self::device(device, *stage, *after_s, *skip)
         }
+        Step::Wake { device, asked } => super::push::explained(device, *asked),
         Step::Moment { zone, local } => by_rules::moment(zone, local),
         Step::Rule { name, line, missed } => by_rules::rule(name, *line, missed.as_ref()),
         Step::Turn { order, device } => by_rules::turn(*order, device),
         Step::NothingBefore { name } => by_rules::nothing_before(name),
         Step::Untagged { tag, stage } => by_rules::untagged(tag, *stage),
         Step::Wish { wish } => by_rules::wish(*wish),
+        Step::Told(told) => by_rules::told(told, told.skip.map(why_not)),
+        Step::NoneTells => by_rules::NONE_TELLS.to_owned(),
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {
@@ -94,13 +89,24 @@ pub(super) fn explain_step(step: &Step) -> String {
         }
         Step::StarCode { dialled, device } => by_hand::star_code(dialled, device.as_ref()),
         Step::SelfCare { forward, to, skip } => by_hand::self_care(*forward, to, *skip),
-        Step::Mailbox { mailbox, switch, cause } => {
-            self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str))
+        Step::Mailbox { mailbox, switch, cause, greeting } => {
+            let told = self::mailbox(mailbox, switch.as_deref(), cause.map(Cause::as_str));
+            by_rules::greeted(told, greeting.as_ref())
         }
         Step::CallBack { message, policy } => call_back(*message, *policy),
         Step::OrderFull { branches_max } => {
             format!("the rest of the list is left out: {branches_max} branches are the most")
         }
+    }
+}
+
+fn caller(account: Option<&AccountName>, authenticated: bool) -> String {
+    match account {
+        None => "caller: a stranger (no authenticated account), counts for nobody".to_owned(),
+        Some(account) if authenticated => {
+            format!("caller: account {account}, authenticated by the proxy")
+        }
+        Some(account) => format!("caller: account {account}, by its From (trust_from is on)"),
     }
 }
 
@@ -144,6 +150,9 @@ fn rings(branch: &Branch) -> String {
     if branch.after_s > 0 {
         let _ = write!(text, " after {} s", branch.after_s);
     }
+    if branch.wake.is_some() {
+        text.push_str(", once it has woken");
+    }
     if let Some(key) = branch.confirm() {
         let _ = write!(text, " (once {key} is pressed there)");
     }
@@ -162,6 +171,13 @@ fn why_not(skip: DeviceSkip) -> &'static str {
         DeviceSkip::NoSwitch => {
             "is to be confirmed by a key, and no switch is configured that could ask for it"
         }
+        DeviceSkip::NotDialled => {
+            "has an address that a FreeSWITCH can't dial (IPv6, or unusual characters)"
+        }
+        DeviceSkip::NoWaiting => {
+            "is for when something has failed, and a FreeSWITCH without a proxy can't wait for that"
+        }
+        DeviceSkip::NoText => "is a telephone number, to which nothing is written",
         DeviceSkip::StageFull => "is one too many for its stage",
     }
 }

@@ -27,16 +27,23 @@ impl Desk {
         let cause = match event.kind {
             EventKind::Start => {
                 self.answered(slot, event.dialog, now);
+                self.pushes_answered(slot, event.device.as_ref());
                 return self.device_answered(slot, event.device.as_ref());
             }
+            EventKind::Wake => return self.wake_device(slot, event, now),
             EventKind::End => EndCause::Ended,
             EventKind::Failed => EndCause::Failed,
         };
         let dialog = session.dialog().or(event.dialog);
+        let failed = cause == EndCause::Failed;
+        let unanswered = failed.then(|| self.unanswered(slot, now)).flatten();
         self.end(slot, cause, (event.code, &event.branches), now);
         if dialog.is_some() {
             // So that a look that began before does not bring it back.
             self.tombstones.set(&event.call_id, Tombstone { dialog, refused: None }, now);
+        }
+        if let Some(unanswered) = unanswered {
+            self.missed(&unanswered, &event.call_id, event.code, now);
         }
     }
 
@@ -48,6 +55,7 @@ impl Desk {
         }
         self.figures.strange_events += 1;
         match event.kind {
+            EventKind::Wake => {}
             EventKind::End | EventKind::Failed => {
                 let tombstone = Tombstone { dialog: event.dialog, refused: None };
                 self.tombstones.set(&event.call_id, tombstone, now);
@@ -226,6 +234,7 @@ impl Desk {
     ) -> Option<()> {
         let session = self.table.end(slot)?;
         self.pending.remove(&slot);
+        self.pushes_over(slot, cause, code);
         self.devices.end(slot);
         self.keep_or_give_back(&session);
         self.figures.ended(cause);

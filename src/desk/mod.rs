@@ -10,15 +10,19 @@ mod deposits;
 mod devices;
 mod explain;
 mod figures;
+mod greeting;
 mod input;
+mod lamps;
 mod lifecycle;
 mod output;
+mod push;
 mod rights;
 mod route;
 mod rules;
 mod self_care;
 mod settings;
 mod star;
+mod tell;
 mod trail;
 mod trial;
 
@@ -29,7 +33,7 @@ use crate::admission::{PoolUsage, Rights};
 use crate::cluster::Ledger;
 use crate::domain::{
     AccountKey, CallRef, Decision, LedgerCommand, LedgerReply, MessageId, Now, PoolId, PoolKind,
-    ProxyId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
+    ProxyId, PushId, RouteQuery, Seats, SipUri, Spelled, SwitchId, Target,
 };
 use crate::messages::{self, Deposits};
 use crate::registry::{Change, Registry};
@@ -38,8 +42,10 @@ use crate::sessions::{Looks, Page, RowChange, SessionRow, Slot, Table, Tombstone
 pub use explain::explain;
 pub use figures::Figures;
 pub use input::{Input, Ticket};
+pub use lamps::lamps_lit_next;
 pub use output::{Ended, Output};
 pub use settings::{Settings, SwitchPlace};
+pub use tell::{Happening, Tidings};
 pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
@@ -64,6 +70,10 @@ pub struct Desk {
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
     kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
+    /// Calls of which somebody was told, the oldest first.
+    told: VecDeque<(AccountKey, Arc<str>)>,
+    /// Who was asked to wake for calls that are not answered yet.
+    pushes: BTreeMap<Slot, Vec<PushId>>,
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
@@ -76,6 +86,10 @@ struct Leg {
     /// passed more of them.
     passed: usize,
     answer: Arc<Decision>,
+    /// Whom it called.
+    callee: Option<AccountKey>,
+    /// What pushes tell of whoever asked, if somebody is to be woken.
+    asker: Option<Box<push::Asker>>,
 }
 
 /// The figures of an account's three caps.
@@ -116,6 +130,8 @@ impl Desk {
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
             switches_up: BTreeSet::new(),
+            told: VecDeque::new(),
+            pushes: BTreeMap::new(),
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    BranchEnd, CallRef, Decision, DiscardReason, EndCause, MessageId, RouteQuery, SpoolCommand,
-    SwitchCommand, SwitchId,
+    BranchEnd, CallRef, Decision, DiscardReason, EndCause, MessageId, Push, PushId, PushOver,
+    RouteQuery, SpoolCommand, SwitchCommand, SwitchId,
 };
 use crate::messages::Managed;
 use crate::registry;
 
-use super::Ticket;
+use super::{Ticket, Tidings};
 
 /// One thing to do, in the order in which it was decided.
 #[derive(Clone, Debug)]
@@ -66,6 +66,15 @@ pub enum Output {
         /// Until when it is good, seconds since 1970.
         expires_s: i64,
     },
+    /// A device is to be woken by a push, at once or never.
+    Push(Box<Push>),
+    /// A device that was asked to wake is not needed any more.
+    PushOver {
+        /// Which push.
+        id: PushId,
+        /// Why; `None`: it has answered itself.
+        over: Option<PushOver>,
+    },
     /// A deposit has begun.
     DepositBegan {
         /// Which.
@@ -79,6 +88,13 @@ pub enum Output {
         message: MessageId,
         /// What came of it.
         outcome: Result<(), DiscardReason>,
+    },
+    /// Somebody is to be told of something.
+    Tell {
+        /// Our number of the call, or one for this alone.
+        call: CallRef,
+        /// What, and to whom.
+        tidings: Box<Tidings>,
     },
     /// A call that was not known here was found at a proxy and is counted from now on.
     Adopted {

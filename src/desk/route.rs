@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::sessions::{CallHash, NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
+use super::push::Asker;
 use super::{Desk, Leg, Output, Ticket};
 
 /// How many legs of one call may be pending: one for each account it is forwarded through.
@@ -23,12 +24,17 @@ impl Desk {
         } else {
             self.figures.decided(&decision);
         }
-        self.outputs.push_back(Output::Answer { ticket, decision, repeated, query });
+        // Whoever is told of it can wait; who asks cannot.
+        let told = |output: &Output| matches!(output, Output::Tell { .. });
+        let place = self.outputs.iter().rposition(|output| !told(output)).map_or(0, |at| at + 1);
+        self.outputs.insert(place, Output::Answer { ticket, decision, repeated, query });
     }
 
     fn decide(&mut self, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
         if query.method == Method::Message {
-            return (Arc::new(self.judge(query, None, now).decision), false);
+            let considered = self.judge(query, None, now);
+            self.tell_of(query, &considered.decision, considered.callee, now);
+            return (Arc::new(considered.decision), false);
         }
         let hash = self.table.hash(&query.call_id);
         if let Some(slot) = self.table.find_hashed(hash, &query.call_id) {
@@ -48,6 +54,7 @@ impl Desk {
         let held = self.meeting_seats(query);
         let mut considered = self.judge(query, held.as_ref(), now);
         self.meet(query, &mut considered);
+        self.tell_of(query, &considered.decision, considered.callee, now);
         (self.carry_out(query, hash, considered, now), false)
     }
 
@@ -91,6 +98,9 @@ impl Desk {
         }
         let seats = seats.filter(|seats| !refused && *seats != held);
         let new = considered.emergency || passed > 0 || seats.is_some();
+        if passed > 0 {
+            self.tell_of(query, &considered.decision, considered.callee, now);
+        }
         let repeated = !new && !refused;
         if repeated {
             // The answer is forgotten (the call was answered, or found at a proxy): made anew,
@@ -107,7 +117,8 @@ impl Desk {
         }
         let answer = Arc::new(considered.decision);
         if self.table.get(slot).is_some_and(|known| known.state() == CallState::Reserved) {
-            let leg = Leg { passed, answer: short(&answer) };
+            let (callee, asker) = (considered.callee, Asker::of(query, &answer));
+            let leg = Leg { passed, answer: short(&answer), callee, asker };
             self.pending.entry(slot).or_default().push(leg);
         }
         (answer, repeated)
@@ -166,7 +177,8 @@ impl Desk {
         }
         self.turns_taken(callee, &decision);
         let decision = Arc::new(decision);
-        let leg = Leg { passed: query.trail.len(), answer: short(&decision) };
+        let (passed, asker) = (query.trail.len(), Asker::of(query, &decision));
+        let leg = Leg { passed, answer: short(&decision), callee, asker };
         self.pending.insert(slot, vec![leg]);
         decision
     }

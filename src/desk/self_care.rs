@@ -6,7 +6,7 @@ use crate::domain::{
     AccountKey, Care, CareSkip, ForkOrder, Forward, Method, RouteQuery, SelfCare, Spelled, Step,
     Target,
 };
-use crate::routing::{Diverted, List, forward_behind, ring_here};
+use crate::routing::{Diverted, Forwarded, List, forward_behind, ring_here};
 
 use super::Desk;
 use super::rules::Asked;
@@ -78,8 +78,11 @@ impl Desk {
         let mut forwards = Vec::new();
         for forward in which {
             let Some(to) = care.forwards.get(forward) else { continue };
+            let waits = forward.after().is_some() && !order.stages.is_empty();
             let skip = if !self.may_forward(care, to) {
                 Some(CareSkip::NotAllowed)
+            } else if waits && asked.query.switch.is_some() {
+                Some(CareSkip::NoProxy)
             } else if self.is_caller(asked.query, to) {
                 Some(CareSkip::OwnCall)
             } else {
@@ -96,7 +99,8 @@ impl Desk {
         let dialled = self.callee(Spelled::read(&asked.query.ruri)).0;
         let leads_back =
             |target: &Target| self.leads_back(target, asked.callee, &asked.query.trail);
-        forward_behind(list, order, &forwards, dialled.as_ref(), leads_back, steps)
+        let from = Forwarded { dialled: dialled.as_ref(), history: &asked.query.history };
+        forward_behind(list, order, &forwards, from, leads_back, steps)
     }
 
     /// Whether an account's people may forward there, at this moment.

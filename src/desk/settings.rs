@@ -28,6 +28,9 @@ pub struct Settings {
     pub star_codes: StarCodes,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<String>,
+    /// For how long a call is held for a device that is asked to wake, in seconds; `None`: nobody
+    /// could send the push.
+    pub push_wait_s: Option<u16>,
     /// How many branches an order may have.
     pub limits: Limits,
     /// Whether a From that names one of our accounts is believed without authentication.
@@ -83,6 +86,7 @@ impl Default for Settings {
             zone: Zone::utc(),
             star_codes: StarCodes::default(),
             gateway: None,
+            push_wait_s: None,
             limits: Limits { branches_max: 24, stage_branches_max: 10 },
             trust_from: false,
             reserve_slack_ms: 60 * 1000,

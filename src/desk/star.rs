@@ -41,7 +41,7 @@ impl Desk {
         let device = star.device.map(|device| device.name.clone());
         steps.push(Step::StarCode { dialled: (&*star.dialled).into(), device });
         let (code, sentence) = match self.change_of(&star) {
-            Ok(_) if query.unsaved => (500, "It could not be saved, please try again"),
+            Ok(_) if query.unsaved => (500, "It was not saved in time, please try again"),
             Ok(_) => (480, done(star.code)),
             Err(told) => told,
         };

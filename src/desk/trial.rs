@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Device, ForkOrder, Numbering, Registrations, RouteQuery, Rules, Spelled, Stage,
-    StageCause, Step, Wish, Zone,
+    AccountKey, Communication, Device, ForkOrder, GreetingName, History, Numbering, Registrations,
+    RouteQuery, RuleEnd, Rules, Spelled, Stage, StageCause, Step, Tells, Told, Wish, Zone,
 };
-use crate::routing::{Caller, Followed, Limits, List, Question, follow, honour};
+use crate::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow, honour, tell};
 use crate::rules::{Example, shown};
 
 use super::Desk;
@@ -30,6 +30,8 @@ pub struct Around {
     pub numbering: Numbering,
     /// Whether there is a mailbox.
     pub mailbox: bool,
+    /// The names of its greetings.
+    pub greetings: Vec<GreetingName>,
 }
 
 /// What came of a trial.
@@ -57,12 +59,15 @@ impl Desk {
     #[must_use]
     pub fn around(&self, key: AccountKey) -> Option<Around> {
         let account = self.registry.account(key)?;
-        let mailbox = self.registry.mailbox_of(key).is_some_and(|mailbox| mailbox.enabled);
+        let mailbox = self.registry.mailbox_of(key);
+        let greetings = mailbox.iter().flat_map(|mailbox| mailbox.greetings.keys().cloned());
         Some(Around {
             devices: self.registry.devices(key).to_vec(),
             zone: account.zone.clone().unwrap_or_else(|| self.settings.zone.clone()),
             numbering: self.settings.numbering.clone(),
-            mailbox: mailbox && !self.settings.switches.is_empty(),
+            mailbox: mailbox.is_some_and(|mailbox| mailbox.enabled)
+                && !self.settings.switches.is_empty(),
+            greetings: greetings.collect(),
         })
     }
 
@@ -154,38 +159,85 @@ fn rings(
     at_ms: i64,
     steps: &mut Vec<Step>,
 ) -> Vec<String> {
+    let states = states(devices, example);
     let question = Question {
         at_ms,
         zone: &around.zone,
         kind: example.kind,
         from: Caller::of(&example.from, &around.numbering, example.account.as_ref()),
-        dialled: example.to.as_ref(),
+        forwarded: Forwarded { dialled: example.to.as_ref(), history: &History::None },
         calls: example.calls,
         wishes: example.wishes,
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
+        by_switch: false,
         confirms: true,
         devices,
         registrations,
-        states: &states(devices, example),
+        states: &states,
         gateway: Some("gateway.invalid"),
         headers: &headers,
         limits: Limits { branches_max: 24, stage_branches_max: 10 },
     };
+    if example.kind.is_notice() {
+        return told(tell(rules, &question, &list, steps));
+    }
     match follow(rules, &question, &list, |_| false, steps) {
+        Followed::Notify { tells, end, greeting, .. } => {
+            let wished = example.wishes.has(Wish::NoMailbox as u8);
+            let text = example.kind == Communication::Text;
+            let then = match end {
+                RuleEnd::Refuse { code, .. } => format!("refuse {code}"),
+                RuleEnd::Open | RuleEnd::Mailbox { .. } if around.mailbox && !wished && !text => {
+                    mailbox_with(greeting)
+                }
+                RuleEnd::Open | RuleEnd::Mailbox { .. } | RuleEnd::NoMailbox => {
+                    "refuse 480".to_owned()
+                }
+            };
+            stages(&tells).chain([then]).collect()
+        }
         Followed::Refuse { code, .. } => vec![format!("refuse {code}")],
-        Followed::Order { mut order, mailbox, .. } => {
+        Followed::Order { mut order, mailbox, greeting, .. } => {
             honour(&mut order, example.wishes, steps);
             let mut got = match example.cause {
                 Some(cause) => shown(&left_after(order, cause)),
                 None => shown(&order),
             };
-            let wished = example.wishes.has(Wish::NoMailbox as u8);
-            got.extend((mailbox && around.mailbox && !wished).then(|| "mailbox".to_owned()));
+            // No mailbox takes a text.
+            let wished =
+                example.wishes.has(Wish::NoMailbox as u8) || example.kind == Communication::Text;
+            let taken = mailbox && around.mailbox && !wished;
+            got.extend(taken.then(|| mailbox_with(greeting)));
             got
         }
     }
+}
+
+/// The mailbox, as examples write it.
+fn mailbox_with(greeting: Option<GreetingName>) -> String {
+    match greeting {
+        Some(greeting) => format!("mailbox {greeting}"),
+        None => "mailbox".to_owned(),
+    }
+}
+
+/// Who is told, as examples write it. Where no rule has the last word, the webhook is told of what
+/// has come to a mailbox.
+fn told(told: Result<Tells, Tells>) -> Vec<String> {
+    match told {
+        Ok(tells) => stages(&tells).collect(),
+        Err(tells) => stages(&tells).chain([Told::Webhook.to_string()]).collect(),
+    }
+}
+
+fn stages(tells: &Tells) -> impl Iterator<Item = String> {
+    tells.iter().map(|stage| {
+        let told: Vec<String> = stage.iter().map(Told::to_string).collect();
+        told.join(" + ")
+    })
 }
 
 /// What rings of an order if everything in it fails for the same cause, as Kamailio's part has it:

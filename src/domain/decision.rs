@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, After, CallRef, CareSkip, Cause, DeviceName, Forward, Identifier, Local, Miss,
-    Piece, PoolKind, Refusal, Turn, Wish, Zone,
+    Piece, PoolKind, Refusal, ToldStep, Turn, Wake, Wish, Zone,
 };
 
 /// One decision, complete in itself: it can be shown long after the accounts and devices in it
@@ -87,6 +87,26 @@ pub struct Branch {
     /// Header lines for this branch alone, each ending in CR LF.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<Arc<str>>,
+    /// Its device sleeps: it rings from when it has registered. `uri` is its address of record, or
+    /// whoever is called in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Box<Wake>>,
+}
+
+impl Stage {
+    /// How long it may last, in seconds: who is woken rings as long as it from then on.
+    #[must_use]
+    pub fn longest_s(&self) -> u32 {
+        longest_s(self.ring_s, &self.branches)
+    }
+}
+
+/// How long a stage of these branches may last that rings so long, in seconds.
+pub(crate) fn longest_s<'a>(ring_s: u16, branches: impl IntoIterator<Item = &'a Branch>) -> u32 {
+    let wakes = branches.into_iter().filter_map(|branch| branch.wake.as_deref());
+    let ring_s = u32::from(ring_s);
+    let last = wakes.map(|wake| ring_s.max(wake.wait_s.into()) + ring_s).max();
+    last.unwrap_or(ring_s)
 }
 
 fn is_zero(seconds: &u16) -> bool {
@@ -186,6 +206,13 @@ pub enum Step {
         /// Why it does not ring; `None`: it does.
         skip: Option<DeviceSkip>,
     },
+    /// A device of the order sleeps until a push wakes it.
+    Wake {
+        /// Which.
+        device: DeviceName,
+        /// Whether it is asked to wake; else it rings where it is registered, or not at all.
+        asked: bool,
+    },
     /// Rules were asked, and this is what a clock on the wall showed.
     Moment {
         /// Where it hangs.
@@ -228,6 +255,10 @@ pub enum Step {
     },
     /// No rule had the last word: the notification list rings.
     NoRule,
+    /// A rule tells somebody, and nobody rings.
+    Told(ToldStep),
+    /// No rule had the last word about a message left or a missed call.
+    NoneTells,
     /// A rule forwards the call.
     Forward {
         /// Where to.
@@ -266,6 +297,9 @@ pub enum Step {
         switch: Option<Arc<str>>,
         /// Why the call goes there at once, if it does.
         cause: Option<Cause>,
+        /// The greeting that a rule has chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        greeting: Option<super::Greeting>,
     },
     /// The caller leaves, or is left, a message: it is managed first.
     CallBack {
@@ -317,4 +351,10 @@ pub enum DeviceSkip {
     StageFull,
     /// Whoever answers it has to press a key, and no switch is configured that could ask him.
     NoSwitch,
+    /// It is a telephone number, and nobody writes to one.
+    NoText,
+    /// A FreeSWITCH would dial it, and can't: its address has characters that mean something there.
+    NotDialled,
+    /// It rings as something has failed, and a FreeSWITCH without a proxy can't wait for that.
+    NoWaiting,
 }

@@ -64,6 +64,10 @@ pub struct Device {
     /// is his to say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dnd: bool,
+    /// Its app sleeps until a push wakes it: then it registers, and rings. For devices with an
+    /// address of record alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push: bool,
     /// By what else it is spoken of.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -73,7 +77,8 @@ impl Device {
     /// A device as most are: enabled, to be disturbed, without tags.
     #[must_use]
     pub fn new(name: DeviceName, target: Target, stage: u8, ring_s: u16) -> Self {
-        Self { name, target, stage, ring_s, enabled: true, dnd: false, tags: Tags::default() }
+        let (enabled, dnd, push, tags) = (true, false, false, Tags::default());
+        Self { name, target, stage, ring_s, enabled, dnd, push, tags }
     }
 
     /// Whether it may ring at all.
@@ -82,16 +87,19 @@ impl Device {
         self.enabled && !self.dnd
     }
 
-    /// Checks stage and ring time.
+    /// Checks stage, ring time, and whether a push could help.
     ///
     /// # Errors
-    /// [`Error::Stage`] or [`Error::Ring`].
+    /// [`Error::Stage`], [`Error::Ring`] or [`Error::Push`].
     pub fn check(&self) -> Result<(), Error> {
         if !(1..=STAGE_MAX).contains(&self.stage) {
             return Err(Error::Stage { given: self.stage.into() });
         }
         if !(1..=RING_S_MAX).contains(&self.ring_s) {
             return Err(Error::Ring { given_s: self.ring_s.into() });
+        }
+        if self.push && !matches!(self.target, Target::Aor(_)) {
+            return Err(Error::Push);
         }
         Ok(())
     }

@@ -62,6 +62,11 @@ pub enum Error {
         /// The most.
         max: u64,
     },
+    /// A push for a device that does not register.
+    #[error(
+        "a push wakes devices that register then: give it an address of record (--aor), or no push"
+    )]
+    Push,
     /// More tags than a device may have.
     #[error("{given} tags are too many: a device has at most {max}")]
     Tags {

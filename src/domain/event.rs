@@ -13,6 +13,8 @@ pub enum EventKind {
     End,
     /// The call ended without an answer.
     Failed,
+    /// A device that sleeps is needed now.
+    Wake,
 }
 
 /// How one branch of a call ended.
@@ -24,6 +26,9 @@ pub struct BranchEnd {
     pub code: u16,
     /// How long after it was called, in milliseconds; a tenth of a second is as exact as it gets.
     pub after_ms: u32,
+    /// How long after its stage had begun it woke, in milliseconds, if it was woken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub woke_ms: Option<u32>,
 }
 
 /// One event of a call's life, in any order, any number of times.

@@ -1,8 +1,13 @@
 //! Mailboxes: where messages for an account are kept.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ContentId, Error, Language, MailboxName};
+use super::{ContentId, Error, GreetingName, Language, MailboxName};
+
+/// The most greetings with names of one mailbox.
+pub const GREETINGS_MAX: usize = 16;
 
 /// What happens to a deposit when the called party calls back meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,20 @@ pub enum CallbackScope {
     Callee,
     /// Whoever calls the depositing caller.
     Anyone,
+}
+
+/// The greeting with which a rule wants a mailbox to take a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Its name.
+    pub name: GreetingName,
+    /// Whether the mailbox has it; if not, it greets as without a rule.
+    pub known: bool,
+}
+
+impl Greeting {
+    /// The header line by which the mailbox's branch says which.
+    pub const HEADER: &str = "X-Hallporter-Greeting";
 }
 
 /// The bounds of a mailbox.
@@ -84,6 +103,9 @@ pub struct Mailbox {
     /// The account's own greeting, if it has recorded one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greeting: Option<ContentId>,
+    /// Greetings that rules choose by their names, at most [`GREETINGS_MAX`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub greetings: BTreeMap<GreetingName, ContentId>,
     /// Whether callers may leave video.
     pub video: bool,
     /// What happens when the called party calls back during the deposit.
@@ -106,6 +128,7 @@ impl Mailbox {
             enabled: true,
             language: None,
             greeting: None,
+            greetings: BTreeMap::new(),
             video: true,
             callback: CallbackPolicy::default(),
             callback_scope: CallbackScope::default(),

@@ -7,7 +7,9 @@ mod device;
 mod device_state;
 mod error;
 mod event;
+mod few;
 mod forward_places;
+mod history;
 mod identifier;
 mod index;
 mod ledger;
@@ -18,6 +20,7 @@ mod name;
 mod names;
 mod notice;
 mod pool;
+mod push;
 mod query;
 mod refusal;
 mod rule;
@@ -29,6 +32,7 @@ mod spool;
 mod star_code;
 mod switch;
 mod tags;
+mod telling;
 mod time;
 mod uri;
 mod wish;
@@ -36,31 +40,35 @@ mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
+pub(crate) use decision::longest_s;
 pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
 pub use device_state::{DeviceState, DeviceStates};
 pub use error::Error;
 pub use event::{BranchEnd, CallEvent, EventKind, SeenDialog};
+pub use few::Few;
 pub use forward_places::{FORWARD_PLACES_MAX, ForwardPlaces};
+pub use history::History;
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{
     Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
 };
-pub use mailbox::{CallbackPolicy, CallbackScope, Mailbox, MailboxLimits};
+pub use mailbox::{CallbackPolicy, CallbackScope, GREETINGS_MAX, Greeting, Mailbox, MailboxLimits};
 pub use member::Member;
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
-pub use name::{AccountName, DeviceName, Language, MailboxName, NAME_BYTES_MAX, Tag};
+pub use name::{AccountName, DeviceName, GreetingName, Language, MailboxName, NAME_BYTES_MAX, Tag};
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
+pub use push::{Push, PushContact, PushId, PushOver, Wake};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use refusal::{Cause, Refusal};
 pub use rule::{
-    Communication, Condition, Dates, DaySpan, Few, Found, Miss, ORDER_RING_S_MAX, Party,
-    RULE_ZONES_MAX, RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
+    Communication, Condition, Dates, DaySpan, Found, Miss, ORDER_RING_S_MAX, Party, RULE_ZONES_MAX,
+    RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,
 };
 pub use rule_stage::{After, RuleStage, Skips, StageWho, Turn};
 pub use seats::{SEATS_MAX, Seat, Seats};
@@ -75,7 +83,8 @@ pub use switch::{
     VideoFacts,
 };
 pub use tags::{TAGS_MAX, Tags};
+pub use telling::{Teller, Telling, Tells, Told, ToldStep};
 pub use time::Now;
 pub use uri::{SipUri, URI_BYTES_MAX};
-pub use wish::Wish;
+pub use wish::{Wish, read_wishes};
 pub use zone::{Day, Local, Zone};

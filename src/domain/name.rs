@@ -76,6 +76,11 @@ name!(
     "mailbox"
 );
 name!(
+    /// The name of a greeting, unique within its mailbox, case-sensitive.
+    GreetingName,
+    "greeting"
+);
+name!(
     /// A tag of devices, case-sensitive.
     Tag,
     "tag"

@@ -18,9 +18,34 @@ pub enum NoticeKind {
     /// A caller may leave a video by a link.
     #[serde(rename = "link.made")]
     LinkMade,
+    /// A text was not let through, because a rule tells of it instead.
+    #[serde(rename = "text.missed")]
+    TextMissed,
+    /// Devices are told of something, by the proxy.
+    #[serde(rename = "devices")]
+    Devices,
+    /// Devices are told how many messages wait.
+    #[serde(rename = "lamps")]
+    Lamps,
 }
 
 impl NoticeKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::MessageLeft,
+        Self::CallMissed,
+        Self::LinkMade,
+        Self::TextMissed,
+        Self::Devices,
+        Self::Lamps,
+    ];
+
+    /// Whether it goes to devices, and not to the webhook.
+    #[must_use]
+    pub fn is_for_devices(self) -> bool {
+        matches!(self, Self::Devices | Self::Lamps)
+    }
+
     /// The word that programs read.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -28,15 +53,16 @@ impl NoticeKind {
             Self::MessageLeft => "message.left",
             Self::CallMissed => "call.missed",
             Self::LinkMade => "link.made",
+            Self::TextMissed => "text.missed",
+            Self::Devices => "devices",
+            Self::Lamps => "lamps",
         }
     }
 
     /// Reads the word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::MessageLeft, Self::CallMissed, Self::LinkMade]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -52,16 +78,16 @@ pub enum NoticeState {
     GivenUp,
 }
 
-/// One notice of the outbox. There is exactly one for each message and kind; whoever hears it
+/// One notice of the outbox. There is exactly one for each message (or call) and kind; whoever hears it
 /// twice (an acknowledgement may be lost) knows it by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// `KIND:MESSAGE`, the same at every try.
+    /// `KIND:MESSAGE`, or `KIND:CALL`; the same at every try.
     pub id: Arc<str>,
     /// What it is about.
     pub kind: NoticeKind,
-    /// Which deposit.
-    pub message: MessageId,
+    /// Which deposit, if it is about one.
+    pub message: Option<MessageId>,
     /// What is told, as JSON.
     pub body: Arc<str>,
     /// When it was written down, milliseconds since 1970.
@@ -80,10 +106,21 @@ impl Notice {
     /// A new one.
     #[must_use]
     pub fn new(kind: NoticeKind, message: MessageId, body: Arc<str>, at_ms: i64) -> Self {
+        Self { message: Some(message), ..Self::about(kind, &message, body, at_ms) }
+    }
+
+    /// A new one about something else.
+    #[must_use]
+    pub fn about(
+        kind: NoticeKind,
+        what: &impl std::fmt::Display,
+        body: Arc<str>,
+        at_ms: i64,
+    ) -> Self {
         Self {
-            id: format!("{}:{message}", kind.as_str()).into(),
+            id: format!("{}:{what}", kind.as_str()).into(),
             kind,
-            message,
+            message: None,
             body,
             at_ms,
             attempts: 0,

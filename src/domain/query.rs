@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{AccountName, DeviceName, Few, SipUri, SwitchId};
+use super::{AccountName, DeviceName, Few, History, SipUri, SwitchId};
 
 /// What kind of communication a query is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct RouteQuery {
     /// header named them when it came back. Only ever makes a loop be seen; never believed for
     /// anything else, since anybody can write it.
     pub trail: Vec<u32>,
+    /// Where the call has been, as its last History-Info says.
+    pub history: History,
     /// What the caller wishes ([`super::Wish`]).
     pub wishes: Few,
     /// Where the callee's registering devices are, as far as somebody looked.

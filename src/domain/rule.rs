@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Day, Names, Number, RuleStage, Target, Zone};
+use super::{AccountName, Day, Few, Names, Number, RuleStage, Target, Zone};
 
 /// The most rules of one account; a file with more is refused.
 pub const RULES_MAX: usize = 200;
@@ -16,7 +16,6 @@ pub const RULES_MAX: usize = 200;
 /// heard it ring for a quarter of an hour has hung up. A file whose stages say more is refused, and
 /// what several rules add up to is cut there.
 pub const ORDER_RING_S_MAX: u16 = 900;
-
 /// The most zones that rules of one file name beside the file's own; a file with more is refused.
 pub const RULE_ZONES_MAX: usize = 8;
 
@@ -52,6 +51,12 @@ impl Communication {
             Self::Missed => "missed",
         }
     }
+
+    /// Whether something has happened that somebody may be told of: nothing rings for it.
+    #[must_use]
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::Message | Self::Missed)
+    }
 }
 
 /// Why the stage before has failed.
@@ -81,25 +86,6 @@ impl StageCause {
             Self::Unreachable => "unreachable",
             Self::Declined => "declined",
         }
-    }
-}
-
-/// A set of at most eight things, each a bit: days of the week (Monday first), kinds of
-/// communication, causes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Few(pub u8);
-
-impl Few {
-    /// The same with one more.
-    #[must_use]
-    pub fn with(self, place: u8) -> Self {
-        Self(self.0 | 1_u8.checked_shl(place.into()).unwrap_or_default())
-    }
-
-    /// Whether it is in the set.
-    #[must_use]
-    pub fn has(self, place: u8) -> bool {
-        self.0 & 1_u8.checked_shl(place.into()).unwrap_or_default() != 0
     }
 }
 
@@ -156,8 +142,8 @@ pub struct Rules {
     pub devices: Names,
     /// Where rules forward to.
     pub targets: Box<[Target]>,
-    /// What refused callers are told.
-    pub reasons: Box<[Arc<str>]>,
+    /// What refused callers are told, and names of greetings.
+    pub texts: Box<[Arc<str>]>,
 }
 
 /// One rule.
@@ -189,6 +175,12 @@ impl Rule {
     pub fn is_conditional(&self) -> bool {
         self.after != Few::default()
     }
+
+    /// Whether it tells somebody (or says that nobody is told) and lets nobody ring.
+    #[must_use]
+    pub fn tells(&self, rules: &Rules) -> bool {
+        self.stages.of(&rules.stages).first().is_some_and(|stage| stage.who.told().is_some())
+    }
 }
 
 /// How the order of a rule ends.
@@ -198,14 +190,17 @@ pub enum RuleEnd {
     #[default]
     Open,
     /// In the account's mailbox, because the rule says so; without ringing if it has no stages.
-    Mailbox,
+    Mailbox {
+        /// How it greets, as a place in [`Rules::texts`]; `None`: as usual.
+        greeting: Option<u16>,
+    },
     /// Never in a mailbox.
     NoMailbox,
     /// The call is refused, and nothing rings.
     Refuse {
         /// The SIP code, 400 to 699.
         code: u16,
-        /// What the caller reads, as a place in [`Rules::reasons`].
+        /// What the caller reads, as a place in [`Rules::texts`].
         reason: Option<u16>,
     },
 }
@@ -240,6 +235,12 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The kinds of [`Communication`], if it is about these.
+    #[must_use]
+    pub fn kinds(&self) -> Option<Few> {
+        if let Self::Kind(kinds) = self { Some(*kinds) } else { None }
+    }
+
     /// Whether it is about the calendar: a window over midnight belongs to the day on which it
     /// began, and these are asked about that day.
     #[must_use]

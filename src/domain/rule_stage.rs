@@ -67,6 +67,17 @@ pub enum StageWho {
     List,
     /// The call is forwarded: a place in [`super::Rules::targets`].
     Forward(u16),
+    /// Nobody rings, these are told: places in [`super::Rules::members`] that
+    /// [`super::Teller::unpack`] reads; nobody, if there are none.
+    Told(Run),
+}
+
+impl StageWho {
+    /// Who is told, if it is about telling and nobody rings.
+    #[must_use]
+    pub fn told(self) -> Option<Run> {
+        if let Self::Told(run) = self { Some(run) } else { None }
+    }
 }
 
 /// A stage that rings only as something has failed before. The proxy knows how, and leaves it out

@@ -80,6 +80,9 @@ pub enum CareSkip {
     NotAllowed,
     /// Whoever is called by it calls himself.
     OwnCall,
+    /// It depends on how what rings before has failed, and a switch without a proxy cannot wait
+    /// for that: it reads its plan once.
+    NoProxy,
 }
 
 /// SHA-256 of a device's token: the token itself is kept nowhere.

@@ -104,6 +104,8 @@ pub struct LegFacts {
     pub cause: Option<u16>,
     /// The header `X-Hallporter-Cause`, if it came.
     pub our_cause: Option<Arc<str>>,
+    /// The header `X-Hallporter-Greeting`, if it came.
+    pub greeting: Option<super::GreetingName>,
     /// The header `X-Hallporter-Call`, if it came.
     pub call: Option<CallRef>,
     /// The From URI.

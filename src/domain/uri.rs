@@ -48,6 +48,19 @@ impl SipUri {
         Arc::clone(&self.0)
     }
 
+    /// What may stand in an address that a FreeSWITCH dials, besides letters and digits. In a dial
+    /// string all else means something, or is lost; so there are no IPv6 addresses.
+    pub const DIALLED: &[u8] = b"@.:-_+;=~*";
+
+    /// Whether a FreeSWITCH can dial what follows the scheme of a URI. Parameters that begin with
+    /// `fs_` are its own.
+    #[must_use]
+    pub fn is_dialled(address: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || Self::DIALLED.contains(&byte);
+        let own = address.to_ascii_lowercase().contains(";fs_");
+        !address.is_empty() && address.bytes().all(plain) && !own
+    }
+
     /// Whether its user part may spell a number: it begins like one, or is escaped.
     #[must_use]
     pub fn may_spell_a_number(&self) -> bool {

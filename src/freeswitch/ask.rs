@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{AccountName, LegId, RouteQuery, read_trail};
+use crate::domain::{AccountName, LegId, RouteQuery, read_trail, read_wishes};
 
 /// The context of the dialplan in which calls ask us who rings. Of every other one the switch's own
 /// files decide: it asks about all of them.
@@ -11,6 +11,8 @@ pub const CONTEXT: &str = "hallporter-calls";
 
 /// The longest URI that is read, in bytes.
 const URI_BYTES_MAX: usize = 1024;
+/// How many bytes of a wish are read.
+const WISH_BYTES_MAX: usize = 256;
 /// Display names are cut to this, in characters.
 const DISPLAY_MAX: usize = 128;
 
@@ -25,9 +27,15 @@ const ACCOUNT: &str = "variable_hallporter_account";
 const SOURCE: &str = "variable_sip_network_ip";
 const VIDEO: &str = "variable_video_possible";
 const TRAIL: &str = "variable_sip_h_X-Hallporter-Trail";
+/// The caller's wishes: as the dialplan or the directory has set them, and as he can write them
+/// himself. FreeSWITCH 1.11.2 reads the headers of RFC 3841 and tells nobody of them, so that only
+/// what begins with `X-` comes from a caller.
+const DISPOSITION: [&str; 2] =
+    ["variable_sip_h_Request-Disposition", "variable_sip_h_X-Request-Disposition"];
+const REJECT: [&str; 2] = ["variable_sip_h_Reject-Contact", "variable_sip_h_X-Reject-Contact"];
 
 /// What is read of the two hundred and more fields; the rest is ignored.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 17] = [
     SECTION,
     LEG,
     CONTEXT_OF[0],
@@ -41,6 +49,10 @@ const FIELDS: [&str; 13] = [
     SOURCE,
     VIDEO,
     TRAIL,
+    DISPOSITION[0],
+    DISPOSITION[1],
+    REJECT[0],
+    REJECT[1],
 ];
 
 /// A switch's question about a call. Whose it is the address says to which it comes.
@@ -122,9 +134,17 @@ pub fn read_question(body: &[u8]) -> Result<Option<Asked>, AskError> {
         video: given(&[VIDEO]) == Some("true"),
         dialog: Some(leg.as_dialog()),
         trail: given(&[TRAIL]).map(read_trail).unwrap_or_default(),
+        wishes: read_wishes(wish(given(&DISPOSITION)), wish(given(&REJECT))),
         ..RouteQuery::default()
     };
     Ok(Some(Asked { query, dialled: dialled.into() }))
+}
+
+/// The beginning of a wish; what is cut through is no wish any more.
+fn wish(text: Option<&str>) -> &str {
+    let text = text.unwrap_or_default();
+    let end = (0..=WISH_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 fn plain<'a>(field: &'static str, text: &'a str) -> Result<&'a str, AskError> {
@@ -158,6 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::Wish;
 
     const GOOD: &str = "hostname=h&section=dialplan&tag_name=&Event-Name=REQUEST_PARAMS&\
         Unique-ID=5de0-76e9&Hunt-Context=hallporter-calls&Caller-Context=other&\
@@ -185,6 +206,31 @@ mod tests {
         assert_eq!(query.account, AccountName::parse("alice").ok());
         assert_eq!(query.source_ip, "10.0.0.1".parse().ok());
         assert_eq!((query.video, query.trail), (true, vec![0x1f, 2]));
+    }
+
+    #[test]
+    fn wishes_are_read() {
+        let wishes = |more: &str| {
+            let asked = read_question(format!("{GOOD}&{more}").as_bytes()).unwrap().unwrap();
+            let wishes = asked.query.wishes;
+            Wish::ALL.into_iter().filter(|wish| wishes.has(*wish as u8)).collect::<Vec<_>>()
+        };
+        assert_eq!(wishes("variable_sip_h_Request-Disposition=no-fork"), [Wish::NoFork]);
+        assert_eq!(
+            wishes(
+                "variable_sip_h_X-Request-Disposition=proxy%2C%20No-Fork&variable_sip_h_X-Reject-Contact=*%3Bautomata"
+            ),
+            [Wish::NoMailbox, Wish::NoFork]
+        );
+        // What the site says goes before what the caller writes.
+        assert_eq!(
+            wishes(
+                "variable_sip_h_Request-Disposition=fork&variable_sip_h_X-Request-Disposition=no-fork"
+            ),
+            []
+        );
+        let long = format!("variable_sip_h_X-Request-Disposition={}no-fork", "%C3%BC,".repeat(200));
+        assert_eq!(wishes(&long), []);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Nothing that a caller wrote comes into a command unchecked: every part is refused unless all of
 //! its characters are harmless where it stands.
 
-use crate::domain::{Keys, LegId, Sound, StepId, SwitchCommand};
+use crate::domain::{Keys, LegId, SipUri, Sound, StepId, SwitchCommand};
 
 use super::Error;
 
@@ -239,11 +239,8 @@ fn writable(address: &str, via: Option<&str>) -> Result<String, Error> {
 pub(super) fn address(uri: &str) -> Result<&str, Error> {
     const WHAT: &str = "the device's address";
     let address = uri.split_once(':').map_or("", |(_, rest)| rest);
-    let plain = checked(address, b"@.:-_+;=~*", WHAT)?;
-    if plain.to_ascii_lowercase().contains(";fs_") {
-        return Err(Error::Unsafe { what: WHAT });
-    }
-    Ok(plain)
+    let plain = checked(address, SipUri::DIALLED, WHAT)?;
+    if SipUri::is_dialled(plain) { Ok(plain) } else { Err(Error::Unsafe { what: WHAT }) }
 }
 
 /// A path of ours: absolute, of harmless characters, without `..`.

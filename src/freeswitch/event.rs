@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallRef, LegEvent, LegFacts, LegId, Medium, SipUri, StepId, SwitchEvent, VideoFacts,
+    CallRef, GreetingName, LegEvent, LegFacts, LegId, Medium, SipUri, StepId, SwitchEvent,
+    VideoFacts,
 };
 
 use super::seen::{News, Seen};
@@ -111,6 +112,11 @@ pub(super) fn facts(event: &impl Headers) -> LegFacts {
             true => text(event, "variable_hallporter_cause"),
             false => text(event, "variable_sip_h_X-Hallporter-Cause"),
         },
+        greeting: match routed {
+            true => variable("hallporter_greeting"),
+            false => variable("sip_h_X-Hallporter-Greeting"),
+        }
+        .and_then(|name| GreetingName::parse(name).ok()),
         call: variable("sip_h_X-Hallporter-Call").and_then(CallRef::parse),
         from_uri: address("sip_from_uri").map(|uri| cut(&uri).into()).unwrap_or_else(|| "".into()),
         from_display: or_empty(text(event, "variable_sip_from_display")),

@@ -220,6 +220,7 @@ const NAMES: &[&str] = &[
     "variable_sip_network_port",
     "Caller-Destination-Number",
     "variable_sip_h_X-Hallporter-Call",
+    "variable_sip_h_X-Hallporter-Greeting",
 ];
 
 fn sensible() -> impl Strategy<Value = String> {

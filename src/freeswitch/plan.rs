@@ -6,7 +6,9 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, SipUri, Stage};
+use crate::domain::{
+    Branch, CallRef, Decision, ForkOrder, Greeting, GreetingName, Outcome, Refusal, SipUri, Stage,
+};
 
 use super::CONTEXT;
 use super::command::address;
@@ -121,6 +123,10 @@ impl Actions {
                 if let Some(cause) = mailbox.and_then(our_cause) {
                     self.add("set", &format!("hallporter_cause={cause}"));
                 }
+                let greeting = mailbox.and_then(|branch| branch.header(Greeting::HEADER));
+                if let Some(greeting) = greeting.and_then(|name| GreetingName::parse(name).ok()) {
+                    self.add("set", &format!("hallporter_greeting={greeting}"));
+                }
                 self.add("transfer", &format!("{place} XML {MESSAGES}"));
             }
             None => self.add("respond", "480 Nobody can be reached"),
@@ -158,8 +164,7 @@ fn bridge(stage: &Stage, around: Around<'_>) -> Option<String> {
         .filter_map(|branch| Some((lines_of(branch, around)?, place(branch, around)?)))
         .collect();
     let (first, _) = places.first()?;
-    // What all have in common stands before them: a device that is registered in two places is
-    // two legs behind one list of variables, which would be for the first alone.
+    // What all have in common stands before them.
     let common = places.iter().all(|(lines, _)| lines == first);
     // Early sound would count as an answer, and the order would end there.
     let mut text = format!("{{originate_timeout={},ignore_early_media=true", stage.ring_s.max(1));
@@ -171,12 +176,26 @@ fn bridge(stage: &Stage, around: Around<'_>) -> Option<String> {
         if number > 0 {
             text.push(',');
         }
-        if !common && !lines.is_empty() {
-            let _ = write!(text, "[{}]", lines.join(","));
+        if common || lines.is_empty() {
+            text.push_str(place);
+        } else {
+            let lines = format!("[{}]", lines.join(","));
+            text.push_str(&each(place, &lines));
         }
-        text.push_str(place);
     }
     Some(text)
+}
+
+/// A place with variables before it. What is registered in several places is several legs, and the
+/// switch puts the variables before each of them (`sofia_contact` takes them behind a second slash).
+fn each(place: &str, lines: &str) -> String {
+    match place
+        .strip_suffix(")}")
+        .filter(|_| place.starts_with("${") && !lines.contains(['(', ')']))
+    {
+        Some(contacts) => format!("{contacts}/{lines})}}"),
+        None => format!("{lines}{place}"),
+    }
 }
 
 /// Where a branch is dialled. An address of record is where the switch has it registered.
@@ -234,7 +253,7 @@ fn mailbox_of(uri: &str) -> Option<&str> {
 
 /// The cause for which a call comes to the mailbox at once, if it does.
 fn our_cause(branch: &Branch) -> Option<&str> {
-    let cause = branch.headers.as_deref()?.strip_prefix("X-Hallporter-Cause: ")?.trim_end();
+    let cause = branch.header("X-Hallporter-Cause")?;
     cause.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(cause)
 }
 

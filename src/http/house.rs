@@ -190,7 +190,7 @@ impl Visit<'_> {
     async fn answer(&self, room: Room) -> Result<Reply, Problem> {
         match room {
             Room::Route => route::route(self).await,
-            Room::Event => route::event(self),
+            Room::Event => route::event(self).await,
             Room::Dialplan => dialplan::answer(self).await,
             Room::Rehearse => route::rehearse(self).await,
             Room::Health => Ok(health::alive()),

@@ -28,8 +28,9 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
     /// sentence.
     fn rule_text(&self, account: AccountKey) -> BoxFuture<'_, Result<Option<String>, String>>;
 
-    /// Takes in what a proxy told.
-    fn event(&self, event: CallEvent);
+    /// Takes in what a proxy told. When the future ends, what somebody is to be told of it is
+    /// written down; it may be dropped.
+    fn event(&self, event: CallEvent) -> BoxFuture<'static, ()>;
 
     /// Changes the registry. When it returns, the change is written down and in force.
     fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>>;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::desk::explain;
-use crate::domain::{Decision, Outcome, RouteQuery, Zone};
+use crate::domain::{Communication, Decision, Method, Outcome, RouteQuery, Zone};
 use crate::kamailio;
 
 use super::house::Visit;
@@ -80,16 +80,22 @@ struct NotTaken {
 }
 
 /// `POST /v1/event`.
-pub(super) fn event(visit: &Visit<'_>) -> Result<Reply, Problem> {
+pub(super) async fn event(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let kamailio::Events { events, refused } =
         kamailio::read_events(&visit.body).map_err(|error| {
             tracing::warn!(%error, "a proxy's events could not be read, they were answered 400");
             error
         })?;
     let accepted = events.len();
+    let mut written = Vec::new();
     for event in events {
         tracing::debug!(call_id = &*event.call_id, kind = ?event.kind, code = event.code, "told");
-        visit.house.porter.event(event);
+        written.push(visit.house.porter.event(event));
+    }
+    // A proxy that hears nothing tells it again: what is to be told of a missed call is safe
+    // before it may forget it.
+    for written in written {
+        written.await;
     }
     if !refused.is_empty() {
         tracing::warn!(
@@ -108,8 +114,15 @@ pub(super) fn event(visit: &Visit<'_>) -> Result<Reply, Problem> {
 
 /// `POST /v1/rehearse`.
 pub(super) async fn rehearse(visit: &Visit<'_>) -> Result<Reply, Problem> {
-    let query = kamailio::read_query(&visit.body)?;
-    let at_ms = moment(visit, &query)?;
+    let mut query = kamailio::read_query(&visit.body)?;
+    let (at_ms, kind) = asked(visit, &query)?;
+    if let Some(kind) = kind {
+        query.method = if kind == Communication::Text { Method::Message } else { Method::Invite };
+        query.video = kind == Communication::Video;
+    }
+    if let Some(kind) = kind.filter(|kind| kind.is_notice()) {
+        return Ok(told(visit, &query, kind, at_ms));
+    }
     let decision: Arc<Decision> = visit.house.porter.rehearse(Box::new(query), at_ms).await;
     let as_value = |result: serde_json::Result<Value>| {
         result.map_err(|error| {
@@ -124,23 +137,47 @@ pub(super) async fn rehearse(visit: &Visit<'_>) -> Result<Reply, Problem> {
     }))
 }
 
-/// When a rehearsal is to be: `at` as a wall shows it, in `tz` (else where the called account
-/// thinks). Proxies send neither.
-fn moment(visit: &Visit<'_>, query: &RouteQuery) -> Result<Option<i64>, Problem> {
+/// Who would be told of a message left or a missed call.
+fn told(visit: &Visit<'_>, query: &RouteQuery, kind: Communication, at_ms: Option<i64>) -> Reply {
+    let mut rehearsal = None;
+    visit.house.porter.read(&mut |desk, now| {
+        let at_ms = at_ms.unwrap_or(now.wall_ms);
+        let (mut lines, stages) = desk.rehearse_telling(query, kind, at_ms);
+        let decision = json!({ "kind": kind, "at_ms": at_ms, "stages": stages });
+        for (place, stage) in stages.iter().enumerate() {
+            let told: Vec<String> = stage.iter().map(ToString::to_string).collect();
+            let then = if place == 0 { "tells" } else { "tells, if nobody has heard it," };
+            lines.push(format!("{then} {}", told.join(", ")));
+        }
+        if stages.is_empty() {
+            lines.push("tells nobody".to_owned());
+        }
+        rehearsal = Some(Rehearsal { decision, answer: Value::Null, lines });
+    });
+    Reply::value(&rehearsal)
+}
+
+/// When a rehearsal is to be, and of what: `at` as a wall shows it, in `tz` (else where the called
+/// account thinks), and `kind`. Proxies send none of them.
+fn asked(
+    visit: &Visit<'_>,
+    query: &RouteQuery,
+) -> Result<(Option<i64>, Option<Communication>), Problem> {
     #[derive(Deserialize)]
     struct Moment {
         at: Option<String>,
         tz: Option<Zone>,
+        kind: Option<Communication>,
     }
-    let wrong = |error: serde_json::Error| Problem::wrong(error.to_string()).field("tz");
-    let Moment { at, tz } = serde_json::from_slice(&visit.body).map_err(wrong)?;
-    let Some(at) = at else { return Ok(None) };
+    let wrong = |error: serde_json::Error| Problem::wrong(error.to_string()).field("tz or kind");
+    let Moment { at, tz, kind } = serde_json::from_slice(&visit.body).map_err(wrong)?;
+    let Some(at) = at else { return Ok((None, kind)) };
     let mut zone = tz;
     if zone.is_none() {
         visit.house.porter.read(&mut |desk, _| zone = Some(desk.zone_of(query)));
     }
     let at_ms = zone.unwrap_or_else(Zone::utc).moment(&at);
     at_ms
-        .map(Some)
+        .map(|at_ms| (Some(at_ms), kind))
         .ok_or_else(|| Problem::wrong("at is no moment").field("at").hint("write 2026-03-29 02:30"))
 }

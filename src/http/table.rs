@@ -105,11 +105,12 @@ const NUMBER: &str = "/v1/numbers/{identifier}";
 const MAILBOXES: &str = "/v1/mailboxes";
 const MAILBOX: &str = "/v1/mailboxes/{name}";
 const GREETING: &str = "/v1/mailboxes/{name}/greeting";
+const NAMED_GREETING: &str = "/v1/mailboxes/{name}/greetings/{greeting}";
 const MESSAGE: &str = "/v1/messages/{id}";
 const UPLOAD: &str = "/u/{link}";
 
 /// All of them, those of one path beside each other.
-pub(super) const WAYS: [Way; 59] = [
+pub(super) const WAYS: [Way; 61] = [
     way("POST", "/v1/route", Scope::Route, Room::Route),
     way("POST", "/v1/event", Scope::Route, Room::Event),
     way("POST", "/v1/freeswitch/{name}/dialplan", Scope::Route, Room::Dialplan),
@@ -149,6 +150,8 @@ pub(super) const WAYS: [Way; 59] = [
     way("DELETE", MAILBOX, Scope::Admin, Room::MailboxRemove),
     way("PUT", GREETING, Scope::Admin, Room::GreetingSet),
     way("DELETE", GREETING, Scope::Admin, Room::GreetingRemove),
+    way("PUT", NAMED_GREETING, Scope::Admin, Room::GreetingSet),
+    way("DELETE", NAMED_GREETING, Scope::Admin, Room::GreetingRemove),
     way("GET", "/v1/messages", Scope::Admin, Room::MessageList),
     way("GET", MESSAGE, Scope::Admin, Room::MessageShow),
     way("PATCH", MESSAGE, Scope::Admin, Room::MessageSet),

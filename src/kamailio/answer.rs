@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, Stage, StageCause,
+    After, Branch, CallRef, Decision, ForkOrder, Outcome, Refusal, Stage, StageCause, Wake,
 };
 
 use super::query::URI_MAX;
@@ -145,7 +145,7 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
             self::branch(out, branch, None, &mut checked);
             branches += 1;
         }
-        if branches == 0 {
+        if branches == 0 && !is_awaited(stage) {
             out.truncate(before);
         } else {
             out.extend_from_slice(b"]}");
@@ -153,8 +153,12 @@ fn fork(out: &mut Vec<u8>, call: Option<CallRef>, order: &ForkOrder) -> bool {
         }
     }
     out.push(b']');
-    if order.stages.iter().flat_map(|stage| &stage.branches).any(|branch| branch.after_s > 0) {
+    let late = |branch: &Branch| branch.after_s > 0 && branch.wake.is_none();
+    if order.stages.iter().flat_map(|stage| &stage.branches).any(late) {
         joins(out, order, &mut checked);
+    }
+    if order.stages.iter().any(is_awaited) {
+        waits(out, order, &mut checked);
     }
     out.push(b'}');
     stages > 0
@@ -181,16 +185,49 @@ fn after(out: &mut Vec<u8>, after: &After) {
 
 /// The branches of a stage that ring when it begins.
 fn at_once(stage: &Stage) -> impl Iterator<Item = &Branch> {
-    stage.branches.iter().filter(|branch| branch.after_s == 0 && can_go(branch))
+    let there = stage.branches.iter().filter(|branch| branch.wake.is_none());
+    there.filter(|branch| branch.after_s == 0 && can_go(branch))
+}
+
+/// The branches of a stage that ring when they have woken.
+fn awaited(stage: &Stage) -> impl Iterator<Item = (&Branch, &Wake)> {
+    let wakes = stage.branches.iter().filter_map(|branch| Some((branch, branch.wake.as_deref()?)));
+    wakes.filter(|(branch, wake)| can_go(branch) && can_be_uri(&wake.aor))
+}
+
+/// Whether somebody is waited for from the beginning of a stage.
+fn is_awaited(stage: &Stage) -> bool {
+    awaited(stage).any(|(branch, _)| branch.after_s == 0)
+}
+
+/// The stages that are sent, by their numbers.
+fn sent(order: &ForkOrder) -> impl Iterator<Item = (u16, &Stage)> {
+    let sent = order.stages.iter();
+    (0..).zip(sent.filter(|stage| at_once(stage).next().is_some() || is_awaited(stage)))
+}
+
+/// Writes who is waited for, each with the number of its stage among those sent.
+fn waits<'a>(out: &mut Vec<u8>, order: &'a ForkOrder, checked: &mut Checked<'a>) {
+    let all = sent(order).flat_map(|(number, stage)| {
+        awaited(stage).map(move |(branch, wake)| (number, branch, wake))
+    });
+    let mut wait_s = 0;
+    out.extend_from_slice(b",\"waits\":[");
+    for (place, (stage, branch, wake)) in all.enumerate() {
+        wait_s = wait_s.max(wake.wait_s);
+        separate(out, place);
+        self::branch(out, branch, Some(stage), checked);
+    }
+    out.extend_from_slice(b"],\"wait_s\":");
+    number(out, wait_s);
 }
 
 /// Writes the branches that join later, each with the number of its stage among those sent.
 fn joins<'a>(out: &mut Vec<u8>, order: &'a ForkOrder, checked: &mut Checked<'a>) {
     out.extend_from_slice(b",\"joins\":[");
     let mut joins = 0;
-    let sent = order.stages.iter().filter(|stage| at_once(stage).next().is_some());
-    for (number, stage) in (0..).zip(sent) {
-        let late = |branch: &&Branch| branch.after_s > 0 && can_go(branch);
+    for (number, stage) in sent(order) {
+        let late = |branch: &&Branch| branch.wake.is_none() && branch.after_s > 0 && can_go(branch);
         for branch in stage.branches.iter().filter(late) {
             separate(out, joins);
             self::branch(out, branch, Some(number), checked);
@@ -223,6 +260,10 @@ fn branch<'a>(
     out.extend_from_slice(branch.device.as_str().as_bytes());
     out.extend_from_slice(b"\",\"uri\":");
     text(out, &branch.uri);
+    if let Some(wake) = &branch.wake {
+        out.extend_from_slice(b",\"aor\":");
+        text(out, &wake.aor);
+    }
     let mut add = |name, value: &str| {
         if !value.is_empty() {
             out.push(b',');

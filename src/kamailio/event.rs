@@ -110,9 +110,10 @@ fn read_element(element: Element<'_, 11>) -> Result<CallEvent, Error> {
         "start" => Some(EventKind::Start),
         "end" => Some(EventKind::End),
         "failed" => Some(EventKind::Failed),
+        "wake" => Some(EventKind::Wake),
         _ => None,
     };
-    let kind = fields.formed(EVENT, "\"start\", \"end\" or \"failed\"", read)?;
+    let kind = fields.formed(EVENT, "\"start\", \"end\", \"failed\" or \"wake\"", read)?;
     Ok(CallEvent {
         kind: kind.ok_or(Error::Missing { field: NAMES[EVENT] })?,
         call_id: fields.required(CALL_ID, CALL_ID_MAX)?.into(),
@@ -130,7 +131,8 @@ fn read_element(element: Element<'_, 11>) -> Result<CallEvent, Error> {
     })
 }
 
-/// How branches ended, `device:code:tenths of a second` with commas between. What cannot be read is
+/// How branches ended, `device:code:tenths of a second` with commas between; a device that was
+/// woken has a fourth number, when it woke and one tenth more. What cannot be read is
 /// left out: it only helps whoever asks why.
 fn branches(text: &str) -> Arc<[BranchEnd]> {
     let end = |entry: &str| {
@@ -138,7 +140,9 @@ fn branches(text: &str) -> Arc<[BranchEnd]> {
         let (device, code, tenths) = (parts.next()?, parts.next()?, parts.next()?);
         let code = code.parse().ok().filter(|code| (100..=699).contains(code))?;
         let after_ms = tenths.parse::<u32>().ok()?.checked_mul(100)?;
-        Some(BranchEnd { device: DeviceName::parse(device).ok()?, code, after_ms })
+        let woke = parts.next().and_then(|tenths| tenths.parse::<u32>().ok()?.checked_sub(1));
+        let woke_ms = woke.and_then(|tenths| tenths.checked_mul(100));
+        Some(BranchEnd { device: DeviceName::parse(device).ok()?, code, after_ms, woke_ms })
     };
     text.split(',').filter_map(end).take(BRANCHES_MAX).collect()
 }
@@ -260,10 +264,18 @@ mod tests {
             read(&format!(r#"{{"event":"end","call_id":"a","branches":"{branches}"}}"#)).events[0]
                 .branches
                 .iter()
-                .map(|end| format!("{} {} {}", end.device, end.code, end.after_ms))
+                .map(|end| {
+                    let woke = end.woke_ms.map_or_else(String::new, |ms| format!(" woke {ms}"));
+                    format!("{} {} {}{woke}", end.device, end.code, end.after_ms)
+                })
                 .collect::<Vec<_>>()
         };
         assert_eq!(told("desk:486:32,mobile:200:81"), ["desk 486 3200", "mobile 200 8100"]);
+        assert_eq!(
+            told("pocket:200:5:1,a:486:5:0,b:486:5:32:x"),
+            ["pocket 200 500 woke 0", "a 486 500", "b 486 500 woke 3100"]
+        );
+        assert_eq!(told("a:200:5:4294967295,b:200:5:-1"), ["a 200 500", "b 200 500"]);
         assert_eq!(told(""), [""; 0]);
         // What makes no sense costs nothing but itself, and never the end of the call.
         assert_eq!(

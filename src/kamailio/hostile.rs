@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::domain::{
-    Branch, CallRef, Cause, Decision, DeviceName, ForkOrder, Outcome, Refusal, Stage,
+    Branch, CallRef, Cause, Decision, DeviceName, ForkOrder, Outcome, Refusal, Stage, Wake,
 };
 
 use super::*;
@@ -19,7 +19,15 @@ fn decided(outcome: Outcome) -> Decision {
 
 fn branch(uri: &str) -> Branch {
     let device = DeviceName::parse("desk").unwrap();
-    Branch { device, after_s: 0, uri: uri.into(), dst_uri: None, path: None, headers: None }
+    Branch {
+        device,
+        after_s: 0,
+        uri: uri.into(),
+        dst_uri: None,
+        path: None,
+        headers: None,
+        wake: None,
+    }
 }
 
 fn order(stages: &[&[&str]]) -> Decision {
@@ -72,6 +80,34 @@ fn answers_are_as_the_contract_says() {
             r#""cause":"cap_out","headers":"Reason: Q.850;cause=21\r\n"}"#
         )
     );
+}
+
+#[test]
+fn who_is_waited_for_is_told_beside_the_stages() {
+    let wake = |aor: &str| Some(Box::new(Wake { aor: aor.into(), wait_s: 12 }));
+    let mut fork =
+        order(&[&["bad"], &["sip:p@h"], &["sip:b@h", "sip:fs", "sip:q@h"], &["sip:r@h"]]);
+    if let Outcome::Fork(order) = &mut fork.outcome {
+        let stages = &mut Arc::make_mut(order).stages;
+        stages[1].branches[0].wake = wake("sip:p@h");
+        stages[2].branches[1].wake = wake("sip:c@h");
+        stages[2].branches[1].after_s = 8;
+        stages[2].branches[2].wake = wake("sip:q@h\r\nX: y");
+        // Alone it would have to come at once.
+        stages[3].branches[0].wake = wake("sip:r@h");
+        stages[3].branches[0].after_s = 3;
+    }
+    assert_eq!(
+        text(&fork),
+        concat!(
+            r#"{"v":1,"action":"fork","call":"c1-2f","stages":["#,
+            r#"{"ring_s":15,"branches":[]},"#,
+            r#"{"ring_s":15,"branches":[{"device":"desk","uri":"sip:b@h"}]}],"#,
+            r#""waits":[{"after_s":0,"stage":0,"device":"desk","uri":"sip:p@h","aor":"sip:p@h"},"#,
+            r#"{"after_s":8,"stage":1,"device":"desk","uri":"sip:fs","aor":"sip:c@h"}],"wait_s":12}"#
+        )
+    );
+    assert_eq!(rtjson(&fork), Err(Error::DoesNotFit));
 }
 
 #[test]

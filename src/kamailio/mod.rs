@@ -8,12 +8,13 @@ mod element;
 mod error;
 mod event;
 mod fields;
+mod history;
 mod query;
 mod rpc;
 mod rtjson;
 mod scan;
 mod seen;
-mod wishes;
+mod telling;
 
 pub use answer::{answer, well_formed_headers};
 pub use error::Error;
@@ -22,6 +23,7 @@ pub use query::read_query;
 pub use rpc::{Rpc, RpcError, RpcTimes};
 pub use rtjson::rtjson;
 pub use seen::{Reply, Seen, read_contacts, read_dialogs, read_done, read_up_since};
+pub use telling::Words;
 
 #[cfg(test)]
 mod hostile;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountName, DeviceName, Method, NAME_BYTES_MAX, Registrations, RouteQuery, read_trail,
+    read_wishes,
 };
 
 use super::Error;
 use super::element::{Element, ElementSeed, read_whole};
 use super::fields::{Fields, pair};
-use super::{scan, wishes};
+use super::{history, scan};
 
 /// The longest Call-ID, in bytes.
 pub(super) const CALL_ID_MAX: usize = 256;
@@ -27,7 +28,7 @@ const TRAIL_BYTES_MAX: usize = 1024;
 /// How many bytes of a wish are read.
 const WISHES_BYTES_MAX: usize = 256;
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 18] = [
     "call_id",
     "from_tag",
     "from_uri",
@@ -44,6 +45,8 @@ const NAMES: [&str; 16] = [
     "disposition",
     "reject",
     "device",
+    "history",
+    "privacy",
 ];
 const CALL_ID: usize = 0;
 const FROM_TAG: usize = 1;
@@ -61,6 +64,8 @@ const TRAIL: usize = 12;
 const DISPOSITION: usize = 13;
 const REJECT: usize = 14;
 const DEVICE: usize = 15;
+const HISTORY: usize = 16;
+const PRIVACY: usize = 17;
 
 /// Reads a proxy's question.
 ///
@@ -79,12 +84,13 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         },
     };
     fields.open(ENC)?;
+    let call_id = fields.required(CALL_ID, CALL_ID_MAX)?.into();
+    let ruri: Arc<str> = fields.required(RURI, URI_MAX)?.into();
     Ok(RouteQuery {
-        call_id: fields.required(CALL_ID, CALL_ID_MAX)?.into(),
+        call_id,
         from_tag: fields.plain(FROM_TAG, FROM_TAG_MAX)?.into(),
         from_uri: fields.plain(FROM_URI, URI_MAX)?.into(),
         from_display: display(&mut fields)?,
-        ruri: fields.required(RURI, URI_MAX)?.into(),
         account: account(&mut fields)?,
         source_ip: fields.formed(SOURCE_IP, "an IP address", address)?,
         video: fields.flag(VIDEO)?.unwrap_or_default(),
@@ -92,10 +98,16 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         transaction: fields.formed(TRANSACTION, "two numbers, index:label", pair)?,
         dialog: fields.formed(DIALOG, "two numbers, h_entry:h_id", pair)?,
         trail: read_trail(&fields.decoration(TRAIL, TRAIL_BYTES_MAX)?),
-        wishes: wishes::read(
+        wishes: read_wishes(
             &fields.decoration(DISPOSITION, WISHES_BYTES_MAX)?,
             &fields.decoration(REJECT, WISHES_BYTES_MAX)?,
         ),
+        history: history::read(
+            &fields.decoration(HISTORY, history::BYTES_MAX + 1)?,
+            &fields.decoration(PRIVACY, WISHES_BYTES_MAX)?,
+            &ruri,
+        ),
+        ruri,
         // What makes no sense is left out: it decides no call.
         device: DeviceName::parse(&fields.decoration(DEVICE, NAME_BYTES_MAX)?).ok(),
         unsaved: false,
@@ -104,18 +116,18 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
     })
 }
 
-fn display(fields: &mut Fields<'_, 16>) -> Result<Arc<str>, Error> {
+fn display(fields: &mut Fields<'_, 18>) -> Result<Arc<str>, Error> {
     Ok(fields.decoration(FROM_DISPLAY, DISPLAY_MAX)?.into())
 }
 
-fn account(fields: &mut Fields<'_, 16>) -> Result<Option<AccountName>, Error> {
+fn account(fields: &mut Fields<'_, 18>) -> Result<Option<AccountName>, Error> {
     match fields.plain(ACCOUNT, ACCOUNT_MAX)? {
         "" => Ok(None),
         name => AccountName::parse(name).map(Some).map_err(Error::Account),
     }
 }
 
-fn method(fields: &mut Fields<'_, 16>) -> Result<Method, Error> {
+fn method(fields: &mut Fields<'_, 18>) -> Result<Method, Error> {
     const GIVEN_MAX: usize = 32;
     let read = |text: &str| match text {
         "INVITE" => Some(Method::Invite),

@@ -154,7 +154,7 @@ impl Rpc {
         self.ask("ul.lookup", json!([table, key]), self.times.answer, read_contacts).await
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         method: &'static str,
         params: Value,

@@ -42,7 +42,9 @@ pub fn rtjson(decision: &Decision) -> Result<Vec<u8>, Error> {
         nothing_to_ring(&mut out);
         return Ok(out);
     };
-    if stages.iter().any(|stage| stage.branches.iter().any(|branch| branch.after_s > 0)) {
+    if stages.iter().any(|stage| {
+        stage.branches.iter().any(|branch| branch.after_s > 0 || branch.wake.is_some())
+    }) {
         return Err(Error::DoesNotFit);
     }
     let routing = match stages.as_slice() {

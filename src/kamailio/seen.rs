@@ -92,6 +92,22 @@ pub fn read_done(body: &[u8]) -> Result<Reply<()>, String> {
     read_reply::<Value>(body).map(|reply| reply.map(|_| ()))
 }
 
+/// Reads the answer of `tm.t_uac_wait`: the SIP code with which a request was answered, the first
+/// of a list of what there is to say of it.
+///
+/// # Errors
+/// What is wrong, when it is no JSON-RPC answer.
+pub(super) fn read_sent(body: &[u8]) -> Result<Reply<u16>, String> {
+    let reply = read_reply::<Vec<Value>>(body)?;
+    let code = |said: &Vec<Value>| said.first()?.as_u64().and_then(|code| u16::try_from(code).ok());
+    match reply {
+        Reply::Result(said) => {
+            code(&said).map(Reply::Result).ok_or_else(|| "no SIP code in it".to_owned())
+        }
+        Reply::Refused { code, message } => Ok(Reply::Refused { code, message }),
+    }
+}
+
 impl<T> Reply<T> {
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Reply<U> {
         match self {

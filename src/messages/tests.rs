@@ -60,6 +60,7 @@ impl Player {
             dialled: "berta".into(),
             cause: Some(408),
             our_cause: None,
+            greeting: None,
             call: None,
             from_uri: "sip:anna@example.com".into(),
             from_display: "".into(),

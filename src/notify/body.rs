@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use crate::domain::{
-    Caller, DepositCause, DiscardReason, MailboxName, Medium, Message, MessageId, Missed,
-    NoticeKind, Stored,
+    AccountName, CallRef, Caller, Communication, DepositCause, DiscardReason, MailboxName, Medium,
+    Message, MessageId, Missed, NoticeKind, Stored, Telling,
 };
 
 #[derive(Serialize)]
@@ -141,6 +141,49 @@ pub fn call_missed(missed: &Missed, account: &str) -> String {
     };
     let whose = (&missed.mailbox, account);
     text(NoticeKind::CallMissed, missed.message, whose, &missed.caller, what)
+}
+
+#[derive(Serialize)]
+struct NotTaken<'a> {
+    v: u8,
+    event: &'static str,
+    id: String,
+    /// There is no deposit.
+    message: Option<MessageId>,
+    mailbox: Option<MailboxName>,
+    account: &'a AccountName,
+    caller: Shown<'a>,
+    call: String,
+    call_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<DepositCause>,
+    reason: &'static str,
+    began_ms: i64,
+}
+
+/// `call.missed` and `text.missed` of a call or a text that came to no mailbox: `message` and
+/// `mailbox` are `null`, `call` is our number of it, `reason` is `not_answered`, or `rule` where a
+/// rule tells of it instead of letting anybody ring.
+#[must_use]
+pub fn not_taken(telling: &Telling, call: CallRef) -> (NoticeKind, String) {
+    let text = telling.kind == Communication::Text;
+    let kind = if text { NoticeKind::TextMissed } else { NoticeKind::CallMissed };
+    let missed = telling.kind == Communication::Missed;
+    let body = NotTaken {
+        v: 1,
+        event: kind.as_str(),
+        id: format!("{}:{call}", kind.as_str()),
+        message: None,
+        mailbox: None,
+        account: &telling.account,
+        caller: Shown { shown: &telling.shown, display: &telling.display },
+        call: call.to_string(),
+        call_id: &telling.call_id,
+        cause: missed.then_some(telling.cause),
+        reason: if missed { "not_answered" } else { "rule" },
+        began_ms: telling.at_ms,
+    };
+    (kind, serde_json::to_string(&body).unwrap_or_default())
 }
 
 /// `link.made`: the caller may leave a video at `url` until `expires_s` (seconds since 1970). For

@@ -78,12 +78,21 @@ impl Webhook {
     /// [`TellError::Again`] when it can't be reached, is late, overloaded (408, 425, 429, 5xx) or
     /// elsewhere (3xx: no other address is followed), [`TellError::Never`] for any other refusal.
     pub async fn tell(&self, notice: &Notice) -> Result<(), TellError> {
+        self.post(&notice.id, notice.body.to_string(), ANSWER_WITHIN).await
+    }
+
+    /// The same for any text with an id, which has to be answered `within` a time.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub async fn post(&self, id: &str, body: String, within: Duration) -> Result<(), TellError> {
         let mut request = self
             .http
             .post(self.url.clone())
+            .timeout(within)
             .header(CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", &*notice.id)
-            .body(notice.body.to_string());
+            .header("Idempotency-Key", id)
+            .body(body);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }

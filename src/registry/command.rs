@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
     AccountName, CallbackPolicy, CallbackScope, Caps, ContentId, Device, DeviceName, Forward,
-    ForwardPlaces, Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes, SelfCare,
-    Tags, Target, TokenHash, Zone,
+    ForwardPlaces, GreetingName, Identifier, Language, Mailbox, MailboxName, Policy, RefusalCodes,
+    SelfCare, Tags, Target, TokenHash, Zone,
 };
 use crate::rules::RuleFile;
 
@@ -210,6 +210,9 @@ pub struct DevicePatch {
     /// Whether it is not to be disturbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd: Option<bool>,
+    /// Whether its app sleeps until a push wakes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<bool>,
     /// Other tags instead of those that it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
@@ -225,6 +228,9 @@ pub struct MailboxPatch {
     /// Another greeting.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub greeting: Option<Option<ContentId>>,
+    /// Greetings with names: another file, or `null` for one that is taken away. The others stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub greetings: BTreeMap<GreetingName, Option<ContentId>>,
     /// Enabled or disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,

@@ -1,6 +1,6 @@
 //! Why a change of the registry is refused.
 
-use crate::domain::{self, AccountName, DeviceName, Identifier, MailboxName};
+use crate::domain::{self, AccountName, DeviceName, GreetingName, Identifier, MailboxName};
 use crate::rules;
 
 /// A change that was refused. Nothing was changed.
@@ -56,6 +56,16 @@ pub enum Error {
         /// Which.
         name: MailboxName,
     },
+    /// The mailbox has as many greetings with names as it may have.
+    #[error(
+        "mailbox {mailbox} has {max} greetings with names, and no more can be added: take one away first"
+    )]
+    GreetingsFull {
+        /// Which.
+        mailbox: MailboxName,
+        /// The limit.
+        max: usize,
+    },
     /// The mailbox name is taken.
     #[error("mailbox {name} exists already: choose another name, or change it with `mailbox set`")]
     MailboxExists {
@@ -67,6 +77,14 @@ pub enum Error {
     NoMailbox {
         /// The name.
         name: MailboxName,
+    },
+    /// The mailbox has no such greeting.
+    #[error("mailbox {mailbox} has no greeting {greeting}: see `mailbox show {mailbox}`")]
+    NoGreeting {
+        /// Which.
+        mailbox: MailboxName,
+        /// The name.
+        greeting: GreetingName,
     },
     /// There is no such account.
     #[error("there is no account {name}: see `account list`")]

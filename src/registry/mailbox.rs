@@ -1,8 +1,12 @@
 //! Mailboxes: what commands about them come to, and how they are found.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::domain::{AccountKey, AccountName, Mailbox, MailboxLimits, MailboxName};
+use crate::domain::{
+    AccountKey, AccountName, ContentId, GREETINGS_MAX, GreetingName, Mailbox, MailboxLimits,
+    MailboxName,
+};
 
 use super::{Change, Error, MailboxPatch, Registry};
 
@@ -69,6 +73,7 @@ impl Registry {
             enabled: patch.enabled.unwrap_or(old.enabled),
             language: patch.language.clone().unwrap_or_else(|| old.language.clone()),
             greeting: patch.greeting.unwrap_or(old.greeting),
+            greetings: greetings(old, patch)?,
             video: patch.video.unwrap_or(old.video),
             callback: patch.callback.unwrap_or(old.callback),
             callback_scope: patch.callback_scope.unwrap_or(old.callback_scope),
@@ -93,4 +98,26 @@ impl Registry {
             self.mailboxes.remove(&gone.name);
         }
     }
+}
+
+/// The greetings with names as they are after a change.
+fn greetings(
+    old: &Mailbox,
+    patch: &MailboxPatch,
+) -> Result<BTreeMap<GreetingName, ContentId>, Error> {
+    let mut greetings = old.greetings.clone();
+    for (greeting, content) in &patch.greetings {
+        let known = match content {
+            Some(content) => greetings.insert(greeting.clone(), *content).is_some(),
+            None => greetings.remove(greeting).is_some(),
+        };
+        if content.is_none() && !known {
+            let (mailbox, greeting) = (old.name.clone(), greeting.clone());
+            return Err(Error::NoGreeting { mailbox, greeting });
+        }
+    }
+    if greetings.len() > GREETINGS_MAX {
+        return Err(Error::GreetingsFull { mailbox: old.name.clone(), max: GREETINGS_MAX });
+    }
+    Ok(greetings)
 }

@@ -224,6 +224,7 @@ impl Registry {
             ring_s: patch.ring_s.unwrap_or(old.ring_s),
             enabled: patch.enabled.unwrap_or(old.enabled),
             dnd: patch.dnd.unwrap_or(old.dnd),
+            push: patch.push.unwrap_or(old.push),
             tags: patch.tags.clone().unwrap_or_else(|| old.tags.clone()),
         };
         device.check()?;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::domain::{
     After, Branch, Device, DeviceName, DeviceSkip, ForkOrder, Number, ORDER_RING_S_MAX, SipUri,
-    Stage, Step, Target,
+    Stage, Step, Target, longest_s,
 };
 
-use super::List;
+use super::forwarded::Tried;
+use super::{List, wake};
 
 /// An order that is being made. Each device that is looked at leaves a step.
 pub(super) struct Build<'a, L> {
@@ -58,6 +59,31 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         self.confirm.is_none() || self.list.confirms
     }
 
+    /// Whether what is put in now can be left out once it is known how what rang before has failed.
+    fn can_wait(&self) -> bool {
+        self.after.is_none() || !self.list.by_switch
+    }
+
+    /// What a FreeSWITCH can dial of some branches, if it is one that dials them.
+    fn dialled(
+        &self,
+        target: &Target,
+        found: Result<Vec<Branch>, DeviceSkip>,
+    ) -> Result<Vec<Branch>, DeviceSkip> {
+        let List { by_switch, .. } = *self.list;
+        if !by_switch && self.confirm.is_none() {
+            return found;
+        }
+        let mut branches = found?;
+        branches.retain(|branch| {
+            let address = branch.uri.split_once(':').map_or("", |(_, address)| address);
+            // Where an address of record is, the switch knows by its user.
+            let registers = by_switch && matches!(target, Target::Aor(_));
+            SipUri::is_dialled(address) && (!registers || address.contains('@'))
+        });
+        if branches.is_empty() { Err(DeviceSkip::NotDialled) } else { Ok(branches) }
+    }
+
     fn confirm_line(&self) -> Option<String> {
         self.confirm.map(|digit| format!("{}: {}\r\n", Branch::CONFIRM, char::from(digit)))
     }
@@ -65,6 +91,26 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     /// What is put in from now on rings only as what is there has failed; `None`: in any case.
     pub(super) fn only(&mut self, after: Option<After>) {
         self.after = after;
+    }
+
+    /// When what is put in now rings; `None`: in any case.
+    pub(super) fn after(&self) -> Option<&After> {
+        self.after.as_ref()
+    }
+
+    /// The forwards that are there and ring in any case.
+    pub(super) fn tried(&self) -> Vec<Tried> {
+        let last = self.stages.len().saturating_sub(1);
+        let sure = self.stages.iter().enumerate().filter(|(_, stage)| stage.after.is_none());
+        let forwards = sure.filter_map(|(place, stage)| {
+            let branch = stage.branches.first()?;
+            branch.header("Diversion")?;
+            // One that goes through a switch says where it leads to.
+            let uri = branch.header(Branch::DEVICE).unwrap_or(&branch.uri);
+            let uri = SipUri::parse(uri).ok()?.as_str().to_owned();
+            Some(Tried { uri, last: place == last })
+        });
+        forwards.collect()
     }
 
     /// Whether nothing rings so far.
@@ -115,11 +161,15 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             _ if !device.enabled => Err(DeviceSkip::Disabled),
             _ if device.dnd => Err(DeviceSkip::Dnd),
             _ if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
+            _ if !self.can_wait() => Err(DeviceSkip::NoWaiting),
             _ => match barred {
                 Some(barred) => Err(barred),
                 None => {
                     let confirm = self.confirm_line();
-                    branches_of(&device.name, &device.target, self.list, confirm.as_deref())
+                    let confirm = confirm.as_deref();
+                    let found = branches_of(&device.name, &device.target, self.list, confirm);
+                    let found = wake::with_wake(found, device, self.list, confirm);
+                    self.dialled(&device.target, found)
                 }
             },
         };
@@ -127,10 +177,18 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         match found {
             Ok(mut branches) => {
                 branches.iter_mut().for_each(|branch| branch.after_s = after_s);
-                self.add(branches, ring_s, step(None))
+                let asked = branches.iter().any(|branch| branch.wake.is_some());
+                let rings = self.add(branches, ring_s, step(None));
+                if device.push && (rings || !asked) {
+                    self.note(Step::Wake { device: device.name.clone(), asked });
+                }
+                rings
             }
             Err(skip) => {
                 self.note(step(Some(skip)));
+                if device.push && skip == DeviceSkip::NotRegistered {
+                    self.note(Step::Wake { device: device.name.clone(), asked: false });
+                }
                 false
             }
         }
@@ -150,9 +208,11 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         let found = match (self.leads_back)(to) {
             true => Err(DeviceSkip::Loop),
             false if !self.can_confirm() => Err(DeviceSkip::NoSwitch),
+            false if !self.can_wait() => Err(DeviceSkip::NoWaiting),
             false => {
                 let confirm = self.confirm_line().unwrap_or_default();
-                branches_of(name, to, self.list, Some(&[header, &confirm].concat()))
+                let header = [header, &confirm].concat();
+                self.dialled(to, branches_of(name, to, self.list, Some(&header)))
             }
         };
         let step = |skip| Step::Forward { to: shown, stage, skip };
@@ -200,17 +260,20 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
         room.min(limits.branches_max.saturating_sub(self.branches))
     }
 
-    /// How long all stages would ring, in seconds, with a device more that rings so long.
-    fn ring_s_with(&self, ring_s: u16) -> u32 {
+    /// How long all stages may ring, in seconds, with these branches more that ring so long.
+    fn ring_s_with(&self, ring_s: u16, found: &[Branch]) -> u32 {
         let last = self.stages.last().filter(|_| self.open);
-        let longer_s = ring_s.saturating_sub(last.map_or(0, |last| last.ring_s));
-        let all_s: u32 = self.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
-        all_s + u32::from(longer_s)
+        let before_s: u32 = self.stages.iter().map(Stage::longest_s).sum();
+        let longest_s = match last {
+            Some(last) => longest_s(ring_s.max(last.ring_s), last.branches.iter().chain(found)),
+            None => longest_s(ring_s, found),
+        };
+        before_s - last.map_or(0, Stage::longest_s) + longest_s
     }
 
     fn add(&mut self, mut found: Vec<Branch>, ring_s: u16, step: Step) -> bool {
         if let Some(ring_s_max) = self.ring_s_max
-            && self.ring_s_with(ring_s) > u32::from(ring_s_max)
+            && self.ring_s_with(ring_s, &found) > u32::from(ring_s_max)
         {
             self.full = true;
             self.note(Step::OrderLong { ring_s_max });
@@ -234,9 +297,12 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
     }
 }
 
-/// Where a device is, as far as somebody looked.
-pub(super) fn is_reachable(target: &Target, list: &List<'_>) -> bool {
-    match target {
+/// Whether a device can be reached, as far as somebody looked.
+pub(super) fn is_reachable(device: &Device, list: &List<'_>) -> bool {
+    if device.push && list.wait_s.is_some() {
+        return true;
+    }
+    match &device.target {
         Target::Uri(_) => true,
         Target::Number(_) => list.gateway.is_some(),
         // Nobody could say where it is: better to try than to leave somebody unreached.
@@ -244,7 +310,7 @@ pub(super) fn is_reachable(target: &Target, list: &List<'_>) -> bool {
     }
 }
 
-fn branches_of(
+pub(super) fn branches_of(
     name: &DeviceName,
     target: &Target,
     list: &List<'_>,
@@ -261,6 +327,7 @@ fn branches_of(
         dst_uri: None,
         path: None,
         headers: headers.clone(),
+        wake: None,
     };
     match target {
         Target::Uri(uri) => Ok(vec![branch(uri.shared())]),

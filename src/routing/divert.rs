@@ -1,10 +1,11 @@
 //! What an account's people have set themselves: forwards, and "ring me here".
 
-use crate::domain::{After, Device, DeviceName, Few, ForkOrder, Forward, Identifier, Step, Target};
+use crate::domain::{After, Device, DeviceName, Few, ForkOrder, Forward, StageCause, Step, Target};
 
 use super::List;
 use super::build::Build;
-use super::follow::{FORWARD_RING_S, diversion};
+use super::follow::FORWARD_RING_S;
+use super::forwarded::{Because, Forwarded, headers};
 
 /// One forward that is carried out.
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +17,12 @@ pub struct Diverted<'a> {
 }
 
 impl Diverted<'_> {
-    /// As a `Diversion` header says it (RFC 5806 section 6).
-    fn reason(self) -> &'static str {
+    fn because(self) -> Because {
         match self.forward {
-            Forward::All => "unconditional",
-            Forward::Busy => "user-busy",
-            Forward::NoAnswer => "no-answer",
-            Forward::Unreachable => "unavailable",
+            Forward::All => Because::Unconditional,
+            Forward::Busy => Because::After(StageCause::Busy),
+            Forward::NoAnswer => Because::After(StageCause::NoAnswer),
+            Forward::Unreachable => Because::After(StageCause::Unreachable),
         }
     }
 }
@@ -45,7 +45,7 @@ pub fn forward_behind(
     list: &List<'_>,
     order: ForkOrder,
     forwards: &[Diverted<'_>],
-    dialled: Option<&Identifier>,
+    from: Forwarded<'_>,
     leads_back: impl Fn(&Target) -> bool,
     steps: &mut Vec<Step>,
 ) -> ForkOrder {
@@ -58,8 +58,9 @@ pub fn forward_behind(
     for diverted in forwards {
         let cause = diverted.forward.after().filter(|_| rings);
         build.only(cause.and_then(|cause| After::of(Few::default().with(cause as u8), part)));
-        let header = dialled.map(|dialled| diversion(dialled, list.gateway, diverted.reason()));
-        build.forward(&name, diverted.to, FORWARD_RING_S, header.as_deref().unwrap_or_default());
+        let (because, tried) = (diverted.because(), build.tried());
+        let header = headers(from, list.gateway, diverted.to, because, &tried);
+        build.forward(&name, diverted.to, FORWARD_RING_S, &header);
     }
     build.done()
 }

@@ -1,17 +1,19 @@
 //! Rules, asked one after the other, and the order that they come to.
 
 use std::cmp::Reverse;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::domain::{
-    After, Device, DeviceName, DeviceSkip, ForkOrder, Found, Identifier, Miss, Piece, RING_S_MAX,
-    Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Turn,
+    After, Communication, Device, DeviceName, DeviceSkip, ForkOrder, Found, GreetingName, Miss,
+    Piece, RING_S_MAX, Rule, RuleEnd, RuleStage, Rules, Run, Skips, StageWho, Step, Target, Tells,
+    Turn,
 };
 
 use super::build::Build;
+use super::forwarded::{Because, headers};
 use super::judge::{Judge, Question};
 use super::members::Who;
+use super::tell::told_by;
 use super::{List, whole_list};
 
 /// How long a forwarded call rings where the rule does not say.
@@ -29,6 +31,19 @@ pub enum Followed {
         mailbox: bool,
         /// Whether a rule wants nothing but the mailbox.
         mailbox_alone: bool,
+        /// The greeting with which it should take the call, if a rule has chosen one.
+        greeting: Option<GreetingName>,
+    },
+    /// Nobody rings, and these are told instead, which the steps say as well.
+    Notify {
+        /// Who is told.
+        tells: Tells,
+        /// What becomes of the caller then.
+        end: RuleEnd,
+        /// What he is told, if he is refused and the rule says.
+        reason: Option<Arc<str>>,
+        /// The greeting with which the mailbox should take the call, if the rule has chosen one.
+        greeting: Option<GreetingName>,
     },
     /// The caller is refused.
     Refuse {
@@ -68,9 +83,19 @@ pub fn follow(
         }
     }
     let last = matched.last().map(|(last, _)| *last).filter(|last| decides(last));
-    if let Some(RuleEnd::Refuse { code, reason }) = last.map(|last| last.end) {
-        let reason = reason.and_then(|reason| rules.reasons.get(usize::from(reason)));
-        return Followed::Refuse { code, reason: reason.cloned() };
+    let reason = match last.map(|last| last.end) {
+        Some(RuleEnd::Refuse { reason, .. }) => reason,
+        _ => None,
+    };
+    let reason = reason.and_then(|reason| rules.texts.get(usize::from(reason)).cloned());
+    if let Some(last) = last.filter(|last| last.tells(rules)) {
+        let mut tells = Tells::new();
+        told_by(rules, last, list, &mut tells, steps);
+        let greeting = greeting_of(rules, Some(last.end));
+        return Followed::Notify { tells, end: last.end, reason, greeting };
+    }
+    if let Some(RuleEnd::Refuse { code, .. }) = last.map(|last| last.end) {
+        return Followed::Refuse { code, reason };
     }
     let (decided, rings) = (last.is_some(), matched.iter().any(|(rule, _)| rule.stages.count > 0));
     let end = matched.iter().rev().map(|(rule, _)| rule.end).find(|end| *end != RuleEnd::Open);
@@ -91,8 +116,16 @@ pub fn follow(
         build.confirmed_by(None);
         whole_list(&mut build, list);
     }
-    let mailbox_alone = decided && !rings && end == Some(RuleEnd::Mailbox);
-    Followed::Order { order: build.done(), mailbox: end != Some(RuleEnd::NoMailbox), mailbox_alone }
+    let mailbox = end != Some(RuleEnd::NoMailbox);
+    let mailbox_alone = decided && !rings && matches!(end, Some(RuleEnd::Mailbox { .. }));
+    let greeting = greeting_of(rules, end);
+    Followed::Order { order: build.done(), mailbox, mailbox_alone, greeting }
+}
+
+/// The greeting that a rule has chosen for the mailbox.
+fn greeting_of(rules: &Rules, end: Option<RuleEnd>) -> Option<GreetingName> {
+    let Some(RuleEnd::Mailbox { greeting: Some(place) }) = end else { return None };
+    rules.texts.get(usize::from(place)).and_then(|name| GreetingName::parse(name).ok())
 }
 
 /// Whether the rules behind a rule are not asked.
@@ -107,8 +140,12 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
         if !build.has_room() {
             return;
         }
-        build.confirmed_by(stage.confirm);
+        // Nobody presses a key for a text.
+        let text = judge.question.kind == Communication::Text;
+        build.confirmed_by(stage.confirm.filter(|_| !text));
         match stage.who {
+            StageWho::Told(_) => {}
+            StageWho::Together(run) if text => in_turn(judge, run, stage, build),
             StageWho::Together(run) => {
                 let number = build.stage_number();
                 for (who, after_s) in judge.standing(run, stage.after) {
@@ -129,14 +166,29 @@ fn stages<L: Fn(&Target) -> bool>(judge: &mut Judge<'_>, rule: &Rule, build: &mu
                 let Some(target) = rules.targets.get(usize::from(target)) else { continue };
                 let Ok(name) = DeviceName::parse("forward") else { continue };
                 let ring_s = stage.ring_s.unwrap_or(FORWARD_RING_S).min(RING_S_MAX);
-                // How an earlier stage ended is not known when the order is made.
-                let first = build.stage_number() == 1;
-                let reason = if first { "unconditional" } else { "unknown" };
-                let gateway = judge.list.gateway;
-                let header =
-                    judge.question.dialled.map(|dialled| diversion(dialled, gateway, reason));
-                build.forward(&name, target, ring_s, header.as_deref().unwrap_or_default());
+                let because = Because::of(build.after(), build.stage_number() == 1);
+                let from = judge.question.forwarded;
+                let header = headers(from, judge.list.gateway, target, because, &build.tried());
+                build.forward(&name, target, ring_s, &header);
             }
+        }
+    }
+}
+
+/// A text is taken or not: whoever would join later gets it when those before have not taken it.
+fn in_turn<L: Fn(&Target) -> bool>(
+    judge: &mut Judge<'_>,
+    run: Run,
+    stage: &RuleStage,
+    build: &mut Build<'_, L>,
+) {
+    let mut members = judge.standing(run, stage.after);
+    members.sort_by_key(|(_, after_s)| *after_s);
+    for together in members.chunk_by(|(_, one), (_, other)| one == other) {
+        build.next_stage();
+        let number = build.stage_number();
+        for (who, _) in together {
+            one(judge, *who, (number, 0), stage, build);
         }
     }
 }
@@ -209,25 +261,4 @@ fn one<L: Fn(&Target) -> bool>(
             None
         }
     }
-}
-
-/// Who has diverted the call and why, for gateways and for the phone that gets it (RFC 5806).
-pub(super) fn diversion(dialled: &Identifier, gateway: Option<&str>, reason: &str) -> String {
-    let mut header = String::with_capacity(64);
-    // What an identifier may hold is more than may stand in a header.
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%@:[]".contains(&byte);
-    let _ = match dialled {
-        Identifier::Number(number) => match gateway {
-            // As gateways write numbers themselves.
-            Some(gateway) => {
-                write!(header, "Diversion: <sip:{number}@{gateway}>;reason={reason};counter=1\r\n")
-            }
-            None => write!(header, "Diversion: <tel:{number}>;reason={reason};counter=1\r\n"),
-        },
-        Identifier::Address(address) if address.bytes().all(safe) => {
-            write!(header, "Diversion: <sip:{address}>;reason={reason};counter=1\r\n")
-        }
-        Identifier::Address(_) => Ok(()),
-    };
-    header
 }

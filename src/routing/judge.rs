@@ -6,6 +6,7 @@ use crate::domain::{
 };
 
 use super::List;
+use super::forwarded::Forwarded;
 use super::members::Members;
 
 /// What rules are asked about.
@@ -19,8 +20,8 @@ pub struct Question<'a> {
     pub kind: Communication,
     /// Who calls.
     pub from: Caller<'a>,
-    /// What was dialled.
-    pub dialled: Option<&'a Identifier>,
+    /// What was dialled, and where the call has been.
+    pub forwarded: Forwarded<'a>,
     /// How many calls of the account are up, this one not counted.
     pub calls: u32,
     /// What the caller wishes ([`crate::domain::Wish`]).
@@ -256,7 +257,7 @@ impl<'a> Judge<'a> {
 
     fn is_dialled(&self, who: Who) -> bool {
         let parties = who.parties.of(&self.rules.parties);
-        match self.question.dialled {
+        match self.question.forwarded.dialled {
             None => false,
             Some(Identifier::Number(number)) => {
                 who.numbers.of(&self.rules.numbers).binary_search(number).is_ok()

@@ -152,7 +152,7 @@ impl<'a> Judge<'a> {
 
 /// Looks for a device, or for those of a tag.
 fn find<'a>(name: &'a str, list: &'a List<'a>, tagged: &mut Vec<usize>) -> Named<'a> {
-    let reachable = |device: &Device| device.may_ring() && is_reachable(&device.target, list);
+    let reachable = |device: &Device| device.may_ring() && is_reachable(device, list);
     let Some(tag) = name.strip_prefix(Member::TAG) else {
         let device = list.devices.iter().find(|device| device.name.as_str() == name);
         return Named::Device { name, device, reachable: device.is_some_and(reachable) };

@@ -6,8 +6,11 @@
 mod build;
 mod divert;
 mod follow;
+mod forwarded;
 mod judge;
 mod members;
+mod tell;
+mod wake;
 
 use std::sync::Arc;
 
@@ -17,7 +20,9 @@ use build::Build;
 
 pub use divert::{Diverted, forward_behind, ring_here};
 pub use follow::{Followed, follow};
+pub use forwarded::Forwarded;
 pub use judge::{Caller, Question};
+pub use tell::{lamps, tell};
 
 /// How many branches an order may have. Kamailio keeps one slot a branch over *all* stages of a
 /// call, and drops what is beyond its `max_branches`.
@@ -32,6 +37,8 @@ pub struct Limits {
 /// What an order is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct List<'a> {
+    /// Whether a FreeSWITCH without a proxy asks. It dials by itself, and reads an order once.
+    pub by_switch: bool,
     /// Whether there is a switch that could ask whoever answers to press a key.
     pub confirms: bool,
     /// The account's devices, by stage.
@@ -40,6 +47,8 @@ pub struct List<'a> {
     pub registrations: &'a Registrations,
     /// What the devices were seen to do.
     pub states: &'a DeviceStates,
+    /// For how long a call is held for a device that is asked to wake, in seconds; `None`: none is.
+    pub wait_s: Option<u16>,
     /// `host[:port]` of the gateway to telephone numbers.
     pub gateway: Option<&'a str>,
     /// Header lines for every branch.

@@ -17,6 +17,8 @@ fn check(list: &str, limits: Limits, expected: &str) {
     ]);
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: None,
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Device, DeviceName, Member};
+use crate::domain::{Device, DeviceName, GreetingName, Member};
 use crate::text::{nearest, shorten};
 
 use super::page::Page;
-use super::{Mistake, Reach, RuleFile};
+use super::{Mistake, RuleFile};
 
 impl RuleFile {
     /// The devices it names that nobody knows, each with its place.
@@ -16,23 +16,26 @@ impl RuleFile {
         if members.flatten().all(|member| known(&member)) {
             return Vec::new();
         }
-        let mut page = Page::read(self.text(), Reach::NOW);
+        let mut page = Page::read(self.text());
         page.strangers(is_known);
         page.into_mistakes()
     }
 
-    /// The tags it names that none of these devices has, each where it is named first. That is no
-    /// mistake: one text may serve many accounts, and not each of them has a mobile. But it may be
-    /// a slip of the pen, and then nothing would ever ring.
+    /// What it names and the account does not have, each where it is named first: tags that no
+    /// device has, greetings that the mailbox does not have. That is no mistake: one text may serve
+    /// many accounts, and not each of them has a mobile. But it may be a slip of the pen, and then
+    /// nothing would ever ring.
     #[must_use]
-    pub fn untagged(&self, devices: &[Device]) -> Vec<Mistake> {
-        let used: BTreeSet<&str> = devices.iter().flat_map(|device| device.tags.iter()).collect();
-        let names = self.rules().devices.iter();
-        if names.flat_map(|name| name.strip_prefix(Member::TAG)).all(|tag| used.contains(tag)) {
-            return Vec::new();
-        }
-        let mut page = Page::read(self.text(), Reach::NOW);
-        page.untagged(&used);
+    pub fn doubts<'a>(
+        &self,
+        devices: &'a [Device],
+        greetings: impl IntoIterator<Item = &'a GreetingName>,
+    ) -> Vec<Mistake> {
+        let tags: BTreeSet<&str> = devices.iter().flat_map(|device| device.tags.iter()).collect();
+        let greetings = greetings.into_iter().map(GreetingName::as_str).collect();
+        let mut page = Page::read(self.text());
+        page.untagged(&tags);
+        page.without_greeting(&greetings);
         page.into_mistakes()
     }
 }
@@ -59,6 +62,23 @@ impl Page<'_> {
                 |near| format!("did you mean tag:{near}?"),
             );
             let what = format!("no device of the account has the tag {}", shorten(tag.as_str()));
+            self.wrong(&at, &key, what, Some(&hint));
+        }
+    }
+    /// Notes the greetings that the mailbox does not have.
+    fn without_greeting(&mut self, known: &BTreeSet<&str>) {
+        let mut told = BTreeSet::new();
+        for (name, key, at) in std::mem::take(&mut self.greetings) {
+            let name = name.as_str();
+            if known.contains(name) || !told.insert(name.to_owned()) {
+                continue;
+            }
+            let near = nearest(name, known.iter().copied());
+            let hint = near.map_or_else(
+                || format!("give it one with `mailbox set --named-greeting {name}=FILE`"),
+                |near| format!("did you mean \"{near}\"?"),
+            );
+            let what = format!("the account's mailbox has no greeting {name}");
             self.wrong(&at, &key, what, Some(&hint));
         }
     }

@@ -32,7 +32,7 @@ impl Page<'_> {
         names
     }
 
-    fn member(&mut self, key: &str, at: &At, text: &str) -> Option<Member> {
+    pub(super) fn member(&mut self, key: &str, at: &At, text: &str) -> Option<Member> {
         let read = match text {
             "all" | "list" => Err((
                 format!("\"{text}\" stands alone: it is no device"),
@@ -45,7 +45,7 @@ impl Page<'_> {
         Some(name)
     }
 
-    fn group(&mut self, key: &str, at: &At, group: &str) -> Vec<Member> {
+    pub(super) fn group(&mut self, key: &str, at: &At, group: &str) -> Vec<Member> {
         if let Some(members) = self.groups.get(group) {
             return members.clone();
         }

@@ -8,12 +8,14 @@ mod against;
 mod calendar;
 mod country;
 mod example;
+mod greeting;
 mod group;
 mod ical;
 mod late;
 mod mistake;
 mod page;
 mod tables;
+mod tell;
 mod then;
 mod when;
 mod who;
@@ -33,20 +35,6 @@ pub use mistake::{MISTAKES_MAX, Mistake, listed};
 /// The longest text of rules, in bytes; a longer one is refused unread.
 pub const RULES_BYTES_MAX: usize = 64 * 1024;
 
-/// What can be carried out. What a text asks beyond it is a mistake in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// Rules may be for messages left and calls missed.
-    pub notices: bool,
-}
-
-impl Reach {
-    /// What this version carries out: notices go to webhooks, not yet to devices.
-    pub const NOW: Self = Self { notices: false };
-    /// What [`crate::domain::Rules`] can say.
-    pub const ALL: Self = Self { notices: true };
-}
-
 /// A text of rules that was read, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFile {
@@ -60,7 +48,7 @@ impl RuleFile {
     /// # Errors
     /// Every mistake, in the order of the text; never an empty list.
     pub fn read(text: &str) -> Result<Self, Vec<Mistake>> {
-        let (rules, _) = read(text, Reach::NOW)?;
+        let (rules, _) = read(text)?;
         Ok(Self { text: text.into(), rules: Arc::new(rules) })
     }
 
@@ -94,6 +82,6 @@ impl<'de> Deserialize<'de> for RuleFile {
 ///
 /// # Errors
 /// Every mistake, in the order of the text; never an empty list.
-pub fn read(text: &str, reach: Reach) -> Result<(Rules, Vec<Example>), Vec<Mistake>> {
-    Page::read(text, reach).finish()
+pub fn read(text: &str) -> Result<(Rules, Vec<Example>), Vec<Mistake>> {
+    Page::read(text).finish()
 }

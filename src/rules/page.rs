@@ -8,15 +8,16 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::{DeviceName, Member, RULES_MAX, Rules, Zone};
+use crate::domain::{DeviceName, GreetingName, Member, RULES_MAX, Rules, Zone};
 use crate::text::{Lines, nearest, shorten};
 
+use super::RULES_BYTES_MAX;
 use super::calendar::Calendar;
 use super::example::Example;
 use super::mistake::{MISTAKES_MAX, Mistake};
 use super::tables::Tables;
+use super::tell::is_for_notices_alone;
 use super::who::People;
-use super::{RULES_BYTES_MAX, Reach};
 
 /// A value with its place.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
@@ -32,28 +33,29 @@ pub(super) struct Page<'t> {
     text: &'t str,
     lines: Lines,
     mistakes: Vec<Mistake>,
-    pub(super) reach: Reach,
     pub(super) tables: Tables,
     pub(super) groups: BTreeMap<String, Vec<Member>>,
     pub(super) callers: BTreeMap<String, People>,
     pub(super) holidays: BTreeMap<String, Calendar>,
     /// Where devices and tags are named.
     pub(super) named: Vec<(Member, String, At)>,
+    /// Where greetings are named.
+    pub(super) greetings: Vec<(GreetingName, String, At)>,
     examples: Vec<Example>,
 }
 
 impl<'t> Page<'t> {
-    pub(super) fn read(text: &'t str, reach: Reach) -> Self {
+    pub(super) fn read(text: &'t str) -> Self {
         let mut page = Self {
             text,
             lines: Lines::new(text),
             mistakes: Vec::new(),
-            reach,
             tables: Tables::default(),
             groups: BTreeMap::new(),
             callers: BTreeMap::new(),
             holidays: BTreeMap::new(),
             named: Vec::new(),
+            greetings: Vec::new(),
             examples: Vec::new(),
         };
         if text.len() > RULES_BYTES_MAX {
@@ -164,10 +166,12 @@ impl<'t> Page<'t> {
             empty("when") && empty("unless") && goes_on != Some(true)
         };
         let Some(place) = rules.iter().position(always) else { return };
-        if let Some((at, _)) = rules.get(place + 1) {
+        let mut behind = rules.iter().enumerate().skip(place + 1);
+        if let Some((never, (at, _))) = behind.find(|(_, (_, table))| !is_for_notices_alone(table))
+        {
             let what = format!("is never asked: rule[{place}] before it always matches");
             let hint = "put the rule without `when` last, or let it `continue = true`";
-            let (at, key) = (at.clone(), format!("rule[{}]", place + 1));
+            let (at, key) = (at.clone(), format!("rule[{never}]"));
             self.wrong(&at, &key, what, Some(hint));
         }
     }

@@ -28,7 +28,7 @@ pub(super) struct Tables {
     pub(super) delays: Vec<u16>,
     pub(super) devices: Vec<Member>,
     pub(super) targets: Vec<Target>,
-    pub(super) reasons: Vec<Arc<str>>,
+    pub(super) texts: Vec<Arc<str>>,
 }
 
 impl Tables {
@@ -76,7 +76,7 @@ impl Tables {
             delays: self.delays.into(),
             devices: Names::of(self.devices.iter().map(Member::to_string)),
             targets: self.targets.into(),
-            reasons: self.reasons.into(),
+            texts: self.texts.into(),
         }
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::{
-    Few, Identifier, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, SipUri, Skips,
-    StageWho, Target, Turn,
+    Few, ORDER_RING_S_MAX, RING_S_MAX, Rule, RuleEnd, RuleStage, Run, Skips, StageWho, Target, Turn,
 };
 use crate::text::{parse_duration, shorten};
 
@@ -14,12 +13,9 @@ use super::page::{At, Page, Value, Wrong, below, called};
 use super::tables::{place, together};
 use super::when::one_of;
 
-const KEYS: &[&str] =
-    &["name", "zone", "when", "unless", "ring", "forward", "mailbox", "refuse", "continue"];
-const LATER: &[(&str, &str)] = &[(
-    "notify",
-    "is not carried out yet: webhooks tell of messages and missed calls (docs/webhooks.md)",
-)];
+const KEYS: &[&str] = &[
+    "name", "zone", "when", "unless", "ring", "forward", "mailbox", "refuse", "notify", "continue",
+];
 const STAGE_KEYS: &[&str] = &["devices", "for", "order", "confirm", "skip"];
 const STAGE_LATER: &[(&str, &str)] = &[
     ("delay", AT_THE_DEVICE),
@@ -32,20 +28,22 @@ const TURNS: [Turn; 4] = [Turn::Serial, Turn::RoundRobin, Turn::LeastRecent, Tur
 /// What a stage may leave out.
 const SKIPS: [&str; 3] = ["busy", "unregistered", "dnd"];
 /// The most stages of one rule.
-const STAGES_MAX: usize = 32;
+pub(super) const STAGES_MAX: usize = 32;
 /// The longest name of a rule, in characters.
 const NAME_MAX: usize = 64;
 
 /// What a rule does, as far as it was read.
 #[derive(Default)]
-struct Does {
-    stages: Vec<RuleStage>,
-    mailbox: Option<bool>,
-    refuse: Option<RuleEnd>,
+pub(super) struct Does {
+    pub(super) stages: Vec<RuleStage>,
+    pub(super) mailbox: Option<RuleEnd>,
+    pub(super) refuse: Option<RuleEnd>,
+    /// Who is told; no stage of what rings.
+    pub(super) tells: Option<Vec<RuleStage>>,
 }
 
 /// A stage of which nothing more is said.
-fn plain(who: StageWho) -> RuleStage {
+pub(super) fn plain(who: StageWho) -> RuleStage {
     let (after, skips) = (Run::default(), Skips::default());
     RuleStage { ring_s: None, after, confirm: None, who, skips }
 }
@@ -54,7 +52,7 @@ impl Page<'_> {
     /// `[[rule]]`
     pub(super) fn rule(&mut self, at_place: usize, at: &At, table: &DeTable<'_>) {
         let path = format!("rule[{at_place}]");
-        self.known(table, &path, KEYS, LATER);
+        self.known(table, &path, KEYS, &[]);
         let name = self.rule_name(at_place, &path, table);
         let zone = table.get("zone").and_then(|value| {
             let key = below(&path, "zone");
@@ -76,6 +74,7 @@ impl Page<'_> {
         if self.mistake_count() == mistakes {
             self.makes_sense(&path, at, &does, goes_on);
             self.only_rings(&path, at, &does, after);
+            self.tells_as_it_may(&path, (at, table), &does, (goes_on, when));
         }
         let ring_s =
             does.stages.iter().map(|stage| u32::from(stage.ring_s.unwrap_or(0))).sum::<u32>();
@@ -83,12 +82,12 @@ impl Page<'_> {
             let what = format!("its stages ring {ring_s} s, and {ORDER_RING_S_MAX} s is the most");
             self.wrong(at, &path, what, None);
         }
-        let stages = together(&mut self.tables.stages, does.stages);
+        let stages = does.tells.unwrap_or(does.stages);
+        let stages = together(&mut self.tables.stages, stages);
         let Some(stages) = self.fits(at, &path, stages) else { return };
         let end = match (does.refuse, does.mailbox) {
             (Some(refuse), _) => refuse,
-            (None, Some(true)) => RuleEnd::Mailbox,
-            (None, Some(false)) => RuleEnd::NoMailbox,
+            (None, Some(mailbox)) => mailbox,
             (None, None) => RuleEnd::Open,
         };
         let line = self.line(at);
@@ -123,39 +122,45 @@ impl Page<'_> {
             does.stages.extend(stage);
         }
         if let Some(value) = table.get("mailbox") {
-            let key = below(path, "mailbox");
-            if value.get_ref().as_table().is_some() {
-                let what = "is true or false: a greeting for a single rule is not carried out yet";
-                self.wrong(&value.span(), &key, what, None);
-            } else {
-                does.mailbox = self.flag(&key, value);
-            }
+            does.mailbox = self.mailbox(&below(path, "mailbox"), value);
         }
         if let Some(value) = table.get("refuse") {
             does.refuse = self.refuse(&below(path, "refuse"), value);
         }
+        does.tells = table.get("notify").map(|value| self.notify(&below(path, "notify"), value));
         does
     }
 
     fn makes_sense(&mut self, path: &str, at: &At, does: &Does, goes_on: bool) {
-        let rings = !does.stages.is_empty();
-        if does.refuse.is_some() && (rings || does.mailbox.is_some() || goes_on) {
+        let rings = !does.stages.is_empty() || does.tells.is_some();
+        let refuses_too = !does.stages.is_empty() || does.mailbox.is_some() || goes_on;
+        if does.refuse.is_some() && refuses_too {
             let what = "refuses, and does something else as well";
             let hint =
                 "a rule that refuses does nothing else: what rang before has answered or not";
             self.wrong(at, path, what, Some(hint));
         } else if does.refuse.is_none() && !rings && does.mailbox.is_none() {
-            let hint = "say what rings (`ring`), or `forward`, `mailbox`, `refuse`";
+            let hint = "say what rings (`ring`), or `forward`, `mailbox`, `refuse`, `notify`";
             self.wrong(at, path, "does nothing", Some(hint));
-        } else if !rings && does.mailbox == Some(false) && !goes_on {
+        } else if !rings
+            && does.mailbox == Some(RuleEnd::NoMailbox)
+            && !goes_on
+            && !self.goes_before()
+        {
             let hint = "add `ring`, or let the rule `refuse` with a code";
             self.wrong(at, path, "leaves the caller with nobody", Some(hint));
         }
     }
 
+    /// Whether a rule before this one rings and goes on: then this one may say that this was all.
+    fn goes_before(&self) -> bool {
+        self.tables.rules.iter().any(|rule| rule.goes_on && rule.stages.count > 0)
+    }
+
     /// What comes in the end can't be a matter of how something has failed.
     fn only_rings(&mut self, path: &str, at: &At, does: &Does, after: Few) {
-        if after != Few::default() && (does.refuse.is_some() || does.mailbox.is_some()) {
+        let more = does.refuse.is_some() || does.mailbox.is_some() || does.tells.is_some();
+        if after != Few::default() && more {
             let what = "does more than ring, and only after something has failed";
             let hint = "let a rule behind it say what comes in the end";
             self.wrong(at, path, what, Some(hint));
@@ -310,7 +315,7 @@ impl Page<'_> {
             let key = below(key, "reason");
             let text = self.text(&key, value)?;
             let text = self.take(&value.span(), &key, reason(text))?;
-            let made = place(&mut self.tables.reasons, text);
+            let made = place(&mut self.tables.texts, text);
             self.fits(&value.span(), &key, made)
         });
         let Some(code) = table.get("code") else {
@@ -323,15 +328,7 @@ impl Page<'_> {
 }
 
 fn target(text: &str) -> Result<Target, Wrong> {
-    let number = match Identifier::parse(text) {
-        Ok(Identifier::Number(number)) if !text.contains('@') => Some(number),
-        _ => None,
-    };
-    if let Some(number) = number {
-        return Ok(Target::Number(number));
-    }
-    let uri = if text.contains(':') { text.to_owned() } else { format!("sip:{text}") };
-    SipUri::parse(&uri).ok().filter(|_| text.contains('@')).map(Target::Uri).ok_or_else(|| {
+    Target::parse(text).map_err(|_| {
         let what = format!("\"{}\" is no place to forward to", shorten(text));
         (what, Some("write +49171…, user@host or a SIP URI".to_owned()))
     })

@@ -96,12 +96,6 @@ impl Page<'_> {
             known.copied().ok_or_else(|| one_of(text, &names))
         };
         let kinds = self.each_text(key, value, read);
-        let notice =
-            |kind: &Communication| matches!(kind, Communication::Message | Communication::Missed);
-        if kinds.iter().any(notice) && !self.reach.notices {
-            let what = "messages left and calls missed are not routed to devices yet";
-            self.wrong(&value.span(), key, what, Some("webhooks tell of them (docs/webhooks.md)"));
-        }
         Some(kinds.iter().fold(Few::default(), |all, kind| all.with(*kind as u8)))
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use crate::desk::{Ended, explain};
-use crate::domain::{BranchEnd, CallRef, Decision, EndCause, Now};
+use crate::domain::{BranchEnd, CallRef, Decision, EndCause, Now, Telling};
 use crate::http::wire::{WhyEntry, WhyKind};
 use crate::store::{HistoryEntry, Store};
 
@@ -47,6 +47,17 @@ impl History {
         self.store.remember(call_id, Some(call), now.wall_ms, "adopted", &told);
     }
 
+    /// What was told of a call, and to whom.
+    pub(crate) fn told(&self, call: Option<CallRef>, telling: &Telling, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let data = serde_json::json!({ "kind": telling.kind, "stages": telling.stages });
+        let told = Told { lines: &lines, data };
+        self.store.remember(&telling.call_id, call, telling.at_ms, "told", &told);
+    }
+
     /// What is known of a call, oldest first.
     pub(crate) async fn why(&self, key: String) -> Result<Vec<WhyEntry>, String> {
         let store = Arc::clone(&self.store);
@@ -82,7 +93,8 @@ fn sentences(ended: &Ended) -> Vec<String> {
 }
 
 fn branch(end: &BranchEnd) -> String {
-    let BranchEnd { device, code, after_ms } = end;
+    let BranchEnd { device, code, after_ms, woke_ms } = end;
+    let woke = woke_ms.map_or_else(String::new, |ms| format!("woke after {}, ", seconds(ms)));
     let what = match code {
         200..=299 => "answered".to_owned(),
         // The proxy's own word where nobody has answered in time.
@@ -92,7 +104,11 @@ fn branch(end: &BranchEnd) -> String {
         603 => "603, declined".to_owned(),
         _ => format!("SIP code {code}"),
     };
-    format!("device {device}: {what} after {}.{} s", after_ms / 1000, after_ms % 1000 / 100)
+    format!("device {device}: {woke}{what} after {}", seconds(*after_ms))
+}
+
+fn seconds(ms: u32) -> String {
+    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
 }
 
 fn read(entry: HistoryEntry) -> WhyEntry {
@@ -105,6 +121,7 @@ fn read(entry: HistoryEntry) -> WhyEntry {
         }
         "released" => WhyKind::Released,
         "adopted" => WhyKind::Adopted,
+        "told" => WhyKind::Told,
         _ => {
             // One that another version has written may have steps that are not known here; they
             // are in the data all the same.
@@ -170,6 +187,7 @@ mod tests {
             device: DeviceName::parse(device).unwrap(),
             code,
             after_ms,
+            woke_ms: None,
         };
         let ended = Ended {
             call: CallRef::new(1, 2),
@@ -201,6 +219,7 @@ mod tests {
             dst_uri: None,
             path: Some("<sip:edge@h;lr>".into()),
             headers: None,
+            wake: None,
         };
         let refusal = Refusal {
             code: 486,

@@ -6,10 +6,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::desk::{Desk, Ended, Input, Output, Ticket};
+use crate::desk::{Desk, Ended, Input, Output, Ticket, Tidings};
 use crate::domain::{AccountKey, CallRef, Decision, MessageId, Now};
 use crate::messages::Managed;
 use crate::store::Store;
@@ -18,6 +20,8 @@ use super::clock::Clock;
 use super::history::History;
 use super::mail::Mail;
 use super::proxy::Proxy;
+use super::push::Pushes;
+use super::tell;
 
 /// Everything that is shared.
 pub(crate) struct House {
@@ -39,8 +43,12 @@ pub(crate) struct House {
     pub(crate) boot: u32,
     /// What there is for messages, if a spool is configured.
     mail: OnceLock<Mail>,
+    /// The way to whoever sends pushes, if somebody does.
+    pub(crate) pushes: Option<Pushes>,
     /// Rung when a message was deleted.
     pub(crate) retention: Notify,
+    /// Rung when there may be something to tell to devices.
+    pub(crate) tell_bell: Notify,
     /// Itself, for what it starts.
     me: Weak<Self>,
 }
@@ -53,6 +61,8 @@ pub(crate) struct Outcome {
     pub(crate) released: Option<Option<Ended>>,
     pub(crate) call_back: Option<(Option<MessageId>, Managed)>,
     pub(crate) known: Option<bool>,
+    /// What is being written down to be told, for whoever has to wait for it.
+    pub(crate) writing: Vec<JoinHandle<()>>,
 }
 
 impl House {
@@ -64,8 +74,9 @@ impl House {
         proxies: Vec<Proxy>,
         config: Arc<Config>,
         boot: u32,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
+    ) -> Result<Arc<Self>, crate::notify::Error> {
+        let pushes = Pushes::new(&config)?;
+        Ok(Arc::new_cyclic(|me| Self {
             desk: Mutex::new(desk),
             clock,
             store,
@@ -79,9 +90,11 @@ impl House {
             config: Mutex::new(config),
             boot,
             mail: OnceLock::new(),
+            pushes,
             retention: Notify::new(),
+            tell_bell: Notify::new(),
             me: Weak::clone(me),
-        })
+        }))
     }
 
     /// What there is for messages.
@@ -103,6 +116,7 @@ impl House {
 
     /// There may be something to tell.
     pub(crate) fn ring_outbox(&self) {
+        self.tell_bell.notify_one();
         if let Some(mail) = self.mail() {
             mail.bell.notify_one();
         }
@@ -205,9 +219,20 @@ impl House {
                 );
                 self.history.ended(&ended);
             }
+            Output::Tell { call, tidings } => outcome.writing.extend(self.write(call, *tidings)),
             Output::Adopted { call, call_id } => self.adopted(call, call_id, now),
             Output::CallBack { message, managed } => outcome.call_back = Some((message, managed)),
             Output::Known(known) => outcome.known = Some(known),
+            Output::Push(push) => {
+                if let Some(pushes) = &self.pushes {
+                    pushes.want(*push);
+                }
+            }
+            Output::PushOver { id, over } => {
+                if let Some(pushes) = &self.pushes {
+                    pushes.over(&id, over);
+                }
+            }
             Output::Managed(_)
             | Output::Switch(..)
             | Output::Spool(_)
@@ -236,7 +261,23 @@ impl House {
             | Output::Ended(_)
             | Output::CallBack { .. }
             | Output::Known(_)
+            | Output::Tell { .. }
+            | Output::Push(_)
+            | Output::PushOver { .. }
             | Output::Adopted { .. } => {}
+        }
+    }
+
+    /// Writes down what is to be told, where nobody waits for the disk but who wants to.
+    fn write(&self, call: CallRef, tidings: Tidings) -> Option<JoinHandle<()>> {
+        let me = self.me.upgrade()?;
+        let write = move || tell::write(&me, call, tidings);
+        match Handle::try_current() {
+            Ok(runtime) => Some(runtime.spawn_blocking(write)),
+            Err(_) => {
+                write();
+                None
+            }
         }
     }
 

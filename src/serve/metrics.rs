@@ -1,6 +1,7 @@
 //! How the process stands: for operators as [`Status`], for Prometheus as text.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::desk::Figures;
 use crate::domain::Now;
@@ -81,15 +82,25 @@ pub(crate) fn text(house: &House) -> String {
     page.counter(
         "hallporter_changes_not_written",
         "Changes of the registry refused because they could not be written down.",
-        house.changes_not_written.load(std::sync::atomic::Ordering::Relaxed),
+        house.changes_not_written.load(Ordering::Relaxed),
     );
     let dropped = health.history_dropped;
     page.counter("hallporter_history_dropped", "Entries for `why` lost to a full queue.", dropped);
     page.gauge("hallporter_draining", "The daemon is stopping.", u8::from(house.draining()));
     proxies(&mut page, house);
     page.gauge("hallporter_mailboxes", "Mailboxes.", counts.mailboxes);
+    pushes(&mut page, house);
     messages(&mut page, &figures, house);
     page.0
+}
+
+/// Pushes; where nobody sends any, nothing is said of them.
+fn pushes(page: &mut Page, house: &House) {
+    let Some(pushes) = &house.pushes else { return };
+    let count = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+    let (heard, failed) = (count(&pushes.figures.heard), count(&pushes.figures.failed));
+    page.counter("hallporter_pushes_heard", "Pushes wanted or cancelled, and heard.", heard);
+    page.counter("hallporter_pushes_failed", "The same, not heard by the receiver.", failed);
 }
 
 /// Messages; without a spool there are none, and nothing is said of them.

@@ -11,6 +11,8 @@ mod mail;
 mod metrics;
 mod porter;
 mod proxy;
+mod push;
+mod tell;
 mod watchdog;
 
 use std::net::SocketAddr;
@@ -89,6 +91,7 @@ async fn serve(config: Arc<Config>, config_path: PathBuf) -> anyhow::Result<()> 
     for index in 0..house.proxies.len() {
         tokio::spawn(look::run(Arc::clone(&house), index));
     }
+    tokio::spawn(tell::run(Arc::clone(&house)));
     tokio::spawn(watchdog::run(Arc::clone(&house)));
     let calls = house.desk().figures().calls;
     tracing::info!(%listen, calls, boot = house.boot, node = config.node.name, "ready");
@@ -146,7 +149,7 @@ async fn open_house(config: &Arc<Config>) -> anyhow::Result<Arc<House>> {
     let proxies: Vec<Proxy> = proxies.collect::<Result<_, _>>()?;
     let desk = Desk::new(settings(config, boot, seed));
     let history = History::new(Arc::clone(&store));
-    let house = House::new(desk, clock, store, history, proxies, Arc::clone(config), boot);
+    let house = House::new(desk, clock, store, history, proxies, Arc::clone(config), boot)?;
     let filling_house = Arc::clone(&house);
     tokio::task::spawn_blocking(move || filling::fill(&filling_house))
         .await
@@ -171,6 +174,10 @@ fn settings(config: &Config, boot: u32, seed: u64) -> Settings {
         zone: config.node.zone.clone(),
         star_codes: config.star_codes.clone(),
         gateway: config.routing.pstn_gateway.clone(),
+        push_wait_s: config
+            .push
+            .as_ref()
+            .map(|push| u16::try_from(push.wait.as_secs()).unwrap_or(u16::MAX)),
         limits: Limits {
             branches_max: config.routing.branches_max,
             stage_branches_max: config.routing.stage_branches_max,
@@ -208,6 +215,7 @@ fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
         ("http.listen", old.http.listen != new.http.listen),
         ("log", old.log != new.log),
         ("kamailio.proxy", old.kamailio.proxies != new.kamailio.proxies),
+        ("push", old.push != new.push),
         ("calls.table_max", old.calls.table_max != new.calls.table_max),
         ("messages", old.messages != new.messages),
         ("freeswitch", old.switches != new.switches),
@@ -219,7 +227,8 @@ fn reload(house: &House, path: &Path, tokens: &http::Tokens) {
     }
     let (route, admin) = (&new.http.route_token, &new.http.admin_token);
     tokens.replace(route.expose().as_bytes(), admin.expose().as_bytes());
-    house.desk().reload(settings(&new, house.boot, 0));
+    let wait_s = house.desk().push_wait_s();
+    house.desk().reload(Settings { push_wait_s: wait_s, ..settings(&new, house.boot, 0) });
     *house.config.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(new);
     tracing::info!("the configuration was taken anew");
 }

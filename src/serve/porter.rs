@@ -22,6 +22,9 @@ use super::{metrics, proxy};
 
 /// How long all registrations of a query together may take to be looked up.
 const REGISTRATIONS_WITHIN: Duration = Duration::from_millis(120);
+/// How long a change that a star code asks for may take to be written down. Later it is written down
+/// all the same; whoever dialled it is told to dial again, which then changes nothing.
+const SAVED_WITHIN: Duration = Duration::from_millis(200);
 
 /// The house, with its HTTP doors open.
 pub(crate) struct Front(pub(crate) Arc<House>);
@@ -33,7 +36,8 @@ impl Porter for Front {
             // On the disk before anybody hears that it is so.
             let change = self.0.desk().change_dialled(&query);
             if let Some(command) = change {
-                query.unsaved = self.command(command).await.is_err();
+                let saved = tokio::time::timeout(SAVED_WITHIN, self.command(command)).await;
+                query.unsaved = !matches!(saved, Ok(Ok(())));
             }
             if let Some(mail) = self.0.mail() {
                 mail.meet(&self.0, &query).await;
@@ -65,8 +69,13 @@ impl Porter for Front {
         })
     }
 
-    fn event(&self, event: CallEvent) {
-        self.0.handle(Input::Event(event));
+    fn event(&self, event: CallEvent) -> BoxFuture<'static, ()> {
+        let writing = self.0.handle(Input::Event(event)).writing;
+        Box::pin(async move {
+            for written in writing {
+                let _ = written.await;
+            }
+        })
     }
 
     fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>> {

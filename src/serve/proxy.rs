@@ -87,6 +87,12 @@ impl Proxy {
         self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where an address of record is registered at this moment.
+    pub(crate) async fn contacts_now(&self, aor: &SipUri) -> Result<Vec<Contact>, RpcError> {
+        let seen = self.rpc.contacts(LOCATION, aor, self.config.use_domain).await?;
+        Ok(seen.items)
+    }
+
     async fn find(&self, aor: &SipUri, call_id: &str, now: Now) -> Option<Vec<Contact>> {
         if let Some((until, contacts)) = self.contacts().get(aor)
             && *until > now.mono_ms

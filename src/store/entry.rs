@@ -17,6 +17,10 @@ pub(super) const AFTER_SHIFT: u32 = 17;
 pub(super) const PART_SHIFT: u32 = 25;
 /// In the same number: its branches say when they join.
 pub(super) const LATE: u64 = 1 << 41;
+/// In the same number: its branches say whether they are woken.
+pub(super) const WAKES: u64 = 1 << 42;
+/// In the code of a branch's end: it says when it woke.
+pub(super) const WOKE: u64 = 1 << 10;
 
 /// The kinds of entries. Here and below: a number that was given is never given again.
 pub(super) const DECIDED: u8 = 0;
@@ -173,16 +177,24 @@ impl<'a> Entry<'a> {
             let late = stage.branches.iter().any(|branch| branch.after_s > 0);
             let ring = u64::from(stage.ring_s) << 1 | u64::from(stage.mailbox);
             let after = stage.after.as_ref().map_or(0, after_bits);
-            self.number(ring | after | if late { LATE } else { 0 });
+            let wakes = stage.branches.iter().any(|branch| branch.wake.is_some());
+            let marks = if late { LATE } else { 0 } | if wakes { WAKES } else { 0 };
+            self.number(ring | after | marks);
             self.number(stage.branches.len() as u64);
             for branch in &stage.branches {
-                let Branch { device, after_s, uri, dst_uri, path, headers } = branch;
+                let Branch { device, after_s, uri, dst_uri, path, headers, wake } = branch;
                 if late {
                     self.number(u64::from(*after_s));
                 }
                 self.name(device.as_str());
                 self.text(uri);
                 self.names([dst_uri.as_deref(), path.as_deref(), headers.as_deref()]);
+                if wakes {
+                    self.names([wake.as_ref().map(|wake| &*wake.aor)]);
+                }
+                if let Some(wake) = wake {
+                    self.number(wake.wait_s.into());
+                }
             }
         }
     }
@@ -258,10 +270,13 @@ impl<'a> Entry<'a> {
         if !branches.is_empty() {
             self.number(branches.len() as u64);
         }
-        for BranchEnd { device, code, after_ms } in branches.iter() {
+        for BranchEnd { device, code, after_ms, woke_ms } in branches.iter() {
             self.name(device.as_str());
-            self.number((*code).into());
+            self.number(u64::from(*code) | if woke_ms.is_some() { WOKE } else { 0 });
             self.number((*after_ms).into());
+            if let Some(woke_ms) = woke_ms {
+                self.number((*woke_ms).into());
+            }
         }
     }
 }
@@ -308,6 +323,9 @@ fn skip_byte(skip: DeviceSkip) -> u8 {
         DeviceSkip::NoSwitch => 7,
         DeviceSkip::InCall => 8,
         DeviceSkip::Dnd => 9,
+        DeviceSkip::NoText => 10,
+        DeviceSkip::NotDialled => 11,
+        DeviceSkip::NoWaiting => 12,
     }
 }
 

@@ -8,19 +8,20 @@ use crate::desk::Ended;
 use crate::domain::{
     AccountName, After, Branch, BranchEnd, CallRef, Cause, Decision, DeviceName, DeviceSkip,
     EndCause, Few, ForkOrder, Identifier, Number, Outcome, PoolKind, Refusal, Room, Side, Stage,
-    Step,
+    Step, Wake,
 };
 
 use super::HistoryEntry;
 use super::entry::{
     ADDRESS, AFTER_SHIFT, CALLEE, CALLER, CAP, DECIDED, DEVICE, ENDED, FORK, JSON, LATE,
-    LENGTH_BYTES, LONG, NUMBER, OTHER, PART_SHIFT, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX,
+    LENGTH_BYTES, LONG, NUMBER, OTHER, PART_SHIFT, PASS, REFUSE, REPEATED, SEEN, SEEN_MAX, WAKES,
+    WOKE,
 };
 
 const SIDES: [Side; 2] = [Side::From, Side::To];
 const KINDS: [PoolKind; 3] = [PoolKind::Total, PoolKind::In, PoolKind::Out];
 const ROOMS: [Room; 4] = [Room::Yes, Room::Full, Room::Frozen, Room::Forced];
-const SKIPS: [DeviceSkip; 9] = [
+const SKIPS: [DeviceSkip; 12] = [
     DeviceSkip::Disabled,
     DeviceSkip::Loop,
     DeviceSkip::NotRegistered,
@@ -30,6 +31,9 @@ const SKIPS: [DeviceSkip; 9] = [
     DeviceSkip::NoSwitch,
     DeviceSkip::InCall,
     DeviceSkip::Dnd,
+    DeviceSkip::NoText,
+    DeviceSkip::NotDialled,
+    DeviceSkip::NoWaiting,
 ];
 const CAUSES: [EndCause; 6] = [
     EndCause::Ended,
@@ -111,22 +115,21 @@ impl<'a> Reading<'a> {
         let causes = Few(u8::try_from(first >> AFTER_SHIFT & u64::from(u8::MAX)).ok()?);
         let part = u16::try_from(first >> PART_SHIFT & u64::from(u16::MAX)).ok()?;
         let after = After::of(causes, part);
-        let branches = match first & LATE {
-            0 => self.list(Self::branch)?,
-            _ => self.list(Self::late_branch)?,
-        };
+        let branches = self.list(|reading| reading.branch(first))?;
         Some(Stage { ring_s, branches, mailbox: first & 1 != 0, after })
     }
 
-    fn late_branch(&mut self) -> Option<Branch> {
-        let after_s = self.small()?;
-        Some(Branch { after_s, ..self.branch()? })
-    }
-
-    fn branch(&mut self) -> Option<Branch> {
+    /// A branch of a stage with that first number.
+    fn branch(&mut self, first: u64) -> Option<Branch> {
+        let after_s = if first & LATE != 0 { self.small()? } else { 0 };
         let (device, uri) = (DeviceName::parse(self.name()?).ok()?, self.shared()?);
         let [dst_uri, path, headers] = self.names()?.map(|name| name.map(Arc::from));
-        Some(Branch { device, after_s: 0, uri, dst_uri, path, headers })
+        let aor = if first & WAKES != 0 { self.names()? } else { [None] };
+        let wake = match aor {
+            [Some(aor)] => Some(Box::new(Wake { aor: aor.into(), wait_s: self.small()? })),
+            [None] => None,
+        };
+        Some(Branch { device, after_s, uri, dst_uri, path, headers, wake })
     }
 
     fn step(&mut self) -> Option<Step> {
@@ -191,7 +194,10 @@ impl<'a> Reading<'a> {
 
     fn branch_end(&mut self) -> Option<BranchEnd> {
         let device = DeviceName::parse(self.name()?).ok()?;
-        Some(BranchEnd { device, code: self.small()?, after_ms: self.small()? })
+        let (code, after_ms) = (self.number()?, self.small()?);
+        let woke_ms = if code & WOKE != 0 { Some(self.small()?) } else { None };
+        let code = u16::try_from(code & !WOKE).ok()?;
+        Some(BranchEnd { device, code, after_ms, woke_ms })
     }
 
     fn json(&mut self) -> Option<Value> {

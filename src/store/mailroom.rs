@@ -75,7 +75,8 @@ impl Store {
         self.look(|ledger| messages::list(ledger, filter, after, limit))
     }
 
-    /// Sets a message's state. `None` if there is no such message, or it was deleted.
+    /// Sets a message's state, and writes down together with it what is to be told of that. `None`
+    /// and nothing changed if there is no such message, or it was deleted.
     ///
     /// # Errors
     /// The disk's.
@@ -84,8 +85,15 @@ impl Store {
         id: MessageId,
         state: MessageState,
         at_ms: i64,
+        notices: &[Notice],
     ) -> Result<Option<Message>, Error> {
-        let known = self.write(|transaction| messages::set_state(transaction, id, state, at_ms))?;
+        let known = self.write(|transaction| {
+            let known = messages::set_state(transaction, id, state, at_ms)?;
+            if known {
+                notices.iter().try_for_each(|notice| outbox::insert(transaction, notice))?;
+            }
+            Ok(known)
+        })?;
         if known { self.message(id) } else { Ok(None) }
     }
 
@@ -121,21 +129,34 @@ impl Store {
         self.look(|ledger| Ok(messages::is_referenced(ledger, content)?))
     }
 
-    /// Up to `limit` notices that are due at `now_ms`, the longest waiting first. A row that makes
-    /// no sense is logged and given up.
+    /// Up to `limit` notices that are due at `now_ms`, the longest waiting first; those for devices,
+    /// or those for the webhook. A row that makes no sense is logged and given up.
     ///
     /// # Errors
     /// The disk's.
-    pub fn notices_due(&self, now_ms: i64, limit: u32) -> Result<Vec<Notice>, Error> {
-        self.look(|ledger| outbox::due(ledger, now_ms, limit))
+    pub fn notices_due(
+        &self,
+        for_devices: bool,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Notice>, Error> {
+        self.look(|ledger| outbox::due(ledger, for_devices, now_ms, limit))
     }
 
     /// When the next notice is due, milliseconds since 1970.
     ///
     /// # Errors
     /// The disk's.
-    pub fn next_notice_ms(&self) -> Result<Option<i64>, Error> {
-        self.look(|ledger| Ok(outbox::next_due(ledger)?))
+    pub fn next_notice_ms(&self, for_devices: bool) -> Result<Option<i64>, Error> {
+        self.look(|ledger| Ok(outbox::next_due(ledger, for_devices)?))
+    }
+
+    /// How many messages of a mailbox nobody has listened to, and how many are kept beside them.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn messages_waiting(&self, mailbox: &MailboxName) -> Result<(u64, u64), Error> {
+        self.look(|ledger| Ok(messages::waiting(ledger, mailbox)?))
     }
 
     /// Writes down what has become of a try: told, to be tried again at `next_ms`, or given up.

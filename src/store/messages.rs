@@ -41,6 +41,8 @@ pub(super) const EXPIRED: &str = "SELECT id FROM message WHERE state = 'deleted'
 pub(super) const IN_MESSAGE: &str = "SELECT 1 FROM message_file WHERE content = ?1 LIMIT 1";
 pub(super) const IN_GREETING: &str =
     "SELECT 1 FROM mailbox WHERE settings ->> '$.greeting' = ?1 LIMIT 1";
+pub(super) const IN_NAMED_GREETING: &str =
+    "SELECT 1 FROM mailbox_greeting WHERE content = ?1 LIMIT 1";
 
 const COLUMNS: &str = "id, mailbox, account, caller, call_id, cause, urgent, state, length_ms, \
                        began_ms, left_ms, changed_ms, parts, joined";
@@ -227,6 +229,22 @@ pub(super) fn used(connection: &Connection, mailbox: &MailboxName) -> rusqlite::
     })
 }
 
+/// How many messages are new in a mailbox, and how many are there beside them.
+pub(super) fn waiting(
+    connection: &Connection,
+    mailbox: &MailboxName,
+) -> rusqlite::Result<(u64, u64)> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(sum(state = 'new'), 0), coalesce(sum(state <> 'new'), 0)
+             FROM message WHERE mailbox = ?1 AND state <> 'deleted'",
+        )?
+        .query_row([mailbox.as_str()], |row| {
+            let (new, old): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((unsigned(new), unsigned(old)))
+        })
+}
+
 /// Marks what is in a mailbox as deleted; the files go with the next sweep.
 pub(super) fn delete_in_mailbox(
     transaction: &Transaction<'_>,
@@ -295,11 +313,12 @@ pub(super) fn forget(
     Ok(free)
 }
 
-/// Whether a message, or the greeting of a mailbox, has a file.
+/// Whether a message, or a greeting of a mailbox, has a file.
 pub(super) fn is_referenced(connection: &Connection, content: ContentId) -> rusqlite::Result<bool> {
     let text = content.to_string();
     Ok(connection.prepare_cached(IN_MESSAGE)?.exists([&text])?
-        || connection.prepare_cached(IN_GREETING)?.exists([&text])?)
+        || connection.prepare_cached(IN_GREETING)?.exists([&text])?
+        || connection.prepare_cached(IN_NAMED_GREETING)?.exists([&text])?)
 }
 
 fn read(row: &Row<'_>) -> Result<Message, ReadError> {

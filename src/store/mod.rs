@@ -49,6 +49,8 @@ const LEDGER_FORMATS: Formats = Formats {
         include_str!("schema/ledger_3.sql"),
         include_str!("schema/ledger_4.sql"),
         include_str!("schema/ledger_5.sql"),
+        include_str!("schema/ledger_6.sql"),
+        include_str!("schema/ledger_7.sql"),
     ],
 };
 const SESSION_FORMATS: Formats = Formats {

@@ -21,7 +21,14 @@ pub struct NoticeCounts {
 /// How many given-up notices are kept for an operator to see. Beyond it the oldest is forgotten.
 pub(super) const GIVEN_UP_KEPT: usize = 100_000;
 
-pub(super) const DUE_BEFORE: &str = "state = 'waiting' AND next_ms <= ?1 ORDER BY next_ms";
+/// How many notices may wait for devices, of one account and of all. What comes beyond is left out.
+const OF_ACCOUNT_MAX: i64 = 50;
+const OF_ALL_MAX: i64 = 10_000;
+
+pub(super) const DUE_BEFORE: &str = "state = 'waiting' AND next_ms <= ?1
+     AND kind NOT IN ('devices', 'lamps') ORDER BY next_ms";
+pub(super) const DUE_FOR_DEVICES: &str = "state = 'waiting' AND next_ms <= ?1
+     AND kind IN ('devices', 'lamps') ORDER BY next_ms";
 pub(super) const BEHIND: &str = "id > ?1 ORDER BY id";
 pub(super) const BEHIND_IN_STATE: &str = "id > ?1 AND state = ?2 ORDER BY id";
 
@@ -35,8 +42,12 @@ fn word(state: NoticeState) -> &'static str {
     }
 }
 
-/// Writes a notice, unless it is there.
+/// Writes a notice, unless it is there, or too many wait for devices already.
 pub(super) fn insert(transaction: &Transaction<'_>, notice: &Notice) -> rusqlite::Result<()> {
+    if notice.kind.is_for_devices() && !has_room(transaction, &notice.body)? {
+        tracing::warn!(notice = &*notice.id, "too much waits to be told to devices: left out");
+        return Ok(());
+    }
     transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO notice (id, kind, message, body, at_ms, attempts, next_ms,
@@ -45,7 +56,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, notice: &Notice) -> rusqlite
         .execute(params![
             &*notice.id,
             notice.kind.as_str(),
-            i64::from_ne_bytes(notice.message.0.to_ne_bytes()),
+            notice.message.map_or(0, |message| i64::from_ne_bytes(message.0.to_ne_bytes())),
             &*notice.body,
             notice.at_ms,
             notice.attempts,
@@ -56,14 +67,27 @@ pub(super) fn insert(transaction: &Transaction<'_>, notice: &Notice) -> rusqlite
         .map(|_| ())
 }
 
-/// Those that are due, the longest waiting first. A damaged one is given up, so that it neither
+/// Whether something more may wait for the devices of the account that the body names.
+fn has_room(transaction: &Transaction<'_>, body: &str) -> rusqlite::Result<bool> {
+    let (all, own): (i64, i64) = transaction
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(body ->> '$.account' = ?1 ->> '$.account'), 0)
+             FROM notice WHERE state = 'waiting' AND kind IN ('devices', 'lamps')",
+        )?
+        .query_row([body], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(all < OF_ALL_MAX && own < OF_ACCOUNT_MAX)
+}
+
+/// Those that are due, the longest waiting first; for the webhook, or for devices. A damaged one is given up, so that it neither
 /// stands in the others' way nor is due for ever.
 pub(super) fn due(
     connection: &Connection,
+    for_devices: bool,
     now_ms: i64,
     limit: u32,
 ) -> Result<Vec<Notice>, ReadError> {
-    let (found, damaged) = collect(connection, DUE_BEFORE, params![now_ms], limit)?;
+    let which = if for_devices { DUE_FOR_DEVICES } else { DUE_BEFORE };
+    let (found, damaged) = collect(connection, which, params![now_ms], limit)?;
     for row in damaged {
         connection.execute(
             "UPDATE notice SET state = 'given_up', trouble = 'its row makes no sense'
@@ -75,10 +99,16 @@ pub(super) fn due(
 }
 
 /// When the next one is due, milliseconds since 1970.
-pub(super) fn next_due(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+pub(super) fn next_due(
+    connection: &Connection,
+    for_devices: bool,
+) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT min(next_ms) FROM notice WHERE state = 'waiting'")?
-        .query_row([], |row| row.get(0))
+        .prepare_cached(
+            "SELECT min(next_ms) FROM notice
+             WHERE state = 'waiting' AND (kind IN ('devices', 'lamps')) = ?1",
+        )?
+        .query_row([for_devices], |row| row.get(0))
 }
 
 /// A page in the order of their ids. Damaged ones are logged and left out.
@@ -191,7 +221,10 @@ fn read(row: &Row<'_>) -> Result<Notice, ReadError> {
     Ok(Notice {
         id: row.get::<_, String>(0)?.into(),
         kind,
-        message: MessageId(u64::from_ne_bytes(row.get::<_, i64>(2)?.to_ne_bytes())),
+        message: match row.get::<_, i64>(2)? {
+            0 => None,
+            number => Some(MessageId(u64::from_ne_bytes(number.to_ne_bytes()))),
+        },
         body: row.get::<_, String>(3)?.into(),
         at_ms: row.get(4)?,
         attempts: row.get(5)?,

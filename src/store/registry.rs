@@ -52,7 +52,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::Account(key, account) => write_account(transaction, *key, account),
         Change::AccountGone(key) => {
             messages::delete_of_account(transaction, *key)?;
-            for table in ["identifier", "device", "mailbox", "rules", "care"] {
+            for table in ["identifier", "device", "mailbox", "mailbox_greeting", "rules", "care"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key.0])?;
             }
             transaction.execute("DELETE FROM account WHERE key = ?1", [key.0]).map(|_| ())
@@ -78,6 +78,7 @@ pub(super) fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite:
         Change::Mailbox(key, mailbox) => write_mailbox(transaction, *key, mailbox),
         Change::MailboxGone(key, name) => {
             messages::delete_in_mailbox(transaction, name)?;
+            forget_greetings(transaction, *key)?;
             transaction.execute("DELETE FROM mailbox WHERE account = ?1", [key.0]).map(|_| ())
         }
         Change::Rules(key, file) => transaction
@@ -114,7 +115,22 @@ fn write_mailbox(
         .prepare_cached(
             "INSERT OR REPLACE INTO mailbox (account, name, settings) VALUES (?1, ?2, ?3)",
         )?
-        .execute(params![key.0, mailbox.name.as_str(), settings])
+        .execute(params![key.0, mailbox.name.as_str(), settings])?;
+    forget_greetings(transaction, key)?;
+    // Two names may have the same file.
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO mailbox_greeting (account, content) VALUES (?1, ?2)",
+    )?;
+    for content in mailbox.greetings.values() {
+        insert.execute(params![key.0, content.to_string()])?;
+    }
+    Ok(())
+}
+
+fn forget_greetings(transaction: &Transaction<'_>, key: AccountKey) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM mailbox_greeting WHERE account = ?1")?
+        .execute([key.0])
         .map(|_| ())
 }
 
@@ -166,11 +182,12 @@ fn write_device(
     )?;
     transaction
         .prepare_cached(
-            "INSERT INTO device (account, name, kind, target, stage, ring_s, enabled, dnd, tags)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO device (account, name, kind, target, stage, ring_s, enabled, dnd, push,
+             tags)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (account, name) DO UPDATE SET kind = excluded.kind,
              target = excluded.target, ring_s = excluded.ring_s, enabled = excluded.enabled,
-             dnd = excluded.dnd, tags = excluded.tags",
+             dnd = excluded.dnd, push = excluded.push, tags = excluded.tags",
         )?
         .execute(params![
             key.0,
@@ -181,6 +198,7 @@ fn write_device(
             device.ring_s,
             device.enabled,
             device.dnd,
+            device.push,
             device.tags.to_string(),
         ])
         .map(|_| ())
@@ -207,8 +225,8 @@ pub(super) fn read(connection: &Connection, take: &mut dyn FnMut(Change)) -> Res
         take(Change::Identifier(identifier, AccountKey(row.get(1)?)));
     }
     let mut devices = connection.prepare(
-        "SELECT account, name, kind, target, stage, ring_s, enabled, dnd, tags FROM device
-         ORDER BY id",
+        "SELECT account, name, kind, target, stage, ring_s, enabled, dnd, tags, push
+         FROM device ORDER BY id",
     )?;
     let mut rows = devices.query([])?;
     while let Some(row) = rows.next()? {
@@ -333,6 +351,7 @@ fn device(row: &Row<'_>) -> Result<Device, ReadError> {
         ring_s: row.get(5)?,
         enabled: row.get(6)?,
         dnd: row.get(7)?,
+        push: row.get(9)?,
         tags: Tags::parse(text(row, 8)?)?,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket};
+use hallporter::desk::{Desk, Input, Output, Settings, SwitchPlace, Ticket, explain};
 use hallporter::domain::{
     AccountName, CallState, Decision, LegEvent, LegFacts, LegId, Now, Outcome, RouteQuery,
     SeenDialog, SwitchCommand, SwitchEvent, SwitchId, VideoFacts,
@@ -167,6 +167,7 @@ fn parked(call_id: &str, dialled: &str) -> LegEvent {
         dialled: dialled.into(),
         cause: None,
         our_cause: None,
+        greeting: None,
         call: None,
         from_uri: "".into(),
         from_display: "".into(),
@@ -208,4 +209,84 @@ fn a_switch_that_asks_confirms_itself() {
     let Outcome::Fork(order) = &house.decision.as_ref().unwrap().outcome else { panic!() };
     let branch = &order.stages[0].branches[0];
     assert_eq!((&*branch.uri, branch.confirm()), ("sip:desk@h", Some('1')));
+}
+
+#[test]
+fn a_forward_that_would_have_to_wait_is_left_out_and_said() {
+    let mut house = House::new();
+    let care = r#"{"command":"care_set","account":"bob","may":"all","places":["*"],
+        "forwards":{"no_answer":{"uri":"sip:boss@example.net"}}}"#;
+    house.commit(serde_json::from_str(care).unwrap());
+    let more = r#"{"command":"account_set","name":"bob","max_calls":2}"#;
+    house.commit(serde_json::from_str(more).unwrap());
+    let mut stages = |channel: &str, switch| {
+        assert!(house.asks(channel, switch));
+        let decision = house.decision.clone().unwrap();
+        let Outcome::Fork(order) = &decision.outcome else { panic!("{decision:?}") };
+        (order.stages.len(), explain(&decision).join(" | "))
+    };
+    assert_eq!(stages("c1@proxy", None).0, 2);
+    let (stages, lines) = stages("a-2", Some(SWITCH));
+    assert_eq!(stages, 1);
+    assert!(lines.contains("not done, a switch without a proxy"), "{lines}");
+}
+
+/// What a switch can't dial does not ring, and `why` says so; behind a proxy it rings.
+#[test]
+fn what_a_switch_cannot_dial_is_left_out_and_said() {
+    let mut house = House::new();
+    house.commit(
+        serde_json::from_str(r#"{"command":"account_set","name":"bob","max_calls":9}"#).unwrap(),
+    );
+    for (name, target) in [
+        ("six", r#"{"uri":"sip:six@[2001:db8::1]:5060"}"#),
+        ("odd", r#"{"uri":"sip:o%64d@10.0.0.8"}"#),
+        ("own", r#"{"uri":"sip:own@10.0.0.8;fs_path=sip:x"}"#),
+        ("host", r#"{"aor":"sip:phones.test"}"#),
+        ("aor", r#"{"aor":"sip:bob@phones.test"}"#),
+    ] {
+        let device = format!(
+            r#"{{"command":"device_add","account":"bob","device":{{"name":"{name}","target":{target},"stage":1,"ring_s":15,"enabled":true}}}}"#
+        );
+        house.commit(serde_json::from_str(&device).unwrap());
+    }
+    let mut rings = |channel: &str, switch| {
+        assert!(house.asks(channel, switch));
+        let decision = house.decision.clone().unwrap();
+        let Outcome::Fork(order) = &decision.outcome else { panic!("{decision:?}") };
+        let branches = order.stages.iter().flat_map(|stage| &stage.branches);
+        let names: Vec<String> = branches.map(|branch| branch.device.to_string()).collect();
+        (names, explain(&decision).join(" | "))
+    };
+    let (names, lines) = rings("c1@proxy", None);
+    assert_eq!(names, ["desk", "six", "odd", "own", "host", "aor"]);
+    assert!(!lines.contains("can't dial"), "{lines}");
+    let (names, lines) = rings("a-2", Some(SWITCH));
+    assert_eq!(names, ["desk", "aor"]);
+    for device in ["six", "odd", "own", "host"] {
+        let line = format!(
+            "device {device}, stage 1: left out, it has an address that a FreeSWITCH can't dial"
+        );
+        assert!(lines.contains(&line), "{lines}");
+    }
+    // Behind a proxy a switch dials where a key is to be pressed.
+    let text = "[[rule]]\nring = [{ devices = [\"desk\", \"six\"], confirm = \"1\" }, \"odd\"]\n[[rule]]\nwhen.after = \"busy\"\nring = [\"desk\"]\n";
+    let text = text.replace("[[rule]]\nring", "[[rule]]\ncontinue = true\nring")
+        + "[[rule]]\nmailbox = false\ncontinue = true\n";
+    let text = RuleFile::read(&text).unwrap();
+    house.commit(Command::RulesSet { account: AccountName::parse("bob").unwrap(), text });
+    let mut rings = |channel: &str, switch| {
+        assert!(house.asks(channel, switch));
+        let decision = house.decision.clone().unwrap();
+        let Outcome::Fork(order) = &decision.outcome else { panic!("{decision:?}") };
+        let names = order.stages.iter().map(|stage| stage.branches[0].device.to_string());
+        (names.collect::<Vec<_>>(), explain(&decision).join(" | "))
+    };
+    let (names, lines) = rings("c2@proxy", None);
+    assert_eq!(names[..3], ["desk", "odd", "desk"]);
+    assert!(lines.contains("device six, stage 1: left out, it has an address"), "{lines}");
+    // Rules that were set before a switch asked: it can't wait for a failure.
+    let (_, lines) = rings("a-3", Some(SWITCH));
+    assert!(lines.contains("a FreeSWITCH without a proxy can't wait for that"), "{lines}");
+    assert!(!lines.contains("then, only after"), "{lines}");
 }

@@ -123,6 +123,7 @@ fn facts() -> LegFacts {
         dialled: "bob".into(),
         cause: Some(408),
         our_cause: None,
+        greeting: None,
         call: None,
         from_uri: "sip:alice@example.com".into(),
         from_display: "".into(),

@@ -141,5 +141,6 @@ fn device(words: &Words<'_>) -> Value {
         "stage": number("stage", 1),
         "ring_s": number("ring", 15),
         "enabled": !words.has("off"),
+        "push": words.has("push"),
     })
 }

@@ -129,6 +129,9 @@ impl House {
             let (name, sip) = ("fs1".into(), "10.0.0.9:5080".into());
             settings.switches = vec![SwitchPlace { id: SwitchId(0), name, sip, routes: false }];
         }
+        if let Some(wait_s) = words.get("push") {
+            settings.push_wait_s = Some(wait_s.parse().unwrap());
+        }
         settings.trust_from |= words.has("trust_from");
         if words.has("stars") {
             settings.star_codes = stars();
@@ -175,6 +178,7 @@ impl House {
             "told" => return Some(self.told(words)),
             "start" => self.event(EventKind::Start, words),
             "end" => self.event(EventKind::End, words),
+            "wake" => self.event(EventKind::Wake, words),
             "failed" => self.event(EventKind::Failed, words),
             "look" => {
                 self.begin(words);
@@ -250,6 +254,8 @@ impl House {
                 let all = all.filter(|wish| wishes.split(',').any(|word| word == wish.as_str()));
                 all.fold(hallporter::domain::Few::default(), |all, wish| all.with(wish as u8))
             }),
+            registrations: words.get("known").map(registrations).unwrap_or_default(),
+            from_display: words.get("display").unwrap_or_default().into(),
             ..RouteQuery::default()
         }
     }
@@ -264,7 +270,8 @@ impl House {
                 format!("{} {} | {}", refusal.code, refusal.reason, headers.trim_end_matches(" | "))
             }
             hallporter::domain::Outcome::Fork(order) => {
-                let branch = &order.stages[0].branches[0];
+                let stage: usize = words.get("stage").map_or(1, |stage| stage.parse().unwrap());
+                let branch = &order.stages[stage - 1].branches[0];
                 let headers = branch.headers.as_deref().unwrap_or_default();
                 format!("{} | {}", branch.uri, headers.trim_end().replace("\r\n", " | "))
             }
@@ -278,7 +285,7 @@ impl House {
             call_id: words.at(1).into(),
             from_tag: words.get("tag").unwrap_or_default().into(),
             dialog: words.dialog(),
-            code: None,
+            code: words.get("code").map(|code| code.parse().unwrap()),
             branches: [].into(),
             device: words.get("device").map(|name| DeviceName::parse(name).unwrap()),
             account: words.behind("from").map(|name| AccountName::parse(name).unwrap()),
@@ -357,4 +364,12 @@ fn uri(text: &str) -> Arc<str> {
         _ if text.contains('@') => format!("sip:{text}").into(),
         _ => format!("sip:{text}@example.com").into(),
     }
+}
+
+/// `sip:a@h` for one that is registered nowhere, `sip:a@h,CONTACT,CONTACT` for one that is.
+fn registrations(text: &str) -> hallporter::domain::Registrations {
+    let mut uris = text.split(',').map(|uri| hallporter::domain::SipUri::parse(uri).unwrap());
+    let aor = uris.next().unwrap();
+    let contact = |uri| hallporter::domain::Contact { uri, received: None, path: None };
+    [(aor, uris.map(contact).collect())].into()
 }

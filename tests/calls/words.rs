@@ -1,7 +1,7 @@
 //! The words of a line: plain ones and `key=value` ones.
 
-use hallporter::desk::{Desk, Ended, Output};
-use hallporter::domain::{EndCause, Now, Outcome};
+use hallporter::desk::{Desk, Ended, Output, Tidings};
+use hallporter::domain::{EndCause, Now, Outcome, Push, PushId, PushOver, Told};
 
 use super::house::House;
 
@@ -79,7 +79,10 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
         Outcome::Refuse(refusal) => format!("{} {}", refusal.code, refusal.cause.as_str()),
         Outcome::Fork(order) => {
             let stages = order.stages.iter().map(|stage| {
-                let devices = stage.branches.iter().map(|branch| branch.device.as_str());
+                let devices = stage.branches.iter().map(|branch| {
+                    let wakes = if branch.wake.is_some() { "~" } else { "" };
+                    format!("{wakes}{}", branch.device)
+                });
                 let after = stage.after.as_ref().map(|after| format!("@{}", after.words()));
                 let devices = devices.collect::<Vec<_>>().join("+");
                 format!("{}:{devices}{}", stage.ring_s, after.unwrap_or_default())
@@ -112,6 +115,9 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         }
         Output::Ended(ended) => Some(self::ended(ended)),
         Output::Adopted { call_id, .. } => Some(format!("adopted {call_id}")),
+        Output::Push(push) => Some(self::push(push)),
+        Output::PushOver { id, over } => Some(push_over(id, *over)),
+        Output::Tell { tidings, .. } => Some(told(tidings)),
         Output::CallBack { .. }
         | Output::Managed(_)
         | Output::Known(_)
@@ -121,6 +127,37 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         | Output::DepositBegan { .. }
         | Output::DepositOver { .. } => Some(format!("{output:?}")),
     }
+}
+
+fn push(push: &Push) -> String {
+    let said = push.contact.as_ref();
+    let contact = said.map(|said| format!(" {}/{}/{}", said.provider, said.prid, said.param));
+    let video = if push.video { " video" } else { "" };
+    format!(
+        "push {} of {} for {} ({}){video} in {}s{}",
+        push.id,
+        push.account,
+        push.aor,
+        push.caller,
+        push.needed_in_s,
+        contact.unwrap_or_default()
+    )
+}
+
+fn push_over(id: &PushId, over: Option<PushOver>) -> String {
+    let over = over.map(|over| serde_json::to_value(over).unwrap());
+    let over = over.as_ref().map_or("answered", |over| over.as_str().unwrap());
+    format!("no push {id} {over}")
+}
+
+fn told(tidings: &Tidings) -> String {
+    let telling = &tidings.telling;
+    let stage =
+        |stage: &Vec<Told>| stage.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
+    let stages: Vec<String> = telling.stages.iter().map(stage).collect();
+    let (kind, shown) = (telling.kind.as_str(), &telling.shown);
+    let who = if stages.is_empty() { "nobody".to_owned() } else { stages.join(", ") };
+    format!("tell {kind} from {shown}: {who}")
 }
 
 fn ended(ended: &Ended) -> String {

@@ -110,6 +110,26 @@ fn changes_of_mailboxes_and_greetings() {
     ];
     assert_eq!(lines, expected);
     assert_eq!(asked[0].bytes, b"RIFF\x00\xff");
+    let named = [
+        ("PUT /v1/mailboxes/alice/greetings/closed", 200, mailbox("alice")),
+        ("PUT /v1/mailboxes/alice/greetings/away", 200, mailbox("alice")),
+        ("DELETE /v1/mailboxes/alice/greetings/night", 204, json!(null)),
+        ("GET /v1/mailboxes/alice", 200, mailbox("alice")),
+    ];
+    let fake = Fake::start(&named);
+    fake.configure(&dir);
+    let line = "mailbox set alice --named-greeting closed=hello.wav --named-greeting away=hello.wav \
+                --no-named-greeting night";
+    ends(&dir, line, 0);
+    let lines: Vec<_> = fake.asked().into_iter().map(|one| one.line).collect();
+    assert_eq!(lines, named.each_ref().map(|(line, ..)| *line));
+    ends(&dir, "mailbox set alice --named-greeting hello.wav", 2);
+    ends(&dir, "mailbox set alice --named-greeting a/b=hello.wav", 2);
+    let mut greeted = mailbox("alice");
+    greeted["greetings"] = json!({"closed": "ab".repeat(32), "away": "cd".repeat(32)});
+    let shown = [("GET /v1/mailboxes/alice", 200, greeted)];
+    let (text, _, _) = ask("mailbox-show-greetings", "mailbox show alice", &shown);
+    assert!(text.contains("greetings by name      away, closed\n"), "{text}");
     let gone = ends(&dir, "mailbox set alice --greeting gone.wav", 1);
     assert!(err(&gone).contains("gone.wav can't be read"), "{}", err(&gone));
     std::fs::File::create(dir.join("long")).unwrap().set_len((32 << 20) + 1).unwrap();

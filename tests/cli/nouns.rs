@@ -177,6 +177,7 @@ fn devices() {
         ("--dnd on", json!({"dnd": true})),
         ("--dnd off --tag b --tag a", json!({"dnd": false, "tags": ["a", "b"]})),
         ("--no-tags", json!({"tags": []})),
+        ("--push on --aor sip:a@example.com", json!({"push": true, "aor": "sip:a@example.com"})),
     ] {
         let (_, _, body) = ask("device-set-own", &format!("device set alice desk {line}"), &set);
         assert_eq!(body, sent);
@@ -184,9 +185,9 @@ fn devices() {
     let listed = [("GET /v1/accounts/alice/devices?limit=1000", 200, page(&[desk, mobile]))];
     let (text, _, _) = ask("device-list", "device list alice", &listed);
     let expected = "\
-stage  device  ring  by      reached at         enabled  dnd  tags
-    1  desk     15s  uri     sip:desk@10.0.0.7  yes      no   -
-    2  mobile   20s  number  +491711234         no       no   cell work
+stage  device  ring  by      reached at         enabled  dnd  push  tags
+    1  desk     15s  uri     sip:desk@10.0.0.7  yes      no   no    -
+    2  mobile   20s  number  +491711234         no       no   no    cell work
 ";
     assert_eq!(text, expected);
 }

@@ -52,6 +52,9 @@ fn examples_are_run_without_a_daemon() {
     let output = ends(&dir, "rule test bad.toml", 1);
     assert!(err(&output).contains("bad.toml: line 2, column 6: rule[0].when.hour: there is no such key: did you mean hours?\n"), "{}", err(&output));
     ends(&dir, "rule test gone.toml", 1);
+    for line in ["route --from 1 --to 2 --kind fax", "rule next alice --kind fax"] {
+        assert!(err(&ends(&dir, line, 2)).contains("take call, video, text, message or missed"));
+    }
     ends(&dir, "rule test good.toml --holidays public.ics", 2);
 }
 

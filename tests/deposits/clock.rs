@@ -172,6 +172,7 @@ pub(crate) fn facts(id: &LegId, leg: &Leg) -> LegFacts {
         dialled: leg.dialled.as_str().into(),
         cause: Some(486),
         our_cause: None,
+        greeting: None,
         call: None,
         from_uri: "sip:anna@example.com".into(),
         from_display: "".into(),

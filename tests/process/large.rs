@@ -26,8 +26,8 @@ fn fill(home: &Home, accounts: u32) {
              CASE WHEN i % 10 THEN i - i % 10 END, 'available', NULL, 1, NULL, NULL FROM n;
          INSERT INTO identifier SELECT key + 1, printf('+49301%07d', key), key FROM account;
          WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {DEVICES} - 1)
-         INSERT INTO device SELECT i + 1, 7, printf('d%05d', i), 'uri', printf('sip:d%d@10.0.0.7', i),
-             1 + i % 3, 15, 1, 0, '' FROM n;
+         INSERT INTO device (id, account, name, kind, target, stage, ring_s, enabled) SELECT i + 1, 7, printf('d%05d', i), 'uri', printf('sip:d%d@10.0.0.7', i),
+             1 + i % 3, 15, 1 FROM n;
          UPDATE meta SET value = {accounts} WHERE key = 'keys_given';
          COMMIT"
     );

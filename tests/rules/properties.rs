@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hallporter::domain::{
-    Communication, DeviceState, DeviceStates, Few, ForkOrder, Identifier, ORDER_RING_S_MAX,
-    Registrations, Step, Tags,
+    Branch, Communication, Contact, DeviceState, DeviceStates, Few, ForkOrder, History, Identifier,
+    ORDER_RING_S_MAX, Registrations, Stage, Step, Tags,
 };
-use hallporter::routing::{Caller, Followed, Limits, List, Question, follow};
+use hallporter::routing::{Caller, Followed, Forwarded, Limits, List, Question, follow};
 use proptest::prelude::*;
 
 use super::*;
@@ -114,19 +114,30 @@ fn order_of(
     for (device, tags) in devices.iter_mut().zip(["work fixed", "work", "work", "fixed"]) {
         device.tags = Tags::parse(tags).unwrap();
     }
-    let (numbering, registrations) = (Numbering::default(), Registrations::new());
+    // Two of them sleep: one is registered even so, twice.
+    let mut registrations = Registrations::new();
+    for (device, contacts) in devices.iter_mut().filter(|_| calls % 2 == 1).zip([0, 2]) {
+        let aor = SipUri::parse(&format!("sip:{}@home", device.name)).unwrap();
+        let uri = |n| SipUri::parse(&format!("sip:{n}@10.0.0.9")).unwrap();
+        let contact = |n| Contact { uri: uri(n), received: None, path: None };
+        registrations.insert(aor.clone(), (0..contacts).map(contact).collect());
+        (device.target, device.push) = (Target::Aor(aor), true);
+    }
+    let numbering = Numbering::default();
     let dialled = Identifier::parse("+493012345").unwrap();
     let question = Question {
         at_ms,
         zone: &zone,
         kind: Communication::Call,
         from: Caller::of(from, &numbering, None),
-        dialled: Some(&dialled),
+        forwarded: Forwarded { dialled: Some(&dialled), history: &History::None },
         calls,
         wishes: Few::default(),
     };
     let headers: Arc<str> = "".into();
     let list = List {
+        wait_s: (calls % 2 == 1).then_some(45),
+        by_switch: false,
         confirms: true,
         devices: &devices,
         registrations: &registrations,
@@ -150,7 +161,12 @@ fn states(seed: u32) -> DeviceStates {
 }
 
 fn empty() -> Followed {
-    Followed::Order { order: ForkOrder::default(), mailbox: true, mailbox_alone: false }
+    Followed::Order {
+        order: ForkOrder::default(),
+        mailbox: true,
+        mailbox_alone: false,
+        greeting: None,
+    }
 }
 
 proptest! {
@@ -170,7 +186,7 @@ proptest! {
         prop_assert_eq!(&followed, &again.0);
         prop_assert_eq!(&steps, &again.1);
         let Followed::Order { order, .. } = followed else { return Ok(()) };
-        let ring_s: u32 = order.stages.iter().map(|stage| u32::from(stage.ring_s)).sum();
+        let ring_s: u32 = order.stages.iter().map(Stage::longest_s).sum();
         prop_assert!(ring_s <= u32::from(ORDER_RING_S_MAX), "{} s", ring_s);
         prop_assert!(order.stages.first().is_none_or(|first| first.after.is_none()));
         let mut branches = 0;
@@ -178,7 +194,9 @@ proptest! {
             prop_assert!((1..=3).contains(&stage.branches.len()));
             prop_assert!((1..=300).contains(&stage.ring_s));
             branches += stage.branches.len();
-            let mut names: Vec<&str> = stage.branches.iter().map(|b| b.device.as_str()).collect();
+            // A device that sleeps is there as one that is waited for, and where it was last.
+            let name = |b: &Branch| (b.device.clone(), b.wake.is_some(), b.uri.clone());
+            let mut names: Vec<_> = stage.branches.iter().map(name).collect();
             names.sort_unstable();
             names.dedup();
             prop_assert_eq!(names.len(), stage.branches.len());

@@ -1,7 +1,7 @@
 //! Every change of the clocks, both sides of it.
 
 use hallporter::domain::{Few, Zone};
-use hallporter::rules::{Reach, read};
+use hallporter::rules::read;
 
 use super::*;
 
@@ -54,12 +54,18 @@ fn the_hour_that_the_clock_shows_is_the_hour_that_matches() {
             400 + hour
         );
     }
-    let (rules, _) = read(&text, Reach::ALL).unwrap();
+    let (rules, _) = read(&text).unwrap();
     let mut seen = 0;
     for name in ZONES {
         let zone = Zone::parse(name).unwrap();
         let numbering = Numbering::default();
-        let around = Around { devices: vec![], zone: zone.clone(), numbering, mailbox: false };
+        let around = Around {
+            devices: vec![],
+            zone: zone.clone(),
+            numbering,
+            mailbox: false,
+            greetings: vec![],
+        };
         for change in changes(&zone) {
             for minutes in [-61, -60, -31, -30, -1, 0, 1, 29, 30, 59, 60, 61] {
                 let at_ms = change + minutes * MINUTE_MS;
@@ -92,11 +98,8 @@ fn no_day_is_counted_twice_or_left_out() {
 }
 
 fn refused(rules: &hallporter::domain::Rules, around: &Around, at_ms: i64) -> Vec<String> {
-    let (_, mut examples) = read(
-        "[[rule]]\nring = [\"x\"]\n[[example]]\nat = \"2026-01-01\"\nexpect = []\n",
-        Reach::ALL,
-    )
-    .unwrap();
+    let (_, mut examples) =
+        read("[[rule]]\nring = [\"x\"]\n[[example]]\nat = \"2026-01-01\"\nexpect = []\n").unwrap();
     let mut example = examples.pop().unwrap();
     // A moment with an offset is itself, wherever the wall stands.
     let utc = Zone::utc().local(at_ms);

@@ -7,20 +7,20 @@ use crate::lab::phone::Dialled;
 use crate::lab::{Call, Manners, Phone, Says, Takes, becomes, eventually, installed, seconds};
 
 /// Bob has two phones that ring together and a third one behind them; alice calls.
-struct Town {
-    house: House,
+pub(crate) struct Town {
+    pub(crate) house: House,
     /// The way to the world.
     world: Phone,
-    first: Phone,
-    second: Phone,
-    third: Phone,
+    pub(crate) first: Phone,
+    pub(crate) second: Phone,
+    pub(crate) third: Phone,
 }
 
-fn takes(phone: &Phone, takes: Takes) {
+pub(crate) fn takes(phone: &Phone, takes: Takes) {
     phone.behaves(Manners { takes, ..Manners::default() });
 }
 
-fn town(name: &str) -> Town {
+pub(crate) fn town(name: &str) -> Town {
     let (house, world) = house_alone(name);
     let [first, second, third] = [(); 3].map(|()| Phone::new(house.lab.ip));
     let daemon = &house.daemon;
@@ -38,17 +38,17 @@ fn town(name: &str) -> Town {
 
 impl Town {
     /// Alice dials.
-    fn dials(&self, number: &str) -> Call {
+    pub(crate) fn dials(&self, number: &str) -> Call {
         let dialled = self.house.phone.dialled(number, self.house.switch.sip);
         self.house.phone.dial(Dialled { from: "<sip:+49301@hp.test>".to_owned(), ..dialled })
     }
 
-    fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         format!("{}\n{}", self.house.daemon.log(), self.house.switch.log())
     }
 
     #[track_caller]
-    fn is_told(&self, call: &Call, code: u16) {
+    pub(crate) fn is_told(&self, call: &Call, code: u16) {
         assert_eq!(call.code(seconds(12.0)), code, "{}", self.logs());
     }
 
@@ -69,7 +69,7 @@ impl Town {
     }
 
     #[track_caller]
-    fn carries(&self, calls: u64) {
+    pub(crate) fn carries(&self, calls: u64) {
         self.house.daemon.carries("bob", calls);
         self.house.daemon.carries("alice", calls);
     }
@@ -241,23 +241,11 @@ fn the_mailbox_is_at_the_end() {
     town.carries(0);
 }
 
-#[test]
-fn a_registered_device_rings_wherever_it_is() {
-    if !installed() {
-        return;
-    }
-    let town = town("alone-registered");
-    let daemon = &town.house.daemon;
-    for device in ["desk", "wall", "late"] {
-        daemon.cli(&format!("device rm bob {device}"));
-    }
-    daemon.cli("device add bob any --aor sip:bob@phones.test --stage 1 --ring 3s");
-    // Nowhere yet.
-    let call = town.dials("+493012345");
-    assert!(call.code(seconds(10.0)) >= 480, "{}", town.logs());
+/// Bob registers with these phones.
+pub(crate) fn registers(town: &Town, phones: &[&Phone]) {
     let socket = UdpSocket::bind((town.house.lab.ip, 0)).unwrap();
     socket.set_read_timeout(Some(seconds(5.0))).unwrap();
-    for (number, phone) in [&town.first, &town.second].into_iter().enumerate() {
+    for (number, phone) in phones.iter().enumerate() {
         let register = format!(
             "REGISTER sip:phones.test SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch=z9hG4bKr{number}\r\n\
              From: <sip:bob@phones.test>;tag=r{number}\r\nTo: <sip:bob@phones.test>\r\n\
@@ -272,6 +260,23 @@ fn a_registered_device_rings_wherever_it_is() {
         let reply = String::from_utf8_lossy(&reply[..count]).into_owned();
         assert!(reply.starts_with("SIP/2.0 200"), "{reply}\n{}", town.logs());
     }
+}
+
+#[test]
+fn a_registered_device_rings_wherever_it_is() {
+    if !installed() {
+        return;
+    }
+    let town = town("alone-registered");
+    let daemon = &town.house.daemon;
+    for device in ["desk", "wall", "late"] {
+        daemon.cli(&format!("device rm bob {device}"));
+    }
+    daemon.cli("device add bob any --aor sip:bob@phones.test --stage 1 --ring 3s");
+    // Nowhere yet.
+    let call = town.dials("+493012345");
+    assert!(call.code(seconds(10.0)) >= 480, "{}", town.logs());
+    registers(&town, &[&town.first, &town.second]);
     let call = town.dials("+493012345");
     // One list of variables stands before both.
     for phone in [&town.first, &town.second] {

@@ -219,8 +219,8 @@ fn only_the_switch_comes_without_a_password_and_only_to_phones() {
     let code = |line: &str, user: &str| asks(&stranger, proxy, line, user, &contact).code();
     // In the name of our domain, from another port of the switch's own address.
     assert_eq!(code(&format!("INVITE sip:alice@{phone}"), "bob"), Some(407));
-    assert_eq!(code(&format!("MESSAGE sip:alice@{phone}"), "bob"), Some(405));
-    assert_eq!(code(&format!("MESSAGE sip:alice@{DOMAIN}"), "bob"), Some(405));
+    assert_eq!(code(&format!("MESSAGE sip:alice@{phone}"), "bob"), Some(407));
+    assert_eq!(code(&format!("MESSAGE sip:alice@{DOMAIN}"), "bob"), Some(407));
     assert_eq!(house.phone.came(), 0);
     assert!(house.phone.text("", seconds(0.3)).is_none());
     // The switch itself, to where no phone has registered.

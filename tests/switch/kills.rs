@@ -43,7 +43,7 @@ fn street(name: &str) -> Street {
     let mut house = house(name);
     let ear = Ear::new(house.lab.at(8200));
     house.daemon.terminate();
-    house.daemon.set("webhook", &format!("\"http://{}/hook\"", ear.at));
+    house.daemon.set_in("messages", "webhook", &format!("\"http://{}/hook\"", ear.at));
     house.starts();
     Street { house, ear, owed: BTreeMap::new(), calls: BTreeSet::new() }
 }

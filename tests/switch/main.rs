@@ -13,6 +13,7 @@
 #![allow(dead_code, unused_imports, reason = "a laboratory has more than today's tests take")]
 
 mod alone;
+mod alone_devices;
 mod callback;
 mod conf;
 mod crowd;
@@ -30,4 +31,5 @@ mod proxy;
 mod room;
 mod silence;
 mod stars;
+mod tells;
 mod video;

@@ -6,6 +6,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("text", &[]),
     ("rules", &["domain", "text"]),
+    ("import", &["domain", "text", "rules"]),
     ("registry", &["domain", "rules"]),
     ("admission", &["domain"]),
     ("sessions", &["domain"]),
@@ -63,7 +64,13 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "http",
         ],
     ),
-    ("cli", &["domain", "text", "rules", "registry", "routing", "desk", "config", "http", "serve"]),
+    (
+        "cli",
+        &[
+            "domain", "text", "rules", "import", "registry", "routing", "desk", "config", "http",
+            "serve",
+        ],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
@@ -73,6 +80,7 @@ pub(crate) const CORE: &[&str] = &[
     "domain",
     "text",
     "rules",
+    "import",
     "registry",
     "admission",
     "sessions",
@@ -141,6 +149,8 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("mimalloc", &["main"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
+    // The syntax of CPL.
+    ("quick_xml", &["import"]),
     ("quinn", &["peers"]),
     // What foca throws its dice with, from a seed that is given.
     ("rand", &["cluster"]),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::failure::Failure;
 use crate::cli::screen::{Screen, or_dash, yes_no};
-use crate::domain::{CallbackPolicy, CallbackScope};
+use crate::domain::{CallbackPolicy, CallbackScope, GreetingName};
 use crate::http::wire::{Held, MailboxView};
 use crate::text::show_duration;
 
@@ -55,6 +55,7 @@ pub(super) fn one(view: &MailboxView, screen: &mut Screen<'_>) -> Result<(), Fai
         CallbackScope::Callee => "the account's own calls",
         CallbackScope::Anyone => "anyone's calls",
     };
+    let names: Vec<&str> = mailbox.greetings.keys().map(GreetingName::as_str).collect();
     let kept = if mailbox.callback_keep { "kept" } else { "thrown away" };
     screen.facts(&[
         ("mailbox", mailbox.name.to_string()),
@@ -62,6 +63,7 @@ pub(super) fn one(view: &MailboxView, screen: &mut Screen<'_>) -> Result<(), Fai
         ("enabled", yes_no(mailbox.enabled)),
         ("language", or_dash(mailbox.language.as_ref())),
         ("own greeting", or_dash(mailbox.greeting)),
+        ("greetings by name", or_dash((!names.is_empty()).then(|| names.join(", ")))),
         ("video", yes_no(mailbox.video)),
         ("on a call-back", policy(mailbox.callback).to_owned()),
         ("call-backs are", scope.to_owned()),

@@ -9,8 +9,11 @@ use crate::cli::find::Door;
 use crate::cli::screen::Screen;
 use crate::cli::typed::{Daemon, Limit};
 use crate::desk::{Around, try_example};
-use crate::domain::{AccountName, Device, DeviceName, Numbering, Rules, SipUri, Target, Zone};
-use crate::rules::{Example, Reach, RuleFile, read};
+use crate::domain::{
+    AccountName, Device, DeviceName, Numbering, Rule, RuleEnd, Rules, SipUri, Target, Zone,
+};
+use crate::http::wire::{MailboxFilter, PageQuery};
+use crate::rules::{Example, RuleFile, read};
 
 use super::{calendar, read_file, told, warn, with_calendars};
 
@@ -52,15 +55,14 @@ pub(super) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Failure> {
     let text = with_calendars(read_file(&args.file)?, &args.calendars)?;
-    let (rules, examples) =
-        read(&text, Reach::NOW).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
+    let (rules, examples) = read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
     let around = match &args.account {
-        Some(account) => of_account(account, daemon, screen).await?,
+        Some(account) => of_account(account, &rules, daemon, screen).await?,
         None => imagined(&rules, &examples),
     };
     if args.account.is_some() {
         let file = RuleFile::read(&text).map_err(|mistakes| told(&args.file, &mistakes, screen))?;
-        warn(&args.file, &file.untagged(&around.devices), screen);
+        warn(&args.file, &file.doubts(&around.devices, &around.greetings), screen);
     }
     let outcomes: Vec<Outcome<'_>> = examples
         .iter()
@@ -109,6 +111,7 @@ fn tell(outcome: &Outcome<'_>, verbose: bool, screen: &mut Screen<'_>) -> Result
 
 async fn of_account(
     account: &AccountName,
+    rules: &Rules,
     daemon: &Daemon,
     screen: &mut Screen<'_>,
 ) -> Result<Around, Failure> {
@@ -121,7 +124,15 @@ async fn of_account(
     // Daemons of earlier versions do not tell theirs.
     let zone = view.zone.or(view.node_zone).unwrap_or_else(Zone::utc);
     let devices = devices.collect::<Result<Vec<_>, _>>()?;
-    Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true })
+    let filter = MailboxFilter { account: Some(account.clone()), prefix: None };
+    let greets = |rule: &Rule| matches!(rule.end, RuleEnd::Mailbox { greeting: Some(_) });
+    let own = match rules.rules.iter().any(greets) {
+        true => door.client.mailboxes(&filter, &PageQuery::default()).await.map(|page| page.items),
+        false => Ok(Vec::new()),
+    };
+    let own = own.map_err(|error| door.explain(error))?;
+    let greetings = own.into_iter().flat_map(|view| view.mailbox.greetings.into_keys()).collect();
+    Ok(Around { devices, zone, numbering: Numbering::default(), mailbox: true, greetings })
 }
 
 /// Every device that the rules name, and every one to which an example gives tags, one stage for
@@ -142,5 +153,6 @@ fn imagined(rules: &Rules, examples: &[Example]) -> Around {
         Some(Device::new(name, target, stage, 20))
     };
     let devices = (1..=u8::MAX).zip(names).filter_map(device).collect();
-    Around { devices, zone: Zone::utc(), numbering: Numbering::default(), mailbox: true }
+    let (zone, numbering, greetings) = (Zone::utc(), Numbering::default(), Vec::new());
+    Around { devices, zone, numbering, mailbox: true, greetings }
 }

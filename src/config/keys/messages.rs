@@ -25,7 +25,7 @@ pub(super) const MESSAGES: Section = Section {
             "language",
             Kind::Text,
             Is("\"en\""),
-            "The language of mailboxes that have none of their own: the name of a directory in prompts.",
+            "The language of mailboxes that have none of their own, and of what devices are told by a text (German, else English): the name of a directory in prompts.",
         ),
         key(
             "min_length",

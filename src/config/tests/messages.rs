@@ -270,6 +270,31 @@ fn what_will_not_work_as_meant_is_doubted() {
 }
 
 #[test]
+fn whoever_sends_pushes_is_told_with_a_token() {
+    let text =
+        "[push]\nwebhook = \"https://h/p\"\nwebhook_token_file = \"hook.token\"\nwait = \"9s\"";
+    let push = parse(text).unwrap().0.push.unwrap();
+    let token = push.webhook.token.as_ref().map(Secret::expose);
+    assert_eq!((push.webhook.url.as_str(), token), ("https://h/p", Some("hook----------------")));
+    assert_eq!(push.wait, Duration::from_secs(9));
+    assert_eq!(parse("[push]").unwrap().0.push, None);
+    for (text, told) in [
+        ("[push]\nwait = \"9s\"", "line 2: push.wait: is not used without push.webhook"),
+        (
+            "[push]\nwebhook_token_file = \"x\"",
+            "line 2: push.webhook_token_file: is not used without push.webhook",
+        ),
+        (
+            "[push]\nwebhook = \"http://10.0.0.1/x\"",
+            "line 2: push.webhook: what goes there crosses",
+        ),
+    ] {
+        let found = doubts(text);
+        assert!(found.len() == 1 && found[0].contains(told), "{text}\n{found:?}");
+    }
+}
+
+#[test]
 fn what_is_missing_around_is_seen() {
     let dir = std::env::temp_dir().join(format!("hallporter-look-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&dir);

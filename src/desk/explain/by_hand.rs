@@ -22,6 +22,9 @@ pub(super) fn self_care(forward: Option<Forward>, to: &str, skip: Option<CareSki
     match skip {
         None => what,
         Some(CareSkip::NotAllowed) => format!("{what}: not done, the account does not allow it"),
+        Some(CareSkip::NoProxy) => {
+            format!("{what}: not done, a switch without a proxy cannot leave it out otherwise")
+        }
         Some(CareSkip::OwnCall) => format!("{what}: not done, the call comes from there"),
     }
 }

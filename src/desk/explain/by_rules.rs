@@ -1,9 +1,13 @@
 //! Rules in sentences.
 
-use crate::domain::{DeviceName, Found, Local, Miss, Turn, Wish, Zone};
+use crate::domain::{DeviceName, Found, Greeting, Local, Miss, Told, ToldStep, Turn, Wish, Zone};
 
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+/// No rule had the last word about a message left or a missed call.
+pub(super) const NONE_TELLS: &str =
+    "no rule has the last word: the webhook is told of what came to a mailbox";
 
 /// What the wall showed: `it is Sunday 2026-03-29, 03:30 in Europe/Berlin (+02:00)`.
 pub(super) fn moment(zone: &Zone, local: &Local) -> String {
@@ -44,6 +48,32 @@ pub(super) fn turn(order: Turn, device: &DeviceName) -> String {
 /// A rule that would ring as something has failed.
 pub(super) fn nothing_before(name: &str) -> String {
     format!("rule {name}: left out, nothing rings before that could fail")
+}
+
+/// What is told of a mailbox, and how it greets if a rule has chosen that.
+pub(super) fn greeted(told: String, greeting: Option<&Greeting>) -> String {
+    match greeting {
+        None => told,
+        Some(Greeting { name, known: true }) => format!("{told}, with its greeting {name}"),
+        Some(Greeting { name, known: false }) => {
+            format!("{told}; it has no greeting {name}, and greets as usual")
+        }
+    }
+}
+
+/// Who is told, or why not.
+pub(super) fn told(told: &ToldStep, why_not: Option<&str>) -> String {
+    let stage = told.stage;
+    let who = match &told.who {
+        None => return "nobody is told".to_owned(),
+        Some(Told::Text(device)) => format!("device {device} is told by a text"),
+        Some(Told::Lamp(device)) => format!("device {device} is told how many messages wait"),
+        Some(Told::Webhook) => "the webhook is told".to_owned(),
+    };
+    match why_not {
+        None => format!("{who}, stage {stage}"),
+        Some(why_not) => format!("{who}, stage {stage}: left out, it {why_not}"),
+    }
 }
 
 /// A tag that nothing has.

@@ -12,6 +12,7 @@ fn branch(uri: &str, headers: Option<&str>) -> Branch {
         dst_uri: None,
         path: None,
         headers: headers.map(Into::into),
+        wake: None,
     }
 }
 
@@ -108,6 +109,21 @@ fn who_joins_late_is_called_late() {
     );
 }
 
+/// Each place where a device is registered is a leg of its own, and all of them wait.
+#[test]
+fn who_is_registered_twice_joins_late_with_both() {
+    let aor = SipUri::parse("sip:bob@example.com").unwrap();
+    let mut late = branch(aor.as_str(), Some("X-A: 1\r\n"));
+    late.after_s = 8;
+    let stages = vec![stage(20, vec![branch("sip:desk@10.0.0.7", None), late])];
+    let text = planned(fork(stages), "1", std::slice::from_ref(&aor));
+    assert_eq!(
+        actions(&text)[4],
+        "bridge {originate_timeout=20,ignore_early_media=true}sofia/phones/desk@10.0.0.7,\
+         ${sofia_contact(*/bob@example.com/[sip_h_X-A=1,leg_delay_start=8])}"
+    );
+}
+
 #[test]
 fn a_mailbox_is_told_why() {
     let mut mailbox =
@@ -116,6 +132,18 @@ fn a_mailbox_is_told_why() {
     let text = planned(fork(vec![mailbox]), "1", &[]);
     let done = actions(&text);
     assert_eq!(done[3..], ["set hallporter_cause=cap_in", "transfer bob XML hallporter"]);
+}
+
+#[test]
+fn a_mailbox_is_told_how_to_greet() {
+    let headers = "X-Hallporter-Cause: rule\r\nX-Hallporter-Greeting: closed\r\n";
+    let mut mailbox = stage(30, vec![branch("sip:bob@h;cause=480", Some(headers))]);
+    mailbox.mailbox = true;
+    let text = planned(fork(vec![mailbox]), "1", &[]);
+    let done = actions(&text);
+    let cause = "set hallporter_cause=rule";
+    assert_eq!(done[3..5], [cause, "set hallporter_greeting=closed"]);
+    assert_eq!(done[5..], ["transfer bob XML hallporter"]);
 }
 
 #[test]

@@ -14,12 +14,14 @@ use super::{change, look, named, place};
 
 const SPEC: Shape = Shape {
     required: &["name"],
-    optional: &["uri", "aor", "number", "stage", "ring_s", "enabled", "dnd", "tags"],
+    optional: &["uri", "aor", "number", "stage", "ring_s", "enabled", "dnd", "push", "tags"],
     sample: r#"{"name":"sample"}"#,
 };
 const EDIT: Shape = Shape {
     required: &[],
-    optional: &["rename", "uri", "aor", "number", "stage", "ring_s", "enabled", "dnd", "tags"],
+    optional: &[
+        "rename", "uri", "aor", "number", "stage", "ring_s", "enabled", "dnd", "push", "tags",
+    ],
     sample: "{}",
 };
 

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::desk::Desk;
-use crate::domain::{AccountKey, AccountName, Mailbox, MailboxName};
+use crate::domain::{AccountKey, AccountName, ContentId, GreetingName, Mailbox, MailboxName};
 use crate::registry::{self, Command, MailboxPatch};
 
 use super::super::house::Visit;
@@ -105,7 +105,7 @@ pub(super) async fn remove(visit: &Visit<'_>) -> Result<Reply, Problem> {
 /// The body is the sound itself. Its file is kept first: should the change fail, the next sweep
 /// takes it.
 pub(super) async fn set_greeting(visit: &Visit<'_>) -> Result<Reply, Problem> {
-    let name = name(visit)?;
+    let (name, greeting) = (name(visit)?, greeting(visit)?);
     again(visit, name.clone())?;
     if visit.body.is_empty() {
         return Err(Problem::wrong(
@@ -117,16 +117,29 @@ pub(super) async fn set_greeting(visit: &Visit<'_>) -> Result<Reply, Problem> {
         SoundError::NotSound(sentence) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence),
         SoundError::NotNow(sentence) => Problem::not_now(sentence),
     })?;
-    let patch = MailboxPatch { greeting: Some(Some(content)), ..MailboxPatch::default() };
+    let patch = greets(greeting, Some(content));
     change(visit, Command::MailboxSet { name: name.clone(), patch }, None).await?;
     again(visit, name)
 }
 
 pub(super) async fn remove_greeting(visit: &Visit<'_>) -> Result<Reply, Problem> {
-    let name = name(visit)?;
-    let patch = MailboxPatch { greeting: Some(None), ..MailboxPatch::default() };
+    let (name, patch) = (name(visit)?, greets(greeting(visit)?, None));
     change(visit, Command::MailboxSet { name, patch }, None).await?;
     Ok(Reply::empty())
+}
+
+/// Which greeting the path names; `None`: the mailbox's own.
+fn greeting(visit: &Visit<'_>) -> Result<Option<GreetingName>, Problem> {
+    let named = Some(visit.param(1)).filter(|name| !name.is_empty());
+    let read = named.map(GreetingName::parse).transpose();
+    read.map_err(|error| Problem::missing(error.to_string()))
+}
+
+fn greets(greeting: Option<GreetingName>, content: Option<ContentId>) -> MailboxPatch {
+    match greeting {
+        Some(name) => MailboxPatch { greetings: [(name, content)].into(), ..<_>::default() },
+        None => MailboxPatch { greeting: Some(content), ..<_>::default() },
+    }
 }
 
 fn name(visit: &Visit<'_>) -> Result<MailboxName, Problem> {

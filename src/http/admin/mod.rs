@@ -120,6 +120,7 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
         E::NoAccount { name } if Some(name) != named => StatusCode::UNPROCESSABLE_ENTITY,
         E::NoAccount { .. }
         | E::NoDevice { .. }
+        | E::NoGreeting { .. }
         | E::NoMailbox { .. }
         | E::NoNumber { .. }
         | E::NoRules { .. } => StatusCode::NOT_FOUND,
@@ -128,6 +129,7 @@ fn refused(error: &registry::Error, named: Option<&AccountName>) -> Problem {
         | E::AccountsFull { .. }
         | E::DeviceExists { .. }
         | E::DevicesFull { .. }
+        | E::GreetingsFull { .. }
         | E::HasChildren { .. }
         | E::HasMailbox { .. }
         | E::MailboxExists { .. }

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 
 use crate::desk::{DAYS_AHEAD_MAX, coming, try_example};
-use crate::domain::{AccountName, Communication, Identifier, Rule, Zone};
+use crate::domain::{AccountName, Communication, Identifier, Rule, Rules, Teller, Zone};
 use crate::registry::{self, Command};
-use crate::rules::{Example, Mistake, Reach, RuleFile, read};
+use crate::rules::{Example, Mistake, RuleFile, read};
 
 use super::super::house::Visit;
 use super::super::params::Params;
@@ -38,7 +38,7 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     if !strangers.is_empty() {
         return Err(wrong(strangers));
     }
-    let (rules, examples) = read(text, Reach::NOW).map_err(wrong)?;
+    let (rules, examples) = read(text).map_err(wrong)?;
     let confirms = rules.stages.iter().any(|stage| stage.confirm.is_some());
     if confirms && !look(visit, |desk, _| desk.can_confirm())? {
         return Err(Problem::wrong("a stage has confirm, and nobody could ask for the key")
@@ -51,6 +51,7 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
         )
         .hint("its dialplan cannot leave a stage out: leave when.after out"));
     }
+    can_tell(visit, &rules)?;
     let failed = examples.iter().enumerate().filter_map(|(place, example)| {
         let trial = try_example(&rules, example, &around);
         (!trial.as_expected).then(|| Mistake {
@@ -65,10 +66,34 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     if !failed.is_empty() {
         return Err(wrong(failed));
     }
-    let (text, warnings) = (text.to_owned(), file.untagged(&around.devices));
+    let warnings = file.doubts(&around.devices, &around.greetings);
+    let text = text.to_owned();
     let command = Command::RulesSet { account: account.clone(), text: file };
     change(visit, command, Some(&account)).await?;
     Ok(Reply::value(&RulesView { account, text, warnings }))
+}
+
+/// Whether there is what is told by.
+fn can_tell(visit: &Visit<'_>, rules: &Rules) -> Result<(), Problem> {
+    let stages = rules.stages.iter().filter_map(|stage| stage.who.told());
+    let stages = stages.map(|run| run.of(&rules.members));
+    let (mut devices, mut webhook) = (false, false);
+    for member in stages.flatten() {
+        match Teller::unpack(*member) {
+            Teller::Webhook => webhook = true,
+            Teller::Text(_) | Teller::Lamp(_) => devices = true,
+        }
+    }
+    let (proxies, hook) = look(visit, |desk, _| (desk.has_proxies(), desk.has_webhook()))?;
+    if devices && !proxies {
+        let hint = "configure a [[kamailio.proxy]], or leave the devices out of notify";
+        return Err(Problem::wrong("a rule tells devices, and no proxy could tell them").hint(hint));
+    }
+    if webhook && !hook {
+        let hint = "configure messages.webhook, or leave \"webhook\" out of notify";
+        return Err(Problem::wrong("a rule tells the webhook, and there is none").hint(hint));
+    }
+    Ok(())
 }
 
 pub(super) async fn remove(visit: &Visit<'_>) -> Result<Reply, Problem> {
@@ -83,7 +108,8 @@ pub(super) fn next(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let params = Params::read(visit.uri, &["from", "to", "kind", "days"])?;
     let kind = |text: &str| {
         let mut all = Communication::ALL.into_iter();
-        all.find(|kind| kind.as_str() == text).ok_or("kind has to be call, video or text")
+        all.find(|kind| kind.as_str() == text)
+            .ok_or("kind has to be call, video, text, message or missed")
     };
     let days = |text: &str| {
         let days = text.parse().ok().filter(|days| (1..=DAYS_AHEAD_MAX).contains(days));

@@ -5,7 +5,7 @@ use std::io::Write;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::domain::{MailboxName, Medium, MessageId, MessageState, NoticeState};
+use crate::domain::{GreetingName, MailboxName, Medium, MessageId, MessageState, NoticeState};
 use crate::registry::MailboxPatch;
 
 use super::super::wire::{
@@ -48,14 +48,23 @@ impl Client {
         self.delete(&["v1", "mailboxes", name.as_str()]).await
     }
 
-    /// Gives a mailbox a greeting of its own: the bytes of a sound.
-    pub async fn greeting_set(&self, name: &MailboxName, sound: Vec<u8>) -> Answer<MailboxView> {
-        self.put(&["v1", "mailboxes", name.as_str(), "greeting"], sound).await
+    /// Gives a mailbox a greeting of its own, or one with a name: the bytes of a sound.
+    pub async fn greeting_set(
+        &self,
+        name: &MailboxName,
+        greeting: Option<&GreetingName>,
+        sound: Vec<u8>,
+    ) -> Answer<MailboxView> {
+        self.put(&greeting_path(name, greeting), sound).await
     }
 
-    /// Takes a mailbox's own greeting away.
-    pub async fn greeting_remove(&self, name: &MailboxName) -> Answer<()> {
-        self.delete(&["v1", "mailboxes", name.as_str(), "greeting"]).await
+    /// Takes a mailbox's own greeting away, or the one with this name.
+    pub async fn greeting_remove(
+        &self,
+        name: &MailboxName,
+        greeting: Option<&GreetingName>,
+    ) -> Answer<()> {
+        self.delete(&greeting_path(name, greeting)).await
     }
 
     /// A page of messages, newest first.
@@ -127,4 +136,13 @@ impl Client {
     pub async fn notice_retry(&self, id: &str) -> Answer<()> {
         self.ask(Method::POST, &["v1", "notices", id, "retry"], &Value::Null).await
     }
+}
+
+fn greeting_path<'a>(name: &'a MailboxName, greeting: Option<&'a GreetingName>) -> Vec<&'a str> {
+    let mut path = vec!["v1", "mailboxes", name.as_str()];
+    match greeting {
+        None => path.push("greeting"),
+        Some(greeting) => path.extend(["greetings", greeting.as_str()]),
+    }
+    path
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::domain::{AccountName, MailboxName};
+use crate::domain::{AccountName, GREETINGS_MAX, GreetingName, MailboxName};
 use crate::http::wire::{Held, MailboxFilter, MailboxSpec, PageQuery};
 
 use super::*;
@@ -109,21 +109,58 @@ async fn a_greeting_is_a_sound() {
     client.mailbox_add(&spec).await.unwrap();
     // Longer than any other body may be.
     let sound = [b"RIFF".to_vec(), vec![7; 1 << 20]].concat();
-    let kept = client.greeting_set(&name("alice"), sound.clone()).await.unwrap().mailbox;
+    let kept = client.greeting_set(&name("alice"), None, sound.clone()).await.unwrap().mailbox;
     let content = kept.greeting.unwrap();
     assert_eq!(house.fake.mail.files.lock().unwrap()[&content], sound);
-    assert_eq!(status(client.greeting_set(&name("alice"), b"MThd".to_vec()).await), 422);
-    assert_eq!(status(client.greeting_set(&name("alice"), Vec::new()).await), 400);
-    assert_eq!(status(client.greeting_set(&name("bob"), sound.clone()).await), 404);
+    assert_eq!(status(client.greeting_set(&name("alice"), None, b"MThd".to_vec()).await), 422);
+    assert_eq!(status(client.greeting_set(&name("alice"), None, Vec::new()).await), 400);
+    assert_eq!(status(client.greeting_set(&name("bob"), None, sound.clone()).await), 404);
     house.fake.mail.broken.store(true, Ordering::Relaxed);
-    assert_eq!(status(client.greeting_set(&name("alice"), sound).await), 503);
+    assert_eq!(status(client.greeting_set(&name("alice"), None, sound).await), 503);
     assert_eq!(client.mailbox(&name("alice")).await.unwrap().mailbox.greeting, Some(content));
-    client.greeting_remove(&name("alice")).await.unwrap();
+    client.greeting_remove(&name("alice"), None).await.unwrap();
     assert_eq!(client.mailbox(&name("alice")).await.unwrap().mailbox.greeting, None);
-    assert_eq!(status(client.greeting_remove(&name("bob")).await), 404);
+    assert_eq!(status(client.greeting_remove(&name("bob"), None).await), 404);
     let long = vec![0; (32 << 20) + 1];
     let (status, body) = house.ask("PUT", "/v1/mailboxes/alice/greeting", ADMIN, long).await;
     assert!(status == 413 && is_sentence(&body), "{status} {body}");
+}
+
+#[tokio::test]
+async fn greetings_have_names() {
+    let house = house_of(&["alice"]).await;
+    let client = house.client();
+    let spec = serde_json::from_value(json!({"name": "alice", "account": "alice"})).unwrap();
+    client.mailbox_add(&spec).await.unwrap();
+    let greeting = |name: &str| GreetingName::parse(name).unwrap();
+    let sound = |byte: u8| [b"RIFF".to_vec(), vec![byte; 64 + usize::from(byte)]].concat();
+    let set = async |named: &str, byte: u8| {
+        client.greeting_set(&name("alice"), Some(&greeting(named)), sound(byte)).await
+    };
+    let own = client.greeting_set(&name("alice"), None, sound(1)).await.unwrap().mailbox.greeting;
+    set("closed", 2).await.unwrap();
+    let kept = set("away", 3).await.unwrap().mailbox;
+    assert_eq!(kept.greeting, own);
+    let names: Vec<&str> = kept.greetings.keys().map(GreetingName::as_str).collect();
+    assert_eq!(names, ["away", "closed"]);
+    let file = kept.greetings[&greeting("closed")];
+    assert_eq!(house.fake.mail.files.lock().unwrap()[&file], sound(2));
+    // Another sound under the same name; the others stay.
+    let kept = set("closed", 4).await.unwrap().mailbox;
+    assert!(kept.greetings[&greeting("closed")] != file && kept.greetings.len() == 2);
+    client.greeting_remove(&name("alice"), Some(&greeting("closed"))).await.unwrap();
+    let gone = client.greeting_remove(&name("alice"), Some(&greeting("closed"))).await;
+    assert_eq!(status(gone), 404);
+    assert_eq!(client.mailbox(&name("alice")).await.unwrap().mailbox.greetings.len(), 1);
+    for place in 1..GREETINGS_MAX {
+        set(&format!("g{place}"), 5).await.unwrap();
+    }
+    assert_eq!(status(set("one-more", 5).await), 409);
+    set("away", 6).await.unwrap();
+    let path = "/v1/mailboxes/alice/greetings/a%20b";
+    let (status, body) = house.ask("PUT", path, ADMIN, sound(1)).await;
+    assert!(status == 404 && is_sentence(&body), "{status} {body}");
+    assert_eq!(house.ask("PUT", "/v1/mailboxes/alice/greetings/x", ROUTE, sound(1)).await.0, 403);
 }
 
 #[tokio::test]

@@ -271,7 +271,8 @@ async fn notices_are_seen_and_tried_again() {
         let (mut found, mut page) = (Vec::new(), PageQuery { limit: Some(1), after: None });
         loop {
             let answer = client.notices(state, &page).await.unwrap();
-            found.extend(answer.items.into_iter().map(|notice| notice.message.to_string()));
+            found
+                .extend(answer.items.into_iter().map(|notice| notice.message.unwrap().to_string()));
             page.after = answer.next;
             if page.after.is_none() {
                 break found.join(" ");

@@ -8,6 +8,7 @@ mod messages;
 mod openapi;
 mod rules;
 mod self_care;
+mod tells;
 mod uploads;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -93,9 +94,10 @@ impl Porter for Fake {
         })
     }
 
-    fn event(&self, event: CallEvent) {
+    fn event(&self, event: CallEvent) -> BoxFuture<'static, ()> {
         self.handle(Input::Event(event.clone()));
         self.events.lock().unwrap().push(event);
+        Box::pin(async {})
     }
 
     fn command(&self, command: Command) -> BoxFuture<'_, Result<(), CommandError>> {

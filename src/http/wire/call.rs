@@ -117,4 +117,6 @@ pub enum WhyKind {
     Ended,
     /// An operator freed its slot.
     Released,
+    /// Somebody was told of it, or was to be.
+    Told,
 }

@@ -34,6 +34,9 @@ pub struct DeviceView {
     /// Whether it is not to be disturbed, and so does not ring; no if nothing was said.
     #[serde(default)]
     pub dnd: bool,
+    /// Whether its app sleeps until a push wakes it; no if nothing was said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push: bool,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -75,6 +78,7 @@ impl DeviceView {
             ring_s: device.ring_s,
             enabled: device.enabled,
             dnd: device.dnd,
+            push: device.push,
             tags: device.tags.clone(),
         };
         match &device.target {
@@ -91,8 +95,8 @@ impl DeviceView {
     /// [`TargetError`] unless exactly one target is given.
     pub fn device(self) -> Result<Device, TargetError> {
         let target = target(self.uri, self.aor, self.number)?.ok_or(TargetError::Missing)?;
-        let Self { name, stage, ring_s, enabled, dnd, tags, .. } = self;
-        Ok(Device { name, target, stage, ring_s, enabled, dnd, tags })
+        let Self { name, stage, ring_s, enabled, dnd, push, tags, .. } = self;
+        Ok(Device { name, target, stage, ring_s, enabled, dnd, push, tags })
     }
 }
 
@@ -123,6 +127,9 @@ pub struct DeviceEdit {
     /// Whether it is not to be disturbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnd: Option<bool>,
+    /// Whether its app sleeps until a push wakes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<bool>,
     /// Other tags instead of those that it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
@@ -135,8 +142,8 @@ impl DeviceEdit {
     /// [`TargetError::Many`] when more than one target is given.
     pub fn patch(self) -> Result<DevicePatch, TargetError> {
         let target = target(self.uri, self.aor, self.number)?;
-        let Self { rename, stage, ring_s, enabled, dnd, tags, .. } = self;
-        Ok(DevicePatch { rename, target, stage, ring_s, enabled, dnd, tags })
+        let Self { rename, stage, ring_s, enabled, dnd, push, tags, .. } = self;
+        Ok(DevicePatch { rename, target, stage, ring_s, enabled, dnd, push, tags })
     }
 }
 

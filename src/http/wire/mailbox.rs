@@ -50,6 +50,7 @@ impl MailboxSpec {
             enabled: given.enabled.unwrap_or(usual.enabled),
             language: given.language.flatten(),
             greeting: given.greeting.flatten(),
+            greetings: usual.greetings,
             video: given.video.unwrap_or(usual.video),
             callback: given.callback.unwrap_or(usual.callback),
             callback_scope: given.callback_scope.unwrap_or(usual.callback_scope),

@@ -113,12 +113,13 @@ pub struct MediumBody {
 /// What is told to the world outside, and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeView {
-    /// `KIND:MESSAGE`.
+    /// `KIND:MESSAGE`, or `KIND:CALL`.
     pub id: Arc<str>,
     /// What it is about.
     pub kind: NoticeKind,
-    /// Which deposit.
-    pub message: MessageId,
+    /// Which deposit, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
     /// How far it has come.
     pub state: NoticeState,
     /// How often it was tried.

@@ -16,10 +16,11 @@ use crate::http::{
 };
 use crate::media::{self, Upload};
 use crate::notify::{Link, LinkError};
-use crate::store::MessageFilter;
+use crate::store::{MessageFilter, Store};
 
 use super::super::house::House;
 use super::super::porter::Front;
+use super::super::tell;
 use super::Mail;
 
 /// What is said where there is nothing to do it with.
@@ -47,10 +48,17 @@ impl Mailroom for Front {
     ) -> BoxFuture<'_, Result<Option<Message>, String>> {
         let at_ms = self.0.now().wall_ms;
         Box::pin(async move {
-            let set = self.0.in_store(move |store| store.set_message(id, state, at_ms)).await?;
+            let house = Arc::clone(&self.0);
+            let set = move |store: &Store| {
+                let before = store.message(id)?;
+                let notices = before.map_or_else(Vec::new, |before| tell::lamps(&house, &before));
+                store.set_message(id, state, at_ms, &notices)
+            };
+            let set = self.0.in_store(set).await?;
             if state == MessageState::Deleted && set.is_some() {
                 self.0.retention.notify_one();
             }
+            self.0.ring_outbox();
             Ok(set)
         })
     }

@@ -6,15 +6,16 @@ use std::sync::{Arc, Weak};
 use anyhow::Context as _;
 
 use crate::config::Messages;
-use crate::desk::Input;
+use crate::desk::{Happening, Input, Tidings};
 use crate::domain::{
-    DepositCard, DiscardReason, Message, MessageId, MessageState, Missed, NoRoom, Notice,
-    NoticeKind, SpoolCommand, SpoolEvent,
+    Communication, DepositCard, DiscardReason, Message, MessageId, MessageState, Missed, NoRoom,
+    Notice, NoticeKind, SpoolCommand, SpoolEvent,
 };
 use crate::media::{Kept, Spool};
 use crate::notify;
 
 use super::super::house::House;
+use super::super::tell::{About, lamps_later, notices};
 
 /// How many threads there are: some deposits may be joined while others begin.
 const THREADS: usize = 4;
@@ -225,14 +226,43 @@ impl Work {
         Ok(true)
     }
 
+    /// What is told of a message, by the account's rules.
     fn notices(&self, house: &House, message: &Message) -> Vec<Notice> {
-        if !self.tells {
-            return Vec::new();
-        }
         let account = house.account_name(message.account);
         let base = self.base_url.as_deref().unwrap_or_default();
         let body = notify::message_left(message, &account, base);
-        vec![Notice::new(NoticeKind::MessageLeft, message.id, body.into(), message.left_ms)]
+        let happening = Happening {
+            kind: Communication::Message,
+            account: message.account,
+            call_id: &message.call_id,
+            caller: &message.caller,
+            cause: message.cause,
+            mailbox: Some(&message.mailbox),
+            length_ms: Some(message.length_ms),
+            at_ms: message.left_ms,
+        };
+        let what = (NoticeKind::MessageLeft, body);
+        let mut notices = self.told(house, &happening, message.id, what);
+        notices.extend(lamps_later(house, message));
+        notices
+    }
+
+    /// The notices about a deposit.
+    fn told(
+        &self,
+        house: &House,
+        happening: &Happening<'_>,
+        message: MessageId,
+        what: (NoticeKind, String),
+    ) -> Vec<Notice> {
+        let tidings = house.desk().tidings(happening);
+        let about = About::Deposit(message);
+        let Some(Tidings { telling, lines }) = tidings else {
+            let notice = about.notice(what.0, what.1.into(), happening.at_ms);
+            return self.tells.then_some(notice).into_iter().collect();
+        };
+        house.history.told(None, &telling, &lines);
+        notices(telling, about, what, self.tells, happening.at_ms)
     }
 
     fn discard(&self, house: &Arc<House>, missed: &Missed) {
@@ -240,12 +270,22 @@ impl Work {
             message = %missed.message, call_id = &*missed.call_id, mailbox = %missed.mailbox,
             reason = ?missed.reason, "a call left no message"
         );
-        if self.tells {
-            let account = house.account_name(missed.account);
-            let body = notify::call_missed(missed, &account);
-            let now_ms = house.now().wall_ms;
-            let notice = Notice::new(NoticeKind::CallMissed, missed.message, body.into(), now_ms);
-            if let Err(error) = house.store.announce(&[notice]) {
+        let account = house.account_name(missed.account);
+        let body = notify::call_missed(missed, &account);
+        let happening = Happening {
+            kind: Communication::Missed,
+            account: missed.account,
+            call_id: &missed.call_id,
+            caller: &missed.caller,
+            cause: missed.cause,
+            mailbox: Some(&missed.mailbox),
+            length_ms: None,
+            at_ms: house.now().wall_ms,
+        };
+        let what = (NoticeKind::CallMissed, body);
+        let notices = self.told(house, &happening, missed.message, what);
+        if !notices.is_empty() {
+            if let Err(error) = house.store.announce(&notices) {
                 tracing::error!(message = %missed.message, %error, "a missed call can't be written down");
                 // The card stays: it is found at the next start.
                 return;

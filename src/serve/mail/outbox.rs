@@ -43,11 +43,11 @@ pub(super) async fn run(house: Arc<House>) {
 /// Tells what is due; says when the next one is, milliseconds since 1970.
 async fn turn(house: &Arc<House>, webhook: &Webhook) -> Result<Option<i64>, String> {
     let now_ms = house.now().wall_ms;
-    let due = house.in_store(move |store| store.notices_due(now_ms, TURN)).await?;
+    let due = house.in_store(move |store| store.notices_due(false, now_ms, TURN)).await?;
     for notice in due {
         tell(house, webhook, notice).await?;
     }
-    house.in_store(|store| store.next_notice_ms()).await
+    house.in_store(|store| store.next_notice_ms(false)).await
 }
 
 async fn tell(house: &Arc<House>, webhook: &Webhook, notice: Notice) -> Result<(), String> {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::MessageState;
 use crate::media::Spool;
 use crate::store::{Error, Store};
 
 use super::super::house::House;
+use super::super::tell;
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_secs(600);
@@ -21,7 +23,8 @@ pub(super) async fn run(house: Arc<House>) {
     let spool = Arc::clone(&mail.spool);
     loop {
         let (spool, now_ms) = (Arc::clone(&spool), house.now().wall_ms);
-        let swept = house.in_store(move |store| sweep(store, &spool, now_ms)).await;
+        let here = Arc::clone(&house);
+        let swept = house.in_store(move |store| sweep(&here, store, &spool, now_ms)).await;
         match swept {
             Ok(0) => {}
             Ok(messages) => tracing::info!(messages, "messages were taken away"),
@@ -34,11 +37,15 @@ pub(super) async fn run(house: Arc<House>) {
     }
 }
 
-fn sweep(store: &Store, spool: &Spool, now_ms: i64) -> Result<usize, Error> {
+fn sweep(house: &House, store: &Store, spool: &Spool, now_ms: i64) -> Result<usize, Error> {
     let mut gone = 0;
     loop {
         let expired = store.expired_messages(now_ms, TURN)?;
         for message in &expired {
+            // Of one that was deleted by hand its lamps know already.
+            let kept = store.message(*message).ok().flatten();
+            let kept = kept.filter(|kept| kept.state != MessageState::Deleted);
+            let notices = kept.map_or_else(Vec::new, |kept| tell::lamps(house, &kept));
             let _referring = spool.referring();
             for content in store.forget_message(*message)? {
                 if let Err(error) = spool.delete(content) {
@@ -46,8 +53,12 @@ fn sweep(store: &Store, spool: &Spool, now_ms: i64) -> Result<usize, Error> {
                     tracing::warn!(%message, %error, "a file can't be removed");
                 }
             }
+            if !notices.is_empty() {
+                store.announce(&notices)?;
+            }
         }
         gone += expired.len();
+        house.ring_outbox();
         if expired.len() < TURN {
             break;
         }

@@ -7,7 +7,7 @@ use crate::desk::Ended;
 use crate::domain::{
     After, Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
     ForkOrder, Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage,
-    StageCause, Step,
+    StageCause, Step, Wake,
 };
 
 use super::super::entry::{DECIDED, ENDED, Entry, OTHER};
@@ -74,25 +74,34 @@ fn any_step() -> impl Strategy<Value = Step> {
             |(device, stage, skip, after_s)| Step::Device { device, stage, after_s, skip }
         ),
         (maybe(), proptest::option::of(pick(&Cause::ALL))).prop_map(|(switch, cause)| {
-            Step::Mailbox { mailbox: MailboxName::parse("box").unwrap(), switch, cause }
+            Step::Mailbox {
+                mailbox: MailboxName::parse("box").unwrap(),
+                switch,
+                cause,
+                greeting: None,
+            }
         }),
         any::<u64>().prop_map(|id| Step::CallBack {
             message: MessageId(id),
             policy: CallbackPolicy::Pause
         }),
         (0..99usize).prop_map(|branches_max| Step::OrderFull { branches_max }),
+        (device(), any::<bool>()).prop_map(|(device, asked)| Step::Wake { device, asked }),
     ]
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {
-    let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe()).prop_map(
-        |(device, after_s, uri, dst_uri, path, headers)| Branch {
+    let wake = (text(), any::<u16>()).prop_map(|(aor, wait_s)| Box::new(Wake { aor, wait_s }));
+    let wake = proptest::option::of(wake);
+    let branch = (device(), 0..3_u16, text(), maybe(), maybe(), maybe(), wake).prop_map(
+        |(device, after_s, uri, dst_uri, path, headers, wake)| Branch {
             device,
             after_s,
             uri,
             dst_uri,
             path,
             headers,
+            wake,
         },
     );
     let branches = proptest::collection::vec(branch, 0..5);
@@ -214,6 +223,7 @@ fn ends_and_the_rest_come_back() {
             device: DeviceName::parse("desk").unwrap(),
             code,
             after_ms,
+            woke_ms: (code == 486).then_some(after_ms),
         };
         let branches: Arc<[BranchEnd]> = match code {
             Some(_) => [end(486, 3200), end(408, 20_000)].into(),
@@ -248,6 +258,7 @@ fn an_entry_is_small() {
         dst_uri: None,
         path: None,
         headers: Some(headers),
+        wake: None,
     };
     let cap = Step::Cap {
         account: account.clone(),

@@ -21,8 +21,8 @@ fn pages_go_from_new_to_old_and_miss_none() {
         let mailbox = mailbox_name(name);
         assert!(left(&store, &Message { left_ms, mailbox, account, ..message(number) }));
     }
-    store.set_message(MessageId::new(7, 4), MessageState::Deleted, NOW_MS).unwrap();
-    store.set_message(MessageId::new(7, 6), MessageState::Heard, NOW_MS).unwrap();
+    store.set_message(MessageId::new(7, 4), MessageState::Deleted, NOW_MS, &[]).unwrap();
+    store.set_message(MessageId::new(7, 6), MessageState::Heard, NOW_MS, &[]).unwrap();
     let pages = |filter: &MessageFilter| {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -122,6 +122,7 @@ fn every_question_goes_along_an_index() {
         (sql::USED, 1, "USING COVERING INDEX message_use"),
         (sql::IN_MESSAGE, 1, "USING COVERING INDEX message_file_by_content"),
         (sql::IN_GREETING, 1, "USING COVERING INDEX mailbox_by_greeting"),
+        (sql::IN_NAMED_GREETING, 1, "USING COVERING INDEX mailbox_greeting_by_content"),
         (sql::EXPIRED, 2, "USING COVERING INDEX message_by_state"),
         (sql::EXPIRED, 2, "USING INDEX message_by_keep"),
     ] {

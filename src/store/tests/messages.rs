@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::domain::{
-    Caller, ContentId, DepositCause, Mailbox, MailboxName, Medium, Message, MessageId,
-    MessageState, Notice, NoticeKind, Part, Stored,
+    Caller, ContentId, DepositCause, GreetingName, Mailbox, MailboxName, Medium, Message,
+    MessageId, MessageState, Notice, NoticeKind, Part, Stored,
 };
 
 use super::*;
@@ -167,7 +167,7 @@ fn a_message_left_twice_is_one_with_one_notice() {
     assert!(!left(&store, &other));
     assert_eq!(store.message(other.id).unwrap(), Some(message(1)));
     assert_eq!((count(&dir, "message_file"), count(&dir, "notice")), (1, 1));
-    assert_eq!(store.notices_due(i64::MAX, 9).unwrap(), [], "what was told stays told");
+    assert_eq!(store.notices_due(false, i64::MAX, 9).unwrap(), [], "what was told stays told");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_kill_keeps_what_was_left_and_nothing_of_what_was_being_left() {
     let found = copy.open();
     assert_eq!(listed(&found, &MessageFilter::default()), [1]);
     assert_eq!((count(&copy, "message"), count(&copy, "message_file")), (1, 1));
-    assert_eq!(found.notices_due(i64::MAX, 9).unwrap(), [notice(&message(1))]);
+    assert_eq!(found.notices_due(false, i64::MAX, 9).unwrap(), [notice(&message(1))]);
     assert!(left(&found, &message(2)), "it is delivered again, and is new");
 }
 
@@ -212,7 +212,7 @@ fn a_full_disk_takes_neither_message_nor_notice() {
     assert!(matches!(store.announce(std::slice::from_ref(&long)), Err(Error::Full { .. })));
     pages(1_000_000);
     assert!(leave().unwrap());
-    assert_eq!(store.notices_due(i64::MAX, 9).unwrap().len(), 2);
+    assert_eq!(store.notices_due(false, i64::MAX, 9).unwrap().len(), 2);
 }
 
 #[test]
@@ -229,14 +229,14 @@ fn deleted_is_for_good_and_counts_for_nothing() {
     };
     assert_eq!((used("box"), used("other"), used("none")), ((2, 9000), (1, 1000), (0, 0)));
     for (state, at_ms) in [(MessageState::Heard, 1), (MessageState::Saved, 2)] {
-        let set = store.set_message(message(1).id, state, at_ms).unwrap().unwrap();
+        let set = store.set_message(message(1).id, state, at_ms, &[]).unwrap().unwrap();
         assert_eq!((set.state, set.changed_ms, set.left_ms), (state, at_ms, message(1).left_ms));
     }
     assert_eq!(used("box"), (2, 9000), "what was heard takes its room");
-    let gone = store.set_message(message(1).id, MessageState::Deleted, 3).unwrap().unwrap();
+    let gone = store.set_message(message(1).id, MessageState::Deleted, 3, &[]).unwrap().unwrap();
     assert_eq!(gone.state, MessageState::Deleted);
-    assert_eq!(store.set_message(message(1).id, MessageState::New, 4).unwrap(), None);
-    assert_eq!(store.set_message(message(9).id, MessageState::New, 4).unwrap(), None);
+    assert_eq!(store.set_message(message(1).id, MessageState::New, 4, &[]).unwrap(), None);
+    assert_eq!(store.set_message(message(9).id, MessageState::New, 4, &[]).unwrap(), None);
     assert_eq!((used("box"), listed(&store, &MessageFilter::default())), ((1, 1000), vec![3, 2]));
 }
 
@@ -259,7 +259,7 @@ fn a_file_goes_with_the_last_who_has_it() {
 
     assert_eq!(store.expired_messages(two.left_ms + DAY_MS - 1, 9).unwrap(), []);
     assert_eq!(store.expired_messages(two.left_ms + DAY_MS, 9).unwrap(), [two.id]);
-    store.set_message(same.id, MessageState::Deleted, NOW_MS).unwrap();
+    store.set_message(same.id, MessageState::Deleted, NOW_MS, &[]).unwrap();
     let both = store.expired_messages(i64::MAX, 9).unwrap();
     assert_eq!(both, [same.id, two.id], "each once");
     assert_eq!(store.expired_messages(i64::MAX, 1).unwrap().len(), 1);
@@ -271,6 +271,21 @@ fn a_file_goes_with_the_last_who_has_it() {
     let changes = [Change::Mailbox(AccountKey(5), Mailbox::new(mailbox_name("greeted")))];
     store.commit(2, NOW_MS, &some_command(), &changes).unwrap();
     assert!(!store.is_referenced(content(2)).unwrap());
+    let name = |name| GreetingName::parse(name).unwrap();
+    let named = |greetings: &[(&'static str, u32)]| {
+        let greetings = greetings.iter().map(|(one, file)| (name(one), content(*file))).collect();
+        let mailbox = Mailbox { greetings, ..Mailbox::new(mailbox_name("greeted")) };
+        [Change::Mailbox(AccountKey(5), mailbox)]
+    };
+    let both = named(&[("closed", 20), ("night", 20), ("away", 21)]);
+    store.commit(3, NOW_MS, &some_command(), &both).unwrap();
+    assert!(store.is_referenced(content(20)).unwrap() && store.is_referenced(content(21)).unwrap());
+    store.commit(4, NOW_MS, &some_command(), &named(&[("night", 20)])).unwrap();
+    let still = [20, 21].map(|file| store.is_referenced(content(file)).unwrap());
+    assert_eq!(still, [true, false], "the other name has it still");
+    store.commit(5, NOW_MS, &some_command(), &[Change::AccountGone(AccountKey(5))]).unwrap();
+    assert!(!store.is_referenced(content(20)).unwrap());
+    assert_eq!(count(&dir, "mailbox_greeting"), 0);
     assert_eq!((count(&dir, "message"), count(&dir, "message_file")), (0, 0));
     assert_eq!(store.message(two.id).unwrap(), None);
 }
@@ -321,7 +336,8 @@ fn nobody_reads_what_was_left_for_another_under_the_same_name() {
     store.commit(3, NOW_MS, &some_command(), &mailbox(2)).unwrap();
     assert!(left(&store, &message(3)), "it is written, so that its deposit ends");
     assert_eq!(listed(&store, &all), [] as [u64; 0]);
-    let told: Vec<_> = store.notices(None, "", 9).unwrap().iter().map(|n| n.message.0).collect();
+    let told: Vec<_> =
+        store.notices(None, "", 9).unwrap().iter().map(|n| n.message.unwrap().0).collect();
     assert_eq!(told, [message(1).id.0, message(2).id.0], "nothing is told of the third");
     assert!(left(&store, &Message { account: AccountKey(2), ..message(4) }));
     assert_eq!(listed(&store, &all), [4]);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod damage;
+mod devices;
 mod entries;
 mod formats;
 mod lists;

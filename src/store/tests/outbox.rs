@@ -16,7 +16,12 @@ fn id(number: u32) -> String {
 }
 
 fn due(store: &Store, now_ms: i64) -> Vec<String> {
-    store.notices_due(now_ms, 100).unwrap().iter().map(|notice| notice.id.to_string()).collect()
+    store
+        .notices_due(false, now_ms, 100)
+        .unwrap()
+        .iter()
+        .map(|notice| notice.id.to_string())
+        .collect()
 }
 
 fn of(store: &Store, number: u32) -> Notice {
@@ -29,15 +34,15 @@ fn notices_wait_for_their_time_the_longest_waiting_first() {
     let dir = Dir::new();
     let store = dir.open();
     assert_eq!(
-        (store.notices_due(i64::MAX, 9).unwrap(), store.next_notice_ms().unwrap()),
+        (store.notices_due(false, i64::MAX, 9).unwrap(), store.next_notice_ms(false).unwrap()),
         (vec![], None)
     );
     store.announce(&[notice(1, 30), notice(2, 10), notice(3, 20)]).unwrap();
     store.announce(&[Notice { body: "other".into(), ..notice(2, 99) }]).unwrap();
-    assert_eq!(store.next_notice_ms().unwrap(), Some(10));
+    assert_eq!(store.next_notice_ms(false).unwrap(), Some(10));
     assert_eq!(due(&store, 9), [] as [&str; 0]);
     assert_eq!(due(&store, 20), [id(2), id(3)]);
-    assert_eq!(store.notices_due(i64::MAX, 1).unwrap(), [notice(2, 10)], "the first stands");
+    assert_eq!(store.notices_due(false, i64::MAX, 1).unwrap(), [notice(2, 10)], "the first stands");
     // A kill takes none of them.
     let copy = killed(&dir);
     assert_eq!(due(&copy.open(), i64::MAX), [id(2), id(3), id(1)]);
@@ -57,7 +62,7 @@ fn tries_are_counted_and_their_trouble_is_kept() {
     set(3, NoticeState::Told, 60, None);
     assert!(!store.set_notice("message.left:m7-1", NoticeState::Told, 1, None).unwrap());
     assert_eq!(due(&store, 69), [] as [&str; 0]);
-    assert_eq!((due(&store, 70), store.next_notice_ms().unwrap()), (vec![id(1)], Some(70)));
+    assert_eq!((due(&store, 70), store.next_notice_ms(false).unwrap()), (vec![id(1)], Some(70)));
     let first = of(&store, 1);
     assert_eq!((first.attempts, first.trouble.as_deref()), (2, Some("nobody listens")));
     assert_eq!(first.at_ms, 10);
@@ -137,7 +142,7 @@ fn a_damaged_notice_stands_in_nobodys_way() {
         dir.look("ledger.db").execute_batch(&sql).unwrap();
         assert_eq!(due(&store, 20), [id(2)], "{column}");
         store.set_notice(&id(2), NoticeState::Told, 30, None).unwrap();
-        assert_eq!(store.next_notice_ms().unwrap(), None, "nothing is due for ever");
+        assert_eq!(store.next_notice_ms(false).unwrap(), None, "nothing is due for ever");
         assert_eq!(store.notice_counts().unwrap().given_up, 1);
         assert_eq!(store.notices(None, "", 9).unwrap().len(), 1);
     }

@@ -74,6 +74,7 @@ fn every_row_comes_back() {
         ring_s: 300,
         enabled: stage == 1,
         dnd: stage == 32,
+        push: stage == 1,
         tags: Tags::parse(if stage == 1 { "" } else { "mobile work" }).unwrap(),
     };
     let uri = |text: &str| SipUri::parse(text).unwrap();
@@ -340,8 +341,8 @@ fn a_row_that_makes_no_sense_stops_the_start() {
             "INSERT INTO account VALUES (0, 'a b', NULL, NULL, NULL, NULL, 'strict', NULL, 1, NULL, NULL)",
         ),
         ("nowhere", "INSERT INTO identifier VALUES (1, 'nowhere', 0)"),
-        ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1, 0, '')"),
-        ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1, 0, '')"),
+        ("kind", "INSERT INTO device VALUES (1, 0, 'd', 'fax', 'sip:a@h', 1, 1, 1, 0, '', 0)"),
+        ("tel:+49", "INSERT INTO device VALUES (1, 0, 'd', 'uri', 'tel:+49', 1, 1, 1, 0, '', 0)"),
         ("rules: line 1, column 8", "INSERT INTO rules VALUES (0, '[[rule]')"),
         ("self care", "INSERT INTO care VALUES (0, '{\"may\":\"some\"}')"),
         ("mailbox", "INSERT INTO mailbox VALUES (0, 'm', '{\"name\":\"m\"}')"),

@@ -56,11 +56,23 @@ impl Daemon {
 
     /// Sets a key that `init` wrote down, as a comment or not.
     pub(crate) fn set(&self, key: &str, value: &str) {
+        self.set_behind("", key, value);
+    }
+
+    /// The same for a key that several sections have.
+    pub(crate) fn set_in(&self, section: &str, key: &str, value: &str) {
+        self.set_behind(&format!("\n[{section}]\n"), key, value);
+    }
+
+    fn set_behind(&self, head: &str, key: &str, value: &str) {
         let path = self.dir.join("hallporter.toml");
         let text = fs::read_to_string(&path).unwrap();
+        let from = text.find(head).unwrap_or_else(|| panic!("there is no {head}")) + head.len();
+        let (before, text) = text.split_at(from);
         let is_it = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{key} = "));
         let line = text.lines().find(is_it).unwrap_or_else(|| panic!("there is no key {key}"));
-        fs::write(&path, text.replacen(line, &format!("{key} = {value}"), 1)).unwrap();
+        let text = text.replacen(line, &format!("{key} = {value}"), 1);
+        fs::write(&path, format!("{before}{text}")).unwrap();
     }
 
     pub(crate) fn append(&self, text: &str) {

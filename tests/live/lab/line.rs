@@ -67,6 +67,17 @@ impl Line {
     /// Registers a user at a contact, for ten minutes.
     #[track_caller]
     pub(crate) fn register(&self, user: &str, contact: &str) {
+        self.registers(user, &format!("Contact: <{contact}>\r\nExpires: 600\r\n"));
+    }
+
+    /// Takes all contacts of a user out.
+    #[track_caller]
+    pub(crate) fn unregister(&self, user: &str) {
+        self.registers(user, "Contact: *\r\nExpires: 0\r\n");
+    }
+
+    #[track_caller]
+    fn registers(&self, user: &str, contact: &str) {
         let (socket, me) = (&self.shared.socket, self.shared.me());
         let own = UdpSocket::bind((socket.local_addr().unwrap().ip(), 0)).unwrap();
         own.set_read_timeout(Some(seconds(3.0))).unwrap();
@@ -74,8 +85,7 @@ impl Line {
         let text = format!(
             "REGISTER sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch={}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:{user}@{DOMAIN}>;tag=r\r\nTo: <sip:{user}@{DOMAIN}>\r\n\
-             Call-ID: {}\r\nCSeq: 1 REGISTER\r\nContact: <{contact}>\r\nExpires: 600\r\n\
-             Content-Length: 0\r\n\r\n",
+             Call-ID: {}\r\nCSeq: 1 REGISTER\r\n{contact}Content-Length: 0\r\n\r\n",
             unique("z9hG4bK"),
             unique(&me)
         );
@@ -219,6 +229,13 @@ impl Call {
             (rings >= phones).then_some(())
         };
         assert!(self.once(seconds(5.0), rung).is_some(), "it does not ring at {phones}");
+    }
+
+    /// Waits until the proxy says that it waits for somebody who is being woken.
+    #[track_caller]
+    pub(crate) fn waits(&self) {
+        let told = |leg: &Leg| leg.heard.iter().find(|(_, m)| m.code() == Some(182)).map(|_| ());
+        assert!(self.once(seconds(3.0), told).is_some(), "the proxy waits for nobody");
     }
 
     pub(crate) fn cancel(&self) {

@@ -12,6 +12,7 @@ pub(crate) mod process;
 pub(crate) mod sip;
 pub(crate) mod sipp;
 pub(crate) mod stub;
+pub(crate) mod text;
 pub(crate) mod web;
 
 use std::fs;

@@ -48,6 +48,8 @@ struct Shared {
 struct Desk {
     does: Does,
     users: BTreeMap<String, Does>,
+    /// How other requests to a user are answered, if not by 200; 0: not at all.
+    says: BTreeMap<String, u16>,
     got: Vec<Got>,
     /// INVITEs without a final reply, by branch, with the time of answering.
     open: BTreeMap<String, (Got, Option<Instant>)>,
@@ -69,6 +71,7 @@ impl Phone {
         let desk = Desk {
             does,
             users: BTreeMap::new(),
+            says: BTreeMap::new(),
             got: Vec::new(),
             open: BTreeMap::new(),
             open_most: 0,
@@ -87,6 +90,25 @@ impl Phone {
     /// Says how calls to one user are handled.
     pub(crate) fn does(&self, user: &str, does: Does) {
         self.shared.desk().users.insert(user.to_owned(), does);
+    }
+
+    /// Says how texts and the like to one user are answered; 0: not at all.
+    pub(crate) fn says(&self, user: &str, code: u16) {
+        self.shared.desk().says.insert(user.to_owned(), code);
+    }
+
+    /// All requests of a method to one user, in whatever call, each once.
+    pub(crate) fn told(&self, method: &str, user: &str) -> Vec<Message> {
+        let desk = self.shared.desk();
+        let (mut seen, mut told) = (std::collections::BTreeSet::new(), Vec::new());
+        for got in &desk.got {
+            let message = &got.message;
+            let it = message.method() == method && message.user() == user;
+            if it && seen.insert(message.branch().to_owned()) {
+                told.push(message.clone());
+            }
+        }
+        told
     }
 
     /// Says how all other calls are handled.
@@ -147,6 +169,16 @@ impl Phone {
         for call_id in self.ringing() {
             self.settle(&call_id, code);
         }
+    }
+
+    /// One of its users picks up a call that rings there.
+    pub(crate) fn answer_as(&self, user: &str, call_id: &str) {
+        let mut desk = self.shared.desk();
+        let of =
+            |(got, _): &&(Got, _)| got.message.call_id() == call_id && got.message.user() == user;
+        let branch = desk.open.values().find(of).map(|(got, _)| got.message.branch().to_owned());
+        let branch = branch.unwrap_or_else(|| panic!("{call_id} does not ring at {user}"));
+        self.shared.finish(&mut desk, &branch, 200);
     }
 
     fn settle(&self, call_id: &str, code: u16) {
@@ -248,7 +280,13 @@ impl Shared {
                 }
             }
             "ACK" => {}
-            _ => self.send(&got.message.reply("200 OK", "", ""), got.from),
+            _ => match desk.says.get(got.message.user()).copied().unwrap_or(200) {
+                0 => {}
+                code => {
+                    let line = format!("{code} As Told");
+                    self.send(&got.message.reply(&line, "t", ""), got.from);
+                }
+            },
         }
         desk.got.push(got);
     }
