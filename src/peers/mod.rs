@@ -2,7 +2,7 @@
 //! the cluster. `serve` does not use it yet: a node alone has nobody to talk to.
 //!
 //! - Papers: [`Authority`] makes certificates, [`Credentials`] are what a node has, [`Roll`] says
-//!   who is in the cluster and who may come with which [`Token`]; [`join`] brings a newcomer in.
+//!   who is in the cluster and who may come with which [`Token`]; [`join()`] brings a newcomer in.
 //! - The way: [`Endpoint`] keeps one connection with each peer. Datagrams are for who is there
 //!   ([`crate::cluster::Membership`]), frames in three [`Lane`]s for rows and the ledger.
 //!
