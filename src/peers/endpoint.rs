@@ -70,10 +70,10 @@ impl Door {
         if let Some(unsaid) = table.note(refusal, (self.clock)().mono_ms) {
             match by {
                 Side::Here => {
-                    tracing::warn!(%address, unsaid, "a node is refused: it {refusal}");
+                    tracing::warn!(%address, unsaid, why = %refusal, "a node is refused");
                 }
                 Side::There => {
-                    tracing::warn!(%address, unsaid, "refused by a node, which says of this one: {refusal}");
+                    tracing::warn!(%address, unsaid, why = %refusal, "another node refuses this one");
                 }
             }
         }
