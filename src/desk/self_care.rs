@@ -1,7 +1,5 @@
 //! What devices change themselves: how it changes who rings.
 
-use std::sync::Arc;
-
 use crate::domain::{
     AccountKey, Care, CareSkip, ForkOrder, Forward, Method, RouteQuery, SelfCare, Spelled, Step,
     Target,
@@ -88,7 +86,7 @@ impl Desk {
             } else {
                 None
             };
-            steps.push(Step::SelfCare { forward: Some(*forward), to: shown(to), skip });
+            steps.push(Step::SelfCare { forward: Some(*forward), to: to.shown(), skip });
             if skip.is_none() {
                 forwards.push(Diverted { forward: *forward, to });
             }
@@ -119,7 +117,7 @@ impl Desk {
         care: &Care,
         to: &Target,
     ) -> Option<(String, &'static str)> {
-        let shown = shown(to);
+        let shown = to.shown();
         let (what, hint) = if care.may != SelfCare::All {
             (
                 "the account does not let its devices forward calls".to_owned(),
@@ -165,12 +163,5 @@ impl Desk {
                 address.is_some() && address == Spelled::read(uri.as_str()).address()
             }
         }
-    }
-}
-
-fn shown(to: &Target) -> Arc<str> {
-    match to {
-        Target::Number(number) => number.to_string().into(),
-        Target::Uri(uri) | Target::Aor(uri) => uri.shared(),
     }
 }

@@ -37,6 +37,15 @@ impl Target {
         }
     }
 
+    /// As people read it where a call is forwarded: `+49…` or the URI.
+    #[must_use]
+    pub fn shown(&self) -> Arc<str> {
+        match self {
+            Self::Number(number) => number.to_string().into(),
+            Self::Uri(uri) | Self::Aor(uri) => uri.shared(),
+        }
+    }
+
     /// The URI, if it is one.
     #[must_use]
     pub fn uri(&self) -> Option<&SipUri> {

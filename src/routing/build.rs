@@ -201,10 +201,7 @@ impl<'a, L: Fn(&Target) -> bool> Build<'a, L> {
             return;
         }
         let stage = self.stage_number();
-        let shown: Arc<str> = match to {
-            Target::Uri(uri) | Target::Aor(uri) => uri.shared(),
-            Target::Number(number) => number.to_string().into(),
-        };
+        let shown = to.shown();
         let found = match (self.leads_back)(to) {
             true => Err(DeviceSkip::Loop),
             false if !self.can_confirm() => Err(DeviceSkip::NoSwitch),

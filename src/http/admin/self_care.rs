@@ -64,16 +64,16 @@ pub(in crate::http) fn view(desk: &Desk, key: AccountKey) -> Option<CareView> {
     let account = desk.registry().account(key)?.name.clone();
     let usual = Care::default();
     let care = desk.registry().care(key).unwrap_or(&usual);
-    let shown = |to: &Target| match to {
-        Target::Number(number) => number.to_string(),
-        Target::Uri(uri) | Target::Aor(uri) => uri.to_string(),
-    };
     let not_done = care.forwards.iter().filter(|(_, to)| !desk.may_forward(care, to));
     Some(CareView {
         account,
         may: care.may,
         places: care.places.clone(),
-        forwards: care.forwards.iter().map(|(forward, to)| (*forward, shown(to))).collect(),
+        forwards: care
+            .forwards
+            .iter()
+            .map(|(forward, to)| (*forward, to.shown().to_string()))
+            .collect(),
         not_done: not_done.map(|(forward, _)| *forward).collect(),
         here: care.here.clone(),
         tokens: care.tokens.keys().cloned().collect(),
