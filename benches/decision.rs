@@ -4,6 +4,10 @@
 //! Then single decisions (a new call between two accounts, each with a parent), each ended again.
 //! Goals: p50 ≤ 2 µs and p99 ≤ 20 µs a decision, ≤ 200 bytes a call, ≤ 150 bytes a device.
 //! Bytes are the growth of the resident set (`/proc/self/statm`), allocator's own included.
+//!
+//! With the word `together` the desk is one of several and holds rights: what it asks the ledger
+//! comes back out of a log before the next question. A decision that such a question has a part in
+//! is counted, and is no decision at once.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -16,7 +20,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hallporter::desk::{Desk, Input, Output, Settings, Ticket};
+use hallporter::desk::{Desk, Input, Joining, Output, Settings, Ticket};
 use hallporter::domain::{
     Account, AccountKey, AccountName, CallEvent, Caps, Device, DeviceName, EventKind, Identifier,
     Now, Number, Outcome, Policy, RefusalCodes, RouteQuery, SipUri, Target,
@@ -33,14 +37,16 @@ const CALLS: u32 = 1_000_000;
 const DECISIONS: u32 = 200_000;
 
 fn main() {
-    let mut house = House::new();
+    let together = std::env::args().any(|word| word == "together");
+    let mut house = House::new(together);
     let empty = resident();
     house.accounts();
     let with_accounts = resident();
     house.devices();
     let with_devices = resident();
     let devices = u64::from(ACCOUNTS) * 4;
-    println!("accounts {ACCOUNTS} under {RESELLERS}, devices {devices}, calls {CALLS}");
+    let one_of = if together { ", one node of several" } else { "" };
+    println!("accounts {ACCOUNTS} under {RESELLERS}, devices {devices}, calls {CALLS}{one_of}");
     println!("  an account weighs {} bytes", (with_accounts - empty) / u64::from(ACCOUNTS));
     println!("  a device weighs   {} bytes (goal 150)", (with_devices - with_accounts) / devices);
     // The first call of an account makes its rights; they stay, so they are no part of a call.
@@ -72,13 +78,16 @@ struct House {
     desk: Desk,
     now: Now,
     stride: u32,
+    together: bool,
+    /// Questions to the ledger so far.
+    asked: u32,
 }
 
 impl House {
-    fn new() -> Self {
+    fn new(together: bool) -> Self {
         let settings = Settings { gateway: Some("10.0.0.1".into()), ..Settings::default() };
         let now = Now { mono_ms: 1_000, wall_ms: 1_700_000_000_000 };
-        Self { desk: Desk::new(settings), now, stride: 1 }
+        Self { desk: Desk::new(settings), now, stride: 1, together, asked: 0 }
     }
 
     fn accounts(&mut self) {
@@ -105,7 +114,14 @@ impl House {
             }
         }
         self.desk.restore_registry(Change::KeysGiven(RESELLERS + ACCOUNTS));
+        if self.together {
+            let joining = Joining { boot: 1, nonce: 1, founding: true };
+            self.desk.together(joining, self.now);
+            self.desk.tell_others();
+        }
         self.desk.restored();
+        self.desk.handle(Input::Wakeup, self.now);
+        self.carry_out();
     }
 
     fn devices(&mut self) {
@@ -129,15 +145,30 @@ impl House {
     fn call(&mut self, id: u32, from: u32, to: u32) {
         let query = query(id, from, to);
         self.desk.handle(Input::Route { ticket: Ticket(0), query }, self.now);
-        let Some(Output::Answer { decision, .. }) = self.desk.poll() else { panic!("no answer") };
-        let forked = matches!(decision.outcome, Outcome::Fork(_));
-        assert!(forked, "{:?}", decision.outcome);
+        assert!(self.carry_out(), "no answer");
+    }
+
+    /// Does what the desk wants, the log being one that answers before anything else happens. Says
+    /// whether a call was let through.
+    fn carry_out(&mut self) -> bool {
+        let mut answered = false;
+        while let Some(output) = self.desk.poll() {
+            if let Output::Answer { decision, .. } = output {
+                let forked = matches!(decision.outcome, Outcome::Fork(_));
+                assert!(forked, "{:?}", decision.outcome);
+                answered = true;
+            } else if let Output::Ask(command) = output {
+                self.asked += 1;
+                self.desk.handle(Input::Agreed(command), self.now);
+            }
+        }
+        answered
     }
 
     fn event(&mut self, kind: EventKind, id: u32) {
         let event = event(kind, id);
         self.desk.handle(Input::Event(event), self.now);
-        while self.desk.poll().is_some() {}
+        self.carry_out();
         self.now.mono_ms += 1;
         self.now.wall_ms += 1;
         if id.is_multiple_of(1_000) {
@@ -147,12 +178,15 @@ impl House {
 
     fn write_down(&mut self) {
         while !self.desk.take_changes(10_000, self.now).is_empty() {}
+        while !self.desk.take_untold(10_000, self.now).is_empty() {}
+        drop(self.desk.take_ledger_rows());
     }
 
     /// Single decisions, each ended again, in an order that no cache can foresee.
     fn decide(&mut self) {
         let mut answers = Vec::with_capacity(DECISIONS as usize);
         let mut ends = Vec::with_capacity(DECISIONS as usize);
+        let (mut waited, asked) = (0_u32, self.asked);
         for n in 0..DECISIONS {
             self.stride = self.stride.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let from = (self.stride >> 8) % ACCOUNTS;
@@ -161,14 +195,22 @@ impl House {
             let end = event(EventKind::Failed, CALLS + n);
             let began = Instant::now();
             self.desk.handle(Input::Route { ticket: Ticket(0), query }, self.now);
-            let answer = self.desk.poll();
-            answers.push(began.elapsed().as_nanos());
-            let Some(Output::Answer { decision, .. }) = answer else { panic!("no answer") };
-            assert!(matches!(decision.outcome, Outcome::Fork(_)), "{:?}", decision.outcome);
+            let output = self.desk.poll();
+            let took = began.elapsed().as_nanos();
+            if let Some(Output::Answer { decision, .. }) = output {
+                assert!(matches!(decision.outcome, Outcome::Fork(_)), "{:?}", decision.outcome);
+                answers.push(took);
+            } else {
+                let Some(Output::Ask(command)) = output else { panic!("no answer") };
+                self.asked += 1;
+                waited += 1;
+                self.desk.handle(Input::Agreed(command), self.now);
+            }
+            self.carry_out();
             let began = Instant::now();
             self.desk.handle(Input::Event(end), self.now);
             ends.push(began.elapsed().as_nanos());
-            while self.desk.poll().is_some() {}
+            self.carry_out();
             self.now.mono_ms += 1;
             if n % 1_000 == 0 {
                 self.write_down();
@@ -176,6 +218,12 @@ impl House {
         }
         percentiles("decision (goal p50 2000, p99 20000)", &mut answers);
         percentiles("end", &mut ends);
+        if self.together {
+            let asked = self.asked - asked;
+            println!(
+                "  of {DECISIONS} decisions {waited} waited for the ledger, which was asked {asked} times"
+            );
+        }
     }
 }
 

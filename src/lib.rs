@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! main ─► cli ─► http::client ══(network)══► http::admin
-//!          └──► serve ─► kamailio  freeswitch  media  notify  store  peers  http   SHELL
+//!          └──► serve ─► kamailio  freeswitch  media  bucket  notify  store  peers  http   SHELL
 //! ═══════════════════════════ glass door ═══════════════════════
 //!                       desk                                               CORE
 //!   registry   import   admission   sessions   routing   messages   cluster
@@ -13,6 +13,7 @@
 //! ```
 
 pub mod admission;
+pub mod bucket;
 pub mod cli;
 pub mod cluster;
 pub mod config;

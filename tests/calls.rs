@@ -9,6 +9,8 @@
 mod alone;
 #[path = "calls/called_back.rs"]
 mod called_back;
+#[path = "common/cases.rs"]
+mod cases;
 #[path = "calls/command.rs"]
 mod command;
 #[path = "calls/house.rs"]
@@ -21,32 +23,12 @@ mod common;
 
 use house::House;
 
-/// Plays all cases of a file; `Err` says which lines came out otherwise.
 fn play(text: &str) -> Result<usize, String> {
-    let mut wrong = Vec::new();
-    let mut cases = 0;
-    let mut case = "";
-    let mut house = House::default();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if let Some(name) = line.strip_prefix("==") {
-            (case, house, cases) = (name.trim(), House::default(), cases + 1);
-        } else if !line.is_empty() {
-            let (input, expected) = line.split_once("=>").unwrap_or((line, "ok"));
-            let got = house.play(input.trim());
-            if got != expected.trim() {
-                wrong.push(format!("line {}, {case}: {line}\n    came to: {got}", number + 1));
-            }
-        }
-    }
-    if wrong.is_empty() { Ok(cases) } else { Err(wrong.join("\n")) }
+    cases::play(text, "ok", House::play)
 }
 
 fn check(text: &str, at_least: usize) {
-    match play(text) {
-        Ok(cases) => assert!(cases >= at_least, "only {cases} cases were found"),
-        Err(wrong) => panic!("\n{wrong}"),
-    }
+    cases::check(play(text), at_least);
 }
 
 #[test]

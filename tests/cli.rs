@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[path = "cli/cluster.rs"]
+mod cluster;
 #[path = "cli/fake.rs"]
 mod fake;
 #[path = "cli/help.rs"]

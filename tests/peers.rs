@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one event")]
 
+#[path = "peers/files.rs"]
+mod files;
 #[path = "peers/joining.rs"]
 mod joining;
 #[path = "peers/refused.rs"]

@@ -13,6 +13,8 @@ mod disk;
 mod kill;
 #[path = "process/large.rs"]
 mod large;
+#[path = "process/left_behind.rs"]
+mod left_behind;
 #[path = "process/line.rs"]
 mod line;
 #[path = "process/lists.rs"]
@@ -25,6 +27,8 @@ mod model;
 mod monitors;
 #[path = "process/proxies.rs"]
 mod proxies;
+#[path = "process/rpc.rs"]
+mod rpc;
 #[path = "process/signals.rs"]
 mod signals;
 #[path = "process/start.rs"]

@@ -8,6 +8,8 @@
 mod common;
 #[path = "properties/deeds.rs"]
 mod deeds;
+#[path = "properties/finish.rs"]
+mod finish;
 #[path = "properties/model.rs"]
 mod model;
 #[path = "properties/operators.rs"]

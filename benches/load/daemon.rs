@@ -69,6 +69,17 @@ impl Process {
         Ok(kib.context("no such figure")?.parse::<f64>()? / 1024.0)
     }
 
+    /// kill -9 for all of it.
+    pub(crate) fn kill(mut self) {
+        self.send("-KILL");
+        let _ = self.0.wait();
+    }
+
+    fn send(&self, signal: &str) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn is_over(&mut self) -> anyhow::Result<bool> {
         Ok(self.0.try_wait()?.is_some())
@@ -78,17 +89,14 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         for signal in ["-TERM", "-KILL"] {
-            let group = format!("-{}", self.0.id());
-            let _ =
-                Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
+            self.send(signal);
             let patience = if signal == "-TERM" { Duration::from_secs(2) } else { READY_WITHIN };
             if wait_for("the end", patience, || Ok(self.0.try_wait()?.is_some())).is_ok() {
                 break;
             }
         }
         // Children that outlive the first process of a group go with it.
-        let group = format!("-{}", self.0.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        self.send("-KILL");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::bail;
 use hallporter::domain::{
     Account, AccountKey, AccountName, CallRef, CallState, Caps, Device, DeviceName, Identifier,
-    Policy, RefusalCodes, Seat, Seats, SipUri, Target,
+    NodeId, Policy, RefusalCodes, Seat, Seats, SipUri, Target,
 };
 use hallporter::registry::{Change, Command};
 use hallporter::sessions::{RowChange, SessionRow};
@@ -62,7 +62,14 @@ impl Dataset {
                 break;
             }
         }
-        self.write_sessions(&store, boot)
+        self.write_sessions(&store, NodeId(1), boot)
+    }
+
+    /// Writes calls alone, as those of a node of a cluster that does not run.
+    pub(crate) fn write_calls_of(&self, node: NodeId, data_dir: &Path) -> anyhow::Result<()> {
+        let keep = Keep { entries: 200_000, for_: Duration::from_secs(86_400) };
+        let (store, boot) = Store::open(data_dir, keep, Arc::new(now_ms))?;
+        self.write_sessions(&store, node, boot)
     }
 
     fn account(&self, key: u32, changes: &mut Vec<Change>) -> anyhow::Result<()> {
@@ -91,13 +98,13 @@ impl Dataset {
         Ok(())
     }
 
-    fn write_sessions(&self, store: &Store, boot: u32) -> anyhow::Result<()> {
+    fn write_sessions(&self, store: &Store, node: NodeId, boot: u32) -> anyhow::Result<()> {
         let (this, mut next) = (self.clone(), 0_u32);
         let source = move |max: usize| {
             let end = next.saturating_add(u32::try_from(max).unwrap_or(u32::MAX));
             let rows = next..end.min(this.sessions);
             next = rows.end;
-            rows.map(|index| RowChange::Put(this.session(boot, index))).collect()
+            rows.map(|index| RowChange::Put(this.session(node, boot, index))).collect()
         };
         store.write_rows_from(Box::new(source))?;
         store.wake();
@@ -109,7 +116,7 @@ impl Dataset {
         Ok(())
     }
 
-    fn session(&self, boot: u32, index: u32) -> SessionRow {
+    fn session(&self, node: NodeId, boot: u32, index: u32) -> SessionRow {
         let started_ms = now_ms() - 60_000;
         let callee = index.wrapping_mul(7919).wrapping_add(1) % self.accounts;
         let caller = index % self.accounts;
@@ -128,8 +135,8 @@ impl Dataset {
             }
         }
         SessionRow {
-            call: CallRef::new(boot, index + 1),
-            call_id: format!("{index:08x}-5f3a-4c1d-9b7e-0242ac120002@127.0.12.1"),
+            call: CallRef::new(node, boot, index + 1),
+            call_id: format!("{index:08x}-5f3a-4c1d-9b7e-0242ac{:06x}@127.0.12.1", node.0),
             from_tag_hash: index | 1,
             from: number(caller),
             to: number(callee),

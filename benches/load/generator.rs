@@ -10,6 +10,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use crate::dataset;
 
+/// Kamailio tells at most so many events at once.
+pub(crate) const EVENTS_AT_ONCE: usize = 100;
+
 /// A reply as it came.
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -83,7 +86,7 @@ impl Questions {
         Self { head: head("/v1/route"), event_head: head("/v1/event"), accounts, series }
     }
 
-    fn call_id(&self, index: u32) -> String {
+    pub(crate) fn call_id(&self, index: u32) -> String {
         format!("{:08x}-{index:08x}-4c1d-9b7e@127.0.12.1", self.series)
     }
 
@@ -106,25 +109,32 @@ impl Questions {
         format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len()).into_bytes()
     }
 
-    /// Tells that the first `count` calls have failed, a hundred at a time, as Kamailio does.
+    /// What happened to the `index`-th call.
+    pub(crate) fn event(&self, what: &str, index: u32) -> String {
+        let code = if what == "failed" { ",\"code\":486" } else { "" };
+        format!(
+            "{{\"event\":\"{what}\",\"enc\":\"b64u\",\"call_id\":\"{}\",\"from_tag\":\"{}\",\
+             \"h\":\"{}:{index}\"{code}}}",
+            URL_SAFE.encode(self.call_id(index)),
+            URL_SAFE.encode(format!("tag{index:08x}")),
+            index % 4096
+        )
+    }
+
+    /// Tells of events, as many as Kamailio would at once.
+    pub(crate) fn telling(&self, events: &[String]) -> Vec<u8> {
+        let body = format!("[{}]", events.join(",\n"));
+        format!("{}Content-Length: {}\r\n\r\n{body}", self.event_head, body.len()).into_bytes()
+    }
+
+    /// Tells that the first `count` calls have failed.
     pub(crate) fn end_all(&self, host: SocketAddr, count: u32) -> anyhow::Result<()> {
         let mut client = Client::new(host)?;
-        for first in (0..count).step_by(100) {
-            let events: Vec<String> = (first..count.min(first + 100))
-                .map(|index| {
-                    format!(
-                        "{{\"event\":\"failed\",\"enc\":\"b64u\",\"call_id\":\"{}\",\"from_tag\":\"{}\",\
-                         \"h\":\"{}:{index}\",\"code\":486}}",
-                        URL_SAFE.encode(self.call_id(index)),
-                        URL_SAFE.encode(format!("tag{index:08x}")),
-                        index % 4096
-                    )
-                })
-                .collect();
-            let body = format!("[{}]", events.join(",\n"));
-            let request =
-                format!("{}Content-Length: {}\r\n\r\n{body}", self.event_head, body.len());
-            let reply = client.ask(request.as_bytes())?;
+        for first in (0..count).step_by(EVENTS_AT_ONCE) {
+            let last = count.min(first + u32::try_from(EVENTS_AT_ONCE)?);
+            let events: Vec<String> =
+                (first..last).map(|index| self.event("failed", index)).collect();
+            let reply = client.ask(&self.telling(&events))?;
             if reply.status != 200 {
                 bail!("events were answered {}", reply.status);
             }
@@ -188,28 +198,40 @@ async fn connection(
             return Ok(took_us);
         }
         let request = questions.question(next.replace(next.get() + 1));
-        // A question is smaller than any socket's buffer.
-        if stream.try_write(&request)? != request.len() {
-            bail!("a question did not go out whole");
-        }
-        let mut read = 0;
-        let status = loop {
-            match stream.try_read(&mut buffer[read..]) {
-                Ok(0) => bail!("the server closed a connection"),
-                Ok(count) => read += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    stream.readable().await?;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            }
-            if let Some((status, _)) = whole(&buffer[..read])? {
-                break status;
-            }
-        };
+        let (status, read) = exchange(&stream, &mut buffer, &request).await?;
         if status != 200 {
             bail!("a question was answered {status}: {}", String::from_utf8_lossy(&buffer[..read]));
         }
         took_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+    }
+}
+
+/// Sends a request and reads its reply: the status, and how many bytes of the buffer it fills.
+pub(crate) async fn exchange(
+    stream: &tokio::net::TcpStream,
+    buffer: &mut [u8],
+    mut request: &[u8],
+) -> anyhow::Result<(u16, usize)> {
+    while !request.is_empty() {
+        match stream.try_write(request) {
+            Ok(count) => request = &request[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut read = 0;
+    loop {
+        match stream.try_read(&mut buffer[read..]) {
+            Ok(0) => bail!("the server closed a connection"),
+            Ok(count) => read += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                stream.readable().await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if let Some((status, _)) = whole(&buffer[..read])? {
+            return Ok((status, read));
+        }
     }
 }

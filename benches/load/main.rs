@@ -6,20 +6,31 @@
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock, that is what it is for")]
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
+mod accounts;
 mod constant;
 mod daemon;
 mod dataset;
 mod deposits;
+mod dmq;
+#[path = "../../tests/common/field/mod.rs"]
+mod field;
 mod figures;
 mod generator;
 mod http;
 mod kamailio;
+mod newcomer;
+mod nodes;
 mod phones;
 mod place;
+mod probe;
 mod reload;
 mod rig;
+mod rows;
+#[path = "../../tests/common/site.rs"]
+mod site;
 mod start;
 mod switch;
+mod traffic;
 
 use std::time::Duration;
 
@@ -31,6 +42,10 @@ fn main() -> anyhow::Result<()> {
     match what.as_str() {
         "http" => http::run(&http::Plan::read(words)?),
         "kamailio" => kamailio::run(&kamailio::Plan::read(words)?),
+        "dmq" => dmq::run(&dmq::Plan::read(words)?),
+        "rows" => rows::run(&rows::Plan::read(words)?),
+        "newcomer" => newcomer::run(&newcomer::Plan::read(words)?),
+        "accounts" => accounts::run(&accounts::Plan::read(words)?),
         "deposits" => deposits::run(&deposits::Plan::read(words)?),
         "reload" => reload::run(&reload::Plan::read(words)?),
         "start" => start::starts(read(&mut words, 5)?),
@@ -39,12 +54,14 @@ fn main() -> anyhow::Result<()> {
         "constant" => constant::serve(words),
         "" => {
             println!(
-                "load: name one of deposits, http, kamailio, reload, start, memory (see scripts/load)"
+                "load: name one of accounts, deposits, dmq, http, kamailio, memory, newcomer, reload, rows, start (see scripts/load)"
             );
             Ok(())
         }
         other => {
-            bail!("there is no {other:?}: take deposits, http, kamailio, reload, start or memory")
+            bail!(
+                "there is no {other:?}: take accounts, deposits, dmq, http, kamailio, memory, newcomer, reload, rows or start"
+            )
         }
     }
 }

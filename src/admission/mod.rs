@@ -9,5 +9,5 @@ mod rights;
 mod seats;
 
 pub use refusal::{refusal, refusal_by_rule, told_by_code};
-pub use rights::{Look, PoolUsage, Rights};
+pub use rights::{Look, PoolUsage, Rights, RightsSum};
 pub use seats::{SeatSide, SeatSides, seats};

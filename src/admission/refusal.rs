@@ -91,6 +91,13 @@ fn form(cause: Cause, side: Side) -> Form {
             retry_after_s: Some(5),
             ..form(486, 17, "The called party's lines are being counted")
         },
+        (Cause::Unreachable, Side::From) => {
+            Form { retry_after_s: Some(5), ..form(403, 21, "Your lines cannot be counted now") }
+        }
+        (Cause::Unreachable, Side::To) => Form {
+            retry_after_s: Some(5),
+            ..form(486, 17, "The called party's lines cannot be counted now")
+        },
         (Cause::TableFull, _) => {
             Form { retry_after_s: Some(30), ..form(480, 42, "Too many calls are up") }
         }

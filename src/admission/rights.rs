@@ -10,6 +10,10 @@
 //! asked about) are counted as *overdraft*; the next right that comes free becomes theirs first,
 //! so the excess only shrinks.
 
+mod sum;
+
+pub use sum::RightsSum;
+
 use crate::domain::{AccountKey, Grant, Holding, NodeId, PoolId, PoolKind, SyncItem, UNLIMITED};
 
 /// Caps up to this are asked for whole (`Ledger` grants them whole).
@@ -26,6 +30,9 @@ pub struct Rights {
     /// No other node could use what is left or returned: the whole cap is asked for at once, and
     /// nothing is returned but what is above a lowered cap.
     alone: bool,
+    /// The proxies were asked since the welcome: no call of an earlier start is unknown. Before
+    /// that, new rights are for new calls, and for those that are more than what is frozen.
+    settled: bool,
     /// By account key, then by [`PoolKind`]: one look-up, no search, on the way to a decision.
     accounts: Vec<[Pool; 3]>,
 }
@@ -78,27 +85,55 @@ impl Rights {
     /// A node's rights at its `boot`-th start: none.
     #[must_use]
     pub fn new(node: NodeId, boot: u32, alone: bool) -> Self {
-        Self { node, boot, welcomed: false, alone, accounts: Vec::new() }
+        Self { node, boot, welcomed: false, alone, settled: false, accounts: Vec::new() }
+    }
+
+    /// From now on other nodes use these rights too, and another ledger issues them: none is held,
+    /// and live calls are on overdraft until that ledger has covered them.
+    pub fn join_others(&mut self, boot: u32) {
+        (self.alone, self.welcomed, self.settled, self.boot) = (false, false, false, boot);
+        for pool in self.accounts.iter_mut().flatten() {
+            let live = pool.used + pool.overdraft;
+            *pool = Pool { overdraft: live, cap: pool.cap, ..UNKNOWN };
+        }
     }
 
     /// What the pool says to one more call.
     #[must_use]
     pub fn look(&self, pool: PoolId) -> Look {
         let pool = self.pool(pool);
-        if pool.spare() > 0 {
+        if pool.spare() > 0 || self.is_free_of_rights(&pool) {
             Look::Room
         } else if pool.held() >= u64::from(pool.cap) {
             if pool.frozen > 0 { Look::Frozen } else { Look::Full }
         } else {
-            Look::Short { want: if self.alone { pool.cap } else { pool.portion() } }
+            Look::Short { want: self.want(&pool) }
         }
     }
 
-    /// Counts a call in if there is a right for it; says whether.
+    fn want(&self, pool: &Pool) -> u32 {
+        if self.alone {
+            return pool.cap;
+        }
+        let uncovered = if self.settled { pool.overdraft } else { pool.beyond_frozen() };
+        pool.portion().saturating_add(uncovered)
+    }
+
+    /// A pool without a cap takes no right where that would be a question to other nodes.
+    fn is_free_of_rights(&self, pool: &Pool) -> bool {
+        !self.alone && pool.cap == UNLIMITED
+    }
+
+    /// Counts a call in if there is a right for it, or none is needed; says whether.
     pub fn take_right(&mut self, pool: PoolId) -> bool {
+        let free = !self.alone;
         let pool = self.pool_mut(pool);
         let spare = pool.spare() > 0;
         pool.used += u32::from(spare);
+        if !spare && free && pool.cap == UNLIMITED {
+            pool.overdraft += 1;
+            return true;
+        }
         spare
     }
 
@@ -137,10 +172,12 @@ impl Rights {
         if !self.welcomed || grant.node != self.node || grant.boot != self.boot {
             return;
         }
+        let covers = self.alone || self.settled;
         let pool = self.pool_mut(grant.pool);
         pool.granted = pool.granted.max(grant.granted);
         pool.returned = pool.returned.max(grant.returned);
-        pool.cover_overdraft();
+        let uncovered = if covers { pool.overdraft } else { pool.beyond_frozen() };
+        pool.cover(uncovered);
     }
 
     /// Takes in what the ledger holds for this node from earlier starts. All of it is frozen
@@ -170,14 +207,13 @@ impl Rights {
     #[must_use]
     pub fn thaw(&mut self) -> Vec<PoolId> {
         let mut thawed = Vec::new();
+        self.settled = true;
         for (account, pools) in (0..).zip(&mut self.accounts) {
-            for (kind, pool) in
-                [PoolKind::Total, PoolKind::In, PoolKind::Out].into_iter().zip(pools)
-            {
+            for (kind, pool) in PoolKind::ALL.into_iter().zip(pools) {
                 if std::mem::take(&mut pool.frozen) > 0 {
                     thawed.push(PoolId::new(AccountKey(account), kind));
                 }
-                pool.cover_overdraft();
+                pool.cover(pool.overdraft);
             }
         }
         thawed
@@ -186,7 +222,71 @@ impl Rights {
     /// A cap was set, says the log. Takes effect on the next call. Nothing else sets a cap here: a
     /// grant that carried one could be overtaken, and leave a node at a cap of long ago.
     pub fn cap_changed(&mut self, pool: PoolId, cap: u32) {
-        self.pool_mut(pool).cap = cap.min(UNLIMITED);
+        let free = !self.alone && cap >= UNLIMITED;
+        let pool = self.pool_mut(pool);
+        pool.cap = cap.min(UNLIMITED);
+        if free {
+            // Its calls need no rights any more; the next cap finds them on overdraft.
+            pool.overdraft += std::mem::take(&mut pool.used);
+        }
+    }
+
+    /// Gives back all that is spare; says whether there was anything.
+    pub fn give_up_spare(&mut self, pool: PoolId) -> bool {
+        let pool = self.pool_mut(pool);
+        let spare = pool.spare();
+        pool.returned += spare;
+        spare > 0
+    }
+
+    /// What the node gives back for one that starves: all that is spare of a small cap, half of
+    /// it of a large one. Subtracted before it is told, as in [`Rights::surplus`].
+    pub fn give_for(&mut self, pool: PoolId, beneficiary: NodeId, want: u32) -> Option<SyncItem> {
+        let own = self.pool_mut(pool);
+        let spare = own.spare();
+        let back = if own.cap <= SMALL_CAP_MAX { spare } else { spare.div_ceil(2) };
+        if back == 0 || want == 0 {
+            return None;
+        }
+        own.returned += back;
+        let want = want.min(u32::try_from(back).unwrap_or(u32::MAX));
+        Some(SyncItem { pool, returned: own.returned, want, beneficiary })
+    }
+
+    /// Whether little is left of a large cap, so that more is better asked for before it is gone;
+    /// how much.
+    #[must_use]
+    pub fn runs_low(&self, pool: PoolId) -> Option<u32> {
+        let pool = self.pool(pool);
+        let low = !self.alone
+            && pool.cap < UNLIMITED
+            && pool.spare() * 100 < u64::from(pool.cap)
+            && pool.held() < u64::from(pool.cap)
+            && pool.cap > SMALL_CAP_MAX;
+        low.then(|| self.want(&pool))
+    }
+
+    /// Whether the proxies were asked since the ledger has welcomed this start.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Whether the ledger has welcomed this start.
+    #[must_use]
+    pub fn is_welcomed(&self) -> bool {
+        self.welcomed
+    }
+
+    /// Pools with a cap that have calls on overdraft.
+    pub fn uncovered(&self) -> impl Iterator<Item = (PoolId, u32)> + '_ {
+        (0..).zip(&self.accounts).flat_map(|(account, pools)| {
+            PoolKind::ALL
+                .into_iter()
+                .zip(pools)
+                .filter(|(_, pool)| pool.overdraft > 0 && pool.cap < UNLIMITED)
+                .map(move |(kind, pool)| (PoolId::new(AccountKey(account), kind), pool.overdraft))
+        })
     }
 
     /// What the node gives back now: what is above the cap, and, where other nodes could use it,
@@ -194,6 +294,9 @@ impl Rights {
     /// other way round a call could be admitted under a right that is somebody else's already.
     pub fn surplus(&mut self, pool: PoolId) -> Option<SyncItem> {
         let (node, alone) = (self.node, self.alone);
+        if self.is_free_of_rights(&self.pool(pool)) {
+            return self.give_up_spare(pool).then(|| self.wanting(pool, 0));
+        }
         let own = self.pool_mut(pool);
         let spare = own.spare();
         let above = own.held().saturating_sub(u64::from(own.cap)).min(spare);
@@ -268,8 +371,15 @@ impl Pool {
         if self.cap <= SMALL_CAP_MAX { self.cap } else { (self.cap / 20).max(1) }
     }
 
-    fn cover_overdraft(&mut self) {
-        let covered = u64::from(self.overdraft).min(self.spare());
+    /// Calls that have no right, whatever the frozen ones turn out to be: of a start before, that
+    /// the ledger had not covered when it ended.
+    fn beyond_frozen(&self) -> u32 {
+        self.overdraft.saturating_sub(self.frozen)
+    }
+
+    /// New rights go to so many calls that have none.
+    fn cover(&mut self, uncovered: u32) {
+        let covered = u64::from(uncovered).min(self.spare());
         let covered = u32::try_from(covered).unwrap_or(u32::MAX);
         self.overdraft -= covered;
         self.used += covered;

@@ -26,6 +26,9 @@ enum Action {
         /// Only those that count for this account, at either end
         #[arg(long, value_name = "NAME", value_parser = AccountName::parse)]
         account: Option<AccountName>,
+        /// Only those of this node of the cluster
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
         #[command(flatten)]
         limit: Limit,
     },
@@ -71,7 +74,9 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
     let door = Door::find(&args.daemon)?;
     let failed = |error| door.explain(error);
     match args.action {
-        Action::List { account, limit } => show_list(account.as_ref(), limit, &door, screen).await,
+        Action::List { account, node, limit } => {
+            show_list((account.as_ref(), node.as_deref()), limit, &door, screen).await
+        }
         Action::Show(which) => {
             let view = door.client.call(&which.id).await.map_err(failed)?;
             show(&view, screen)
@@ -122,12 +127,12 @@ fn state(view: &CallView) -> String {
 }
 
 async fn show_list(
-    account: Option<&AccountName>,
+    wanted: (Option<&AccountName>, Option<&str>),
     limit: Limit,
     door: &Door,
     screen: &mut Screen<'_>,
 ) -> Result<(), Failure> {
-    let fetch = async |page| door.client.calls(account, &page).await;
+    let fetch = async |page| door.client.calls(wanted, &page).await;
     let views = door.collect(limit, screen, fetch).await?;
     if screen.json {
         return screen.object(&views);
@@ -135,8 +140,9 @@ async fn show_list(
     if views.is_empty() {
         return screen.line("no calls");
     }
+    let clustered = views.iter().any(|view| view.node.is_some());
     let rows = views.iter().map(|view| {
-        vec![
+        let mut row = vec![
             view.call.clone(),
             state(view) + if view.emergency { ", emergency" } else { "" },
             view.from.clone(),
@@ -145,10 +151,17 @@ async fn show_list(
             or_dash(view.callee.as_ref()),
             moment(view.started_ms),
             view.call_id.clone(),
-        ]
+        ];
+        if clustered {
+            row.insert(1, or_dash(view.node.as_ref()));
+        }
+        row
     });
-    let header =
-        ["call", "state", "from", "to", "counts for caller", "for callee", "since", "Call-ID"];
+    let mut header =
+        vec!["call", "state", "from", "to", "counts for caller", "for callee", "since", "Call-ID"];
+    if clustered {
+        header.insert(1, "node");
+    }
     screen.table(&header, &[], rows)
 }
 
@@ -158,6 +171,7 @@ fn show(view: &CallView, screen: &mut Screen<'_>) -> Result<(), Failure> {
     }
     screen.facts(&[
         ("call", view.call.clone()),
+        ("node", or_dash(view.node.as_ref())),
         ("Call-ID", view.call_id.clone()),
         ("state", state(view)),
         ("from", view.from.clone()),

@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Where it listens for proxies, operators and the command line
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8170")]
     listen: SocketAddr,
-    /// Where other nodes will reach it; kept as a comment for later
+    /// Where it listens for the other nodes of a cluster (UDP)
     #[arg(long, value_name = "IP:PORT")]
     cluster_listen: Option<SocketAddr>,
 }

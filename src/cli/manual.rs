@@ -46,6 +46,10 @@ hallporter route \-\-from +15550100 \-\-to +493012345
 hallporter call list \-\-account alice \-\-json
 hallporter mailbox add alice \-\-account alice
 hallporter message list \-\-mailbox alice \-\-state new
+hallporter cluster init \-c DIR/hallporter.toml
+hallporter cluster token > FILE
+hallporter serve \-c DIR2/hallporter.toml \-\-join IP:PORT \-\-token\-file FILE
+hallporter cluster doctor
 .fi
 "#;
 

@@ -4,6 +4,7 @@ mod account;
 mod call;
 mod care;
 mod check;
+mod cluster;
 mod deposit;
 mod device;
 mod failure;
@@ -81,6 +82,8 @@ enum Command {
     Deposit(deposit::Args),
     /// What is told to the world outside, and how far it has come
     Notice(notice::Args),
+    /// The cluster: several nodes that count calls together
+    Cluster(cluster::Args),
     /// Ask what a call would come to, without anything being changed
     Route(route::RouteArgs),
     /// Tell afterwards what was decided about a call, and from which figures
@@ -132,6 +135,7 @@ fn run(command: Command, screen: &mut Screen<'_>) -> Result<(), Failure> {
         Command::Message(args) => wait(message::run(args, screen)),
         Command::Deposit(args) => wait(deposit::run(args, screen)),
         Command::Notice(args) => wait(notice::run(args, screen)),
+        Command::Cluster(args) => wait(cluster::run(args, screen)),
         Command::Route(args) => wait(route::rehearse(args, screen)),
         Command::Why(args) => wait(route::why(args, screen)),
         Command::Man(args) => manual::man(Cli::command(), &args, screen),

@@ -100,8 +100,12 @@ pub(super) async fn why(args: WhyArgs, screen: &mut Screen<'_>) -> Result<(), Fa
             WhyKind::Released => "released by an operator",
             WhyKind::Told => "told",
         };
-        screen.line(format_args!("{}  {kind}", moment(entry.at_ms)))?;
+        let at = entry.node.as_ref().map_or_else(String::new, |node| format!(" at node {node}"));
+        screen.line(format_args!("{}  {kind}{at}", moment(entry.at_ms)))?;
         entry.lines.iter().try_for_each(|line| screen.line(format_args!("  {line}")))?;
+    }
+    if !why.silent.is_empty() {
+        screen.line(format_args!("not reached, and may know more: {}", why.silent.join(", ")))?;
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! `hallporter serve`
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use crate::config::Config;
+use crate::serve::Joining;
 
 use super::failure::Failure;
 use super::find::{config_path, unusable};
@@ -12,6 +16,15 @@ use super::typed::ConfigFile;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigFile,
+    /// Come into a cluster, over the node at this address; not needed at later starts
+    #[arg(long, value_name = "IP:PORT", requires = "token_file")]
+    join: Option<SocketAddr>,
+    /// The file with the token that `hallporter cluster token` has made
+    #[arg(long, value_name = "FILE", requires = "join")]
+    token_file: Option<PathBuf>,
+    /// Only have a vote, and answer no calls
+    #[arg(long, requires = "join")]
+    witness: bool,
 }
 
 /// Reads the config file and runs the daemon until it is told to stop.
@@ -33,5 +46,11 @@ pub(super) fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     for warning in warnings {
         screen.note(format_args!("{}: warning: {warning}", path.display()));
     }
-    crate::serve::run(config, &path).map_err(|error| Failure::refused(format!("{error:#}")))
+    let joining = args.join.zip(args.token_file).map(|(address, token_file)| Joining {
+        address,
+        token_file,
+        witness: args.witness,
+    });
+    crate::serve::run(config, &path, joining)
+        .map_err(|error| Failure::refused(format!("{error:#}")))
 }

@@ -105,6 +105,12 @@ pub(super) fn ring_s(text: &str) -> Result<u16, String> {
     ring_s.filter(|_| whole).ok_or_else(|| format!("take 1s to {RING_S_MAX}s, in whole seconds"))
 }
 
+/// A time such as `2h`, in whole seconds.
+pub(super) fn duration_s(text: &str) -> Result<u32, String> {
+    let seconds = parse_duration(text)?.as_secs();
+    u32::try_from(seconds).map_err(|_| "is too long".to_owned())
+}
+
 fn url(text: &str) -> Result<String, String> {
     let told =
         |what: &str| format!("{what}: write only the address, such as http://127.0.0.1:8170");

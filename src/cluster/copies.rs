@@ -9,6 +9,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::NodeId;
 
 use super::numbered::{Change, Known, Mark, Numbered, Telling};
@@ -20,7 +22,7 @@ pub type Frame<K, R> = (NodeId, Telling<K, R>);
 pub const NODES_MAX: usize = 64;
 
 /// What a node says about itself to its peers: when they come up, and now and then.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// What it knows of each node's rows.
     pub known: BTreeMap<NodeId, Known>,
@@ -126,6 +128,12 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
         self.peers.remove(&peer);
     }
 
+    /// Whether a peer can be reached.
+    #[must_use]
+    pub fn is_up(&self, peer: NodeId) -> bool {
+        self.peers.contains_key(&peer)
+    }
+
     /// A node has left for good: its rows go.
     pub fn forget(&mut self, node: NodeId) {
         if node != self.node {
@@ -178,8 +186,13 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     /// What peers are to be told now, each of each node at most one frame. There may be more:
     /// until it gives none.
     pub fn tell(&mut self) -> Vec<(NodeId, Frame<K, R>)> {
+        self.tell_those(|_| true)
+    }
+
+    /// The same, for those peers alone that can take something now.
+    pub fn tell_those(&mut self, can: impl Fn(NodeId) -> bool) -> Vec<(NodeId, Frame<K, R>)> {
         let (rows_max, mut frames) = (self.limits.rows_max, Vec::new());
-        for (peer, all_told) in &mut self.peers {
+        for (peer, all_told) in self.peers.iter_mut().filter(|(peer, _)| can(**peer)) {
             for (node, told) in all_told {
                 let rows = self.copies.get(node).map(|copy| &copy.rows);
                 let Some(telling) =
@@ -218,6 +231,21 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     #[must_use]
     pub fn row(&self, node: NodeId, key: &K) -> Option<&R> {
         self.copies.get(&node)?.rows.get(key)
+    }
+
+    /// All of whom something is kept, this node among them.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.copies.keys().copied()
+    }
+
+    /// The rows of a node behind a key, in the order of their keys.
+    pub fn rows_after(
+        &self,
+        node: NodeId,
+        after: Option<&K>,
+    ) -> impl Iterator<Item = (&K, &R)> + use<'_, K, R> {
+        let rows = self.copies.get(&node).map(|copy| copy.rows.rows_after(after));
+        rows.into_iter().flatten()
     }
 
     /// The rows of a node, in the order in which they last changed.

@@ -9,11 +9,12 @@
 //!
 //! All messages carry totals, never differences: any of them may be lost, repeated or overtaken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::domain::{
-    Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, NodeId, PoolId, SyncItem,
-    UNLIMITED,
+    AccountKey, Grant, HeldShare, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, LedgerRow,
+    NodeId, PoolId, SyncItem, UNLIMITED,
 };
 
 /// Caps up to this are granted whole: a small account lives at one node and never asks again.
@@ -24,6 +25,13 @@ const SMALL_CAP_MAX: u32 = 10;
 pub struct Ledger {
     starts: BTreeMap<NodeId, Start>,
     pools: BTreeMap<PoolId, Pool>,
+    /// Accounts whose rights nobody frees on a presumption.
+    strict: BTreeSet<AccountKey>,
+    /// What has changed since somebody took it, to be written down; a command names few.
+    touched_starts: BTreeSet<NodeId>,
+    touched_shares: BTreeSet<(PoolId, NodeId)>,
+    /// Nobody writes anything down: the ledger of a single node dies with it.
+    forgetful: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +52,27 @@ struct Share {
     node: NodeId,
     granted: u64,
     returned: u64,
+    /// Freed on a presumption; see [`LedgerRow::Share`].
+    revoked: bool,
 }
 
 impl Ledger {
+    /// A ledger of which nothing is ever written down: that of a node that is alone.
+    #[must_use]
+    pub fn forgetful() -> Self {
+        Self { forgetful: true, ..Self::default() }
+    }
+
+    /// All starts and shares are forgotten; caps and policies stay. From here on changes are kept
+    /// for [`Ledger::take_touched`].
+    pub fn begin_anew(&mut self) {
+        self.starts.clear();
+        self.pools.values_mut().for_each(|pool| pool.shares.clear());
+        self.touched_starts.clear();
+        self.touched_shares.clear();
+        self.forgetful = false;
+    }
+
     /// Carries out one command. The same commands in the same order give the same ledger.
     pub fn apply(&mut self, command: &LedgerCommand) -> LedgerReply {
         match command {
@@ -56,7 +82,146 @@ impl Ledger {
                 self.pool(*pool).cap = (*cap).min(UNLIMITED);
                 LedgerReply::Done
             }
-            LedgerCommand::Revoke { node, expected_boot } => self.revoke(*node, *expected_boot),
+            LedgerCommand::Revoke { node, expected_boot, attested } => {
+                self.revoke(*node, *expected_boot, *attested)
+            }
+        }
+    }
+
+    /// Says whether an account is strict. Follows from the registry, as caps do.
+    pub fn set_strict(&mut self, account: AccountKey, strict: bool) {
+        if strict {
+            self.strict.insert(account);
+        } else {
+            self.strict.remove(&account);
+        }
+    }
+
+    /// The newest start of a node; 0 for one that never said hello.
+    #[must_use]
+    pub fn boot(&self, node: NodeId) -> u32 {
+        self.starts.get(&node).map_or(0, |start| start.boot)
+    }
+
+    /// What each node holds of a pool, and who lost what it held. Nodes without either are left
+    /// out.
+    #[must_use]
+    pub fn shares(&self, pool: PoolId) -> Vec<HeldShare> {
+        let shares = self.pools.get(&pool).map_or(&[][..], |pool| &pool.shares);
+        let shares = shares.iter().map(|share| HeldShare {
+            node: share.node,
+            held: share.held(),
+            granted: share.granted,
+            revoked: share.revoked,
+        });
+        shares.filter(|share| share.held > 0 || share.revoked).collect()
+    }
+
+    /// What nodes hold of pools with a cap, through at most so many pools behind one; and the last
+    /// of these, if there may be more.
+    #[must_use]
+    pub fn held_behind(
+        &self,
+        after: Option<PoolId>,
+        max: usize,
+    ) -> (Vec<(PoolId, NodeId, u64)>, Option<PoolId>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let pools = self.pools.range((from, Bound::Unbounded)).take(max);
+        let last = pools.clone().nth(max.saturating_sub(1)).map(|(id, _)| *id);
+        let held = pools.filter(|(_, pool)| pool.cap < UNLIMITED).flat_map(|(id, pool)| {
+            let held = pool.shares.iter().filter(|share| share.held() > 0);
+            held.map(|share| (*id, share.node, share.held()))
+        });
+        (held.collect(), last)
+    }
+
+    /// How many rights of a pool are free.
+    #[must_use]
+    pub fn free(&self, pool: PoolId) -> u64 {
+        self.pools.get(&pool).map_or_else(|| UNLIMITED.into(), Pool::free)
+    }
+
+    /// Whether a node lost rights of a pool on a presumption and has not said since then that its
+    /// calls are covered.
+    #[must_use]
+    pub fn is_revoked(&self, pool: PoolId, node: NodeId) -> bool {
+        let pool = self.pools.get(&pool);
+        pool.is_some_and(|pool| pool.shares.iter().any(|it| it.node == node && it.revoked))
+    }
+
+    /// The pools of which that holds for a node.
+    #[must_use]
+    pub fn revoked_of(&self, node: NodeId) -> Vec<PoolId> {
+        let revoked = |pool: &Pool| pool.shares.iter().any(|it| it.node == node && it.revoked);
+        self.pools.iter().filter(|(_, pool)| revoked(pool)).map(|(id, _)| *id).collect()
+    }
+
+    /// The pools of which a node holds something.
+    pub fn held_by(&self, node: NodeId) -> impl Iterator<Item = PoolId> + '_ {
+        let holds =
+            move |pool: &Pool| pool.shares.iter().any(|it| it.node == node && it.held() > 0);
+        self.pools.iter().filter(move |(_, pool)| holds(pool)).map(|(id, _)| *id)
+    }
+
+    /// How many nodes have ever said hello.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether presuming this node dead would free anything.
+    #[must_use]
+    pub fn is_worth_revoking(&self, node: NodeId) -> bool {
+        let mut pools = self.pools.iter();
+        pools.any(|(id, pool)| self.is_presumable(*id, pool, node))
+    }
+
+    /// Whether the rights of a node in a pool may be freed on a presumption: there are some, the
+    /// account is not strict, and no other node's are free in this way already.
+    fn is_presumable(&self, id: PoolId, pool: &Pool, node: NodeId) -> bool {
+        !self.strict.contains(&id.account())
+            && pool.cap < UNLIMITED
+            && pool.shares.iter().any(|share| share.node == node && share.held() > 0)
+            && pool.shares.iter().all(|share| !share.revoked)
+    }
+
+    /// The whole ledger, to be written down or sent to a newcomer.
+    pub fn rows(&self) -> impl Iterator<Item = LedgerRow> + '_ {
+        let starts = self.starts.iter().map(|(node, start)| start.row(*node));
+        let shares = self.pools.iter();
+        starts.chain(shares.flat_map(|(id, pool)| pool.shares.iter().map(|share| share.row(*id))))
+    }
+
+    /// Takes in a row as it was written down. Caps and policies come from the registry.
+    pub fn restore(&mut self, row: &LedgerRow) {
+        match *row {
+            LedgerRow::Start { node, boot, nonce } => {
+                self.starts.insert(node, Start { boot, nonce });
+            }
+            LedgerRow::Share { pool, node, granted, returned, revoked } => {
+                let share = self.pool(pool).share(node);
+                (share.granted, share.returned) = (granted, returned.min(granted));
+                share.revoked = revoked;
+            }
+        }
+    }
+
+    /// What has changed since the last time, as it is now; to be written down together with the
+    /// number of the entry of the log that did it.
+    pub fn take_touched(&mut self) -> Vec<LedgerRow> {
+        let starts = std::mem::take(&mut self.touched_starts).into_iter();
+        let starts = starts.filter_map(|node| Some(self.starts.get(&node)?.row(node)));
+        let mut rows: Vec<LedgerRow> = starts.collect();
+        for (id, node) in std::mem::take(&mut self.touched_shares) {
+            let shares = self.pools.get(&id).map_or(&[][..], |pool| &pool.shares);
+            rows.extend(shares.iter().find(|share| share.node == node).map(|it| it.row(id)));
+        }
+        rows
+    }
+
+    fn touch(&mut self, pool: PoolId, node: NodeId) {
+        if !self.forgetful {
+            self.touched_shares.insert((pool, node));
         }
     }
 
@@ -84,11 +249,15 @@ impl Ledger {
 
     fn hello(&mut self, node: NodeId, boot: u32, nonce: u64) -> LedgerReply {
         if let Some(known) = self.starts.get(&node)
-            && (boot < known.boot || (boot == known.boot && nonce != known.nonce))
+            && (boot < known.boot
+                || (boot == known.boot && known.nonce != 0 && nonce != known.nonce))
         {
             return LedgerReply::BootTooOld { current: known.boot };
         }
         self.starts.insert(node, Start { boot, nonce });
+        if !self.forgetful {
+            self.touched_starts.insert(node);
+        }
         let held = self.pools.iter().filter_map(|(id, pool)| {
             let share = pool.shares.iter().find(|share| share.node == node)?;
             (share.granted > share.returned).then_some(Holding {
@@ -101,65 +270,119 @@ impl Ledger {
     }
 
     fn sync(&mut self, node: NodeId, boot: u32, items: &[SyncItem]) -> LedgerReply {
-        let current = self.starts.get(&node).map_or(0, |start| start.boot);
+        let current = self.boot(node);
         if boot != current {
             return LedgerReply::Stale { current };
         }
-        let grants = items.iter().take(LEDGER_BATCH_MAX).map(|item| {
-            let boot = self.starts.get(&item.beneficiary).map_or(0, |start| start.boot);
-            let pool = self.pool(item.pool);
-            let giver = pool.share(node);
-            // A report that was overtaken must not take anything back, and nobody can return
-            // what was never granted.
-            giver.returned = giver.returned.max(item.returned.min(giver.granted));
-            let given = pool.issuable().min(item.want);
-            let share = pool.share(item.beneficiary);
-            share.granted += u64::from(given);
-            Grant {
-                node: item.beneficiary,
-                boot,
-                pool: item.pool,
-                granted: share.granted,
-                returned: share.returned,
-                short: item.want > 0 && given == 0,
-            }
-        });
-        LedgerReply::Granted(grants.collect())
+        let items = items.iter().take(LEDGER_BATCH_MAX);
+        LedgerReply::Granted(items.map(|item| self.sync_item(node, item)).collect())
     }
 
-    fn revoke(&mut self, node: NodeId, expected_boot: u32) -> LedgerReply {
+    fn sync_item(&mut self, node: NodeId, item: &SyncItem) -> Grant {
+        let boot = self.boot(item.beneficiary);
+        let pool = self.pool(item.pool);
+        let giver = pool.share(node);
+        // A report that was overtaken must not take anything back, and nobody can return what was
+        // never granted.
+        let before = (giver.returned, giver.revoked);
+        giver.returned = giver.returned.max(item.returned.min(giver.granted));
+        // Who returns without a wish has all of its calls covered.
+        giver.revoked &= item.want > 0;
+        let returned = before != (giver.returned, giver.revoked);
+        // What is given back for somebody is for him, whatever half of the rest would be.
+        let free = if item.beneficiary == node { pool.issuable() } else { pool.free_u32() };
+        let given = free.min(item.want);
+        let share = pool.share(item.beneficiary);
+        share.granted += u64::from(given);
+        let grant = Grant {
+            node: item.beneficiary,
+            boot,
+            pool: item.pool,
+            granted: share.granted,
+            returned: share.returned,
+            short: item.want > 0 && given == 0,
+        };
+        if returned {
+            self.touch(item.pool, node);
+        }
+        if given > 0 {
+            self.touch(item.pool, item.beneficiary);
+        }
+        grant
+    }
+
+    fn revoke(&mut self, node: NodeId, expected_boot: u32, attested: bool) -> LedgerReply {
         let Some(start) = self.starts.get_mut(&node) else { return LedgerReply::Done };
         if start.boot != expected_boot {
             return LedgerReply::Stale { current: start.boot };
         }
-        start.boot += 1;
+        start.boot = start.boot.saturating_add(1);
         start.nonce = 0;
-        for share in self.pools.values_mut().flat_map(|pool| &mut pool.shares) {
-            if share.node == node {
+        let freed: Vec<PoolId> = self
+            .pools
+            .iter()
+            .filter(|(id, pool)| attested || self.is_presumable(**id, pool, node))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in freed {
+            let Some(pool) = self.pools.get_mut(&id) else { continue };
+            let shares = pool.shares.iter_mut();
+            for share in shares.filter(|share| share.node == node) {
                 share.returned = share.granted;
+                share.revoked = !attested;
+                if !self.forgetful {
+                    self.touched_shares.insert((id, node));
+                }
             }
+        }
+        if !self.forgetful {
+            self.touched_starts.insert(node);
         }
         LedgerReply::Done
     }
 }
 
+impl Start {
+    fn row(self, node: NodeId) -> LedgerRow {
+        LedgerRow::Start { node, boot: self.boot, nonce: self.nonce }
+    }
+}
+
+impl Share {
+    fn held(&self) -> u64 {
+        self.granted - self.returned
+    }
+
+    fn row(&self, pool: PoolId) -> LedgerRow {
+        let Self { node, granted, returned, revoked } = *self;
+        LedgerRow::Share { pool, node, granted, returned, revoked }
+    }
+}
+
 impl Pool {
     fn out(&self) -> u64 {
-        self.shares.iter().map(|share| share.granted - share.returned).sum()
+        self.shares.iter().map(Share::held).sum()
+    }
+
+    fn free(&self) -> u64 {
+        u64::from(self.cap).saturating_sub(self.out())
+    }
+
+    fn free_u32(&self) -> u32 {
+        u32::try_from(self.free()).unwrap_or(u32::MAX)
     }
 
     /// How many rights may go out at once: all of a small cap, half of what is left of a large
     /// one, so that the first node to ask does not leave the others with nothing.
     fn issuable(&self) -> u32 {
-        let free = u64::from(self.cap).saturating_sub(self.out());
-        let issuable = if self.cap <= SMALL_CAP_MAX { free } else { free.div_ceil(2) };
-        u32::try_from(issuable).unwrap_or(u32::MAX)
+        let free = self.free_u32();
+        if self.cap <= SMALL_CAP_MAX { free } else { free.div_ceil(2) }
     }
 
     fn share(&mut self, node: NodeId) -> &mut Share {
         let position = self.shares.iter().position(|share| share.node == node);
         let position = position.unwrap_or_else(|| {
-            self.shares.push(Share { node, granted: 0, returned: 0 });
+            self.shares.push(Share { node, granted: 0, returned: 0, revoked: false });
             self.shares.len() - 1
         });
         &mut self.shares[position]
@@ -167,95 +390,4 @@ impl Pool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{AccountKey, PoolKind};
-
-    const A: NodeId = NodeId(1);
-    const B: NodeId = NodeId(2);
-
-    fn pool() -> PoolId {
-        PoolId::new(AccountKey(7), PoolKind::Total)
-    }
-
-    fn ledger(cap: u32) -> Ledger {
-        let mut ledger = Ledger::default();
-        ledger.apply(&LedgerCommand::SetCap { pool: pool(), cap });
-        for node in [A, B] {
-            ledger.apply(&LedgerCommand::Hello { node, boot: 1, nonce: 9 });
-        }
-        ledger
-    }
-
-    fn sync(ledger: &mut Ledger, node: NodeId, returned: u64, want: u32) -> Option<Grant> {
-        let items = vec![SyncItem { pool: pool(), returned, want, beneficiary: node }];
-        match ledger.apply(&LedgerCommand::Sync { node, boot: 1, items }) {
-            LedgerReply::Granted(grants) => grants.first().copied(),
-            LedgerReply::HelloOk(_)
-            | LedgerReply::BootTooOld { .. }
-            | LedgerReply::Stale { .. }
-            | LedgerReply::Done => None,
-        }
-    }
-
-    #[test]
-    fn a_small_cap_goes_out_whole_and_no_further() {
-        let mut ledger = ledger(5);
-        assert_eq!(sync(&mut ledger, A, 0, 5).unwrap().granted, 5);
-        assert!(sync(&mut ledger, B, 0, 5).unwrap().short);
-        assert_eq!(sync(&mut ledger, A, 2, 0).unwrap().granted, 5);
-        assert_eq!(sync(&mut ledger, B, 0, 5).unwrap().granted, 2);
-        assert_eq!(ledger.out(pool()), 5);
-    }
-
-    #[test]
-    fn a_large_cap_goes_out_by_halves() {
-        let mut ledger = ledger(100);
-        assert_eq!(sync(&mut ledger, A, 0, 100).unwrap().granted, 50);
-        assert_eq!(sync(&mut ledger, B, 0, 100).unwrap().granted, 25);
-        let last = (0..20).filter_map(|_| sync(&mut ledger, A, 0, 100)).last();
-        assert!(last.unwrap().short);
-        assert_eq!(ledger.out(pool()), 100);
-    }
-
-    #[test]
-    fn repeated_and_overtaken_reports_do_no_harm() {
-        let mut ledger = ledger(5);
-        sync(&mut ledger, A, 0, 5);
-        sync(&mut ledger, A, 3, 0);
-        sync(&mut ledger, A, 1, 0);
-        assert_eq!(ledger.out(pool()), 2, "an older report takes nothing back");
-        sync(&mut ledger, A, 99, 0);
-        assert_eq!(ledger.out(pool()), 0, "nobody returns what was never granted");
-    }
-
-    #[test]
-    fn a_start_that_is_over_is_not_heard() {
-        let mut ledger = ledger(5);
-        sync(&mut ledger, A, 0, 5);
-        let old = ledger.apply(&LedgerCommand::Hello { node: A, boot: 1, nonce: 8 });
-        assert_eq!(old, LedgerReply::BootTooOld { current: 1 }, "two processes, one start");
-        let LedgerReply::HelloOk(held) =
-            ledger.apply(&LedgerCommand::Hello { node: A, boot: 2, nonce: 8 })
-        else {
-            panic!("a later start is heard");
-        };
-        assert_eq!((held[0].granted, held[0].returned), (5, 0));
-        assert_eq!(sync(&mut ledger, A, 5, 0), None, "the earlier start is not");
-        ledger.apply(&LedgerCommand::Revoke { node: A, expected_boot: 1 });
-        assert_eq!(ledger.out(pool()), 5, "a later start is not revoked for an earlier one");
-        ledger.apply(&LedgerCommand::Revoke { node: A, expected_boot: 2 });
-        assert_eq!(ledger.out(pool()), 0);
-    }
-
-    #[test]
-    fn a_lowered_cap_lets_nothing_grow() {
-        let mut ledger = ledger(5);
-        sync(&mut ledger, A, 0, 5);
-        ledger.apply(&LedgerCommand::SetCap { pool: pool(), cap: 2 });
-        assert!(sync(&mut ledger, A, 1, 5).unwrap().short);
-        assert_eq!(ledger.out(pool()), 4);
-        assert_eq!(sync(&mut ledger, A, 4, 5).unwrap().granted, 6);
-        assert_eq!(ledger.out(pool()), 2);
-    }
-}
+mod tests;

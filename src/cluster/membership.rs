@@ -159,6 +159,18 @@ impl Membership {
         self.outputs.pop_front()
     }
 
+    /// Somebody is to be at this address: called until he is there.
+    pub fn expect(&mut self, address: SocketAddr) {
+        if !self.others.contains(&address) {
+            self.others.push(address);
+        }
+    }
+
+    /// Nobody is to be at this address any more.
+    pub fn dismiss(&mut self, address: SocketAddr) {
+        self.others.retain(|other| *other != address);
+    }
+
     /// Who is there, besides oneself.
     pub fn there(&self) -> impl Iterator<Item = &Member> {
         self.there.values()

@@ -1,17 +1,21 @@
 //! What the nodes agree on, and what they know of each other.
 //!
-//! - [`Ledger`]: the rights, agreed on. For now with one node as its only member.
+//! - [`Ledger`]: the rights, agreed on; a node that is alone has one of its own.
 //! - [`Copies`]: everybody's rows at each node, told by the one who writes them.
+//! - [`Directory`]: the same of calls and deposits, and how they are found.
 //! - [`Membership`]: who is there.
-//!
-//! The last two are not in use yet: a node alone has nobody to tell.
+//! - [`Seen`]: what was carried out already, should it be put again.
 
 mod copies;
+mod directory;
 mod ledger;
 mod membership;
 mod numbered;
+mod seen;
 
 pub use copies::{Copies, Frame, Limits, Marks, NODES_MAX, News};
+pub use directory::{Behind, Directory, Kept, Packed};
 pub use ledger::Ledger;
 pub use membership::{Member, Membership, PACKET_BYTES_MAX, Presence};
 pub use numbered::{Change, Known, Mark, Telling};
+pub use seen::{SEEN_MAX, Seen, Sight};

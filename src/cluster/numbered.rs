@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::Bound;
 
+use serde::{Deserialize, Serialize};
+
 /// How far a node's rows are known: the number of its start, and that of the last change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
     /// Grows with each start of the node, and survives it.
     pub boot: u32,
@@ -19,7 +21,7 @@ pub struct Mark {
 }
 
 /// What somebody knows of a node's rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// How far.
     pub mark: Mark,
@@ -32,7 +34,7 @@ pub struct Known {
 }
 
 /// Changes of one node's rows, told together: those with the numbers behind `after`, up to `upto`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Telling<K, R> {
     /// The start of the node to which the numbers belong.
     pub boot: u32,
@@ -53,7 +55,7 @@ pub struct Telling<K, R> {
 }
 
 /// What a row is since a change of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change<K, R> {
     /// The number of the change.
     pub number: u64,
@@ -108,6 +110,16 @@ impl<K: Ord + Hash + Clone, R: Clone> Numbered<K, R> {
     /// The rows that are there, in the order in which they last changed.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&K, &R)> {
         self.changes.values().filter_map(|(key, row)| Some((key, row.as_ref()?)))
+    }
+
+    /// The rows behind a key, in the order of their keys.
+    pub(super) fn rows_after(
+        &self,
+        after: Option<&K>,
+    ) -> impl Iterator<Item = (&K, &R)> + use<'_, K, R> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.numbers.range((from, Bound::Unbounded));
+        behind.filter_map(|(key, number)| Some((key, self.changes.get(number)?.1.as_ref()?)))
     }
 
     /// What somebody who knows this much, and was told it from the beginning with this floor, is

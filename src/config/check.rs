@@ -38,9 +38,11 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
         why_keep: check.count("calls", "why_keep"),
         why_keep_for: check.duration("calls", "why_keep_for"),
     };
+    let cluster = check.cluster();
     let push = check.push();
     let switches = check.switches();
     let messages = check.messages();
+    let s3 = check.s3();
     let (warnings, mistakes) = check.finish();
     let config = match (node, http, mistakes.is_empty()) {
         (Some(node), Some(http), true) => Some(Config {
@@ -53,7 +55,9 @@ pub(super) fn config(text: &str, base_dir: &Path, read_token: ReadToken<'_>) -> 
             star_codes,
             kamailio,
             calls,
+            cluster,
             push,
+            s3,
             messages,
             switches,
         }),

@@ -3,8 +3,10 @@
 //! One table for the checks, the file that `init` writes and `docs/config.md`, so that none of
 //! them can say something else than the others.
 
+mod cluster;
 mod messages;
 mod push;
+mod s3;
 mod star_codes;
 
 use std::time::Duration;
@@ -84,14 +86,16 @@ const fn count(min: u64, max: u64) -> Kind {
 const DAY_S: u64 = 86_400;
 
 use self::Preset::{Is, Nothing, Required};
+use self::cluster::CLUSTER;
 use self::messages::{FREESWITCH, MESSAGES};
 use self::push::PUSH;
+use self::s3::S3;
 use self::star_codes::STAR_CODES;
 
 /// Every section, in the order in which people read them.
 pub(super) const SECTIONS: &[Section] = &[
-    NODE, HTTP, LOG, EMERGENCY, NUMBERS, ROUTING, STAR_CODES, KAMAILIO, PROXY, CALLS, PUSH,
-    MESSAGES, FREESWITCH,
+    NODE, HTTP, CLUSTER, LOG, EMERGENCY, NUMBERS, ROUTING, STAR_CODES, KAMAILIO, PROXY, CALLS,
+    PUSH, MESSAGES, FREESWITCH, S3,
 ];
 
 const NODE: Section = Section {

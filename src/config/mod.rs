@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod check;
+mod cluster;
 mod deposit;
 mod door;
 mod file;
@@ -15,6 +16,7 @@ mod messages;
 mod mistake;
 mod push;
 mod read;
+mod s3;
 mod star_codes;
 mod template;
 mod token;
@@ -30,10 +32,12 @@ use crate::domain::{Numbering, StarCodes, Zone};
 use read::read_text;
 
 pub use address::check_url;
+pub use cluster::{Cluster, Sharing};
 pub use look::{find_program, look_around};
 pub use messages::{Links, Messages, Switch, VideoWay, Webhook};
 pub use mistake::{Mistake, Warning};
 pub use push::Push;
+pub use s3::S3;
 pub use template::{First, first_file, reference};
 pub use token::{Secret, TOKEN_CHARACTERS_MAX, TOKEN_CHARACTERS_MIN, TokenFile};
 
@@ -61,8 +65,12 @@ pub struct Config {
     pub kamailio: Kamailio,
     /// The table of calls.
     pub calls: Calls,
+    /// The way to the other nodes; `None`: this node stays alone.
+    pub cluster: Option<Cluster>,
     /// Waking devices; `None`: nobody could send the push.
     pub push: Option<Push>,
+    /// A bucket for recordings; `None`: they are at nodes alone.
+    pub s3: Option<S3>,
     /// Taking messages; `None`: none are taken.
     pub messages: Option<Messages>,
     /// The switches that take them, in the order of the file; at most 16, names unique.

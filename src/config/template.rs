@@ -13,7 +13,7 @@ pub struct First<'a> {
     pub region: &'a str,
     /// `http.listen`
     pub listen: &'a str,
-    /// Where other nodes will reach this one; kept as a comment until there is a cluster.
+    /// `cluster.listen`
     pub cluster_listen: Option<&'a str>,
 }
 
@@ -41,13 +41,6 @@ pub fn first_file(first: &First<'_>) -> String {
                 None => writeln!(text, "#{} = {}", key.name, example(key)),
             };
         }
-    }
-    if let Some(listen) = first.cluster_listen {
-        let _ = write!(
-            text,
-            "\n# Kept for when this node joins a cluster; not read by this version.\n\
-             #[cluster]\n#listen = {listen:?}\n"
-        );
     }
     text
 }
@@ -92,6 +85,7 @@ fn written(first: &First<'_>, section: &Section, key: &Key) -> Option<String> {
         ("node", "name") => first.name,
         ("node", "region") => first.region,
         ("http", "listen") => first.listen,
+        ("cluster", "listen") => first.cluster_listen?,
         ("node", "data_dir") | ("http", "route_token_file" | "admin_token_file") => {
             return Some(example(key).to_owned());
         }

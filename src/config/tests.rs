@@ -9,11 +9,15 @@ use proptest::prelude::*;
 use super::*;
 
 mod messages;
+mod s3;
 
 const BASE: &str = "/etc/hallporter";
 
-/// Token files as they should be: one token each, closed to others.
+/// Token files as they should be: one token each, closed to others; a bucket's has two lines.
 fn tokens(path: &Path) -> io::Result<TokenFile> {
+    if path.ends_with("s3.credentials") {
+        return Ok(TokenFile { text: "AKIA\nsecret\n".to_owned(), open_to_others: false });
+    }
     let text = format!("{:-<20}\n", path.file_stem().unwrap().to_str().unwrap());
     Ok(TokenFile { text, open_to_others: false })
 }
@@ -120,7 +124,7 @@ look_up_aor = true
 ";
     let told = mistakes(text);
     let expected = [
-        "line 2: lisen: there is no such key: keys stand in a section: node, http, log, emergency, numbers, routing, star_codes, kamailio, kamailio.proxy, calls, push, messages, freeswitch",
+        "line 2: lisen: there is no such key: keys stand in a section: node, http, cluster, log, emergency, numbers, routing, star_codes, kamailio, kamailio.proxy, calls, push, messages, freeswitch, s3",
         "line 3: htp: there is no such section: did you mean [http]?",
         "line 6: http.lisen: there is no such key: did you mean listen?",
         "line 7: http.colour: there is no such key: [http] has listen, route_token_file, admin_token_file, drain",
@@ -134,6 +138,14 @@ look_up_aor = true
 #[test]
 fn wrong_values_are_all_told() {
     for (text, told) in [
+        ("[cluster]\nlisten = \"here\"", "write IP:PORT"),
+        ("[cluster]\nlisten = \"0.0.0.0:8171\"", "say in cluster.reach"),
+        ("[cluster]\nlisten = \"0.0.0.0:1\"\nreach = \"h:2\"", "is no address"),
+        ("[cluster]\nask_within = \"400ms\"", "take 20ms to 250ms"),
+        ("[cluster]\noverdraft = 1001", "take 0 to 1000"),
+        ("[cluster]\nrelease_after = \"9s\"", "take 10s to 7d"),
+        ("[cluster]\nrelease_after = \"off\"", "or write \"never\""),
+        ("[cluster]\nwaiting_max = 0", "take 1 to 1000000"),
         ("[http]\nlisten = 8170", "must be text in quotes, not a number"),
         ("[http]\nlisten = \"localhost\"", "not an address with a port"),
         ("[http]\ndrain = 5", "if seconds are meant, write \"5s\""),
@@ -178,6 +190,27 @@ fn wrong_values_are_all_told() {
         let found = mistakes(text);
         assert!(found.len() == 1 && found[0].contains(told), "{text}\n{found:?}");
     }
+}
+
+#[test]
+fn how_rights_are_shared_can_be_said() {
+    let shared = |more: &str| {
+        let text = format!("[cluster]\nlisten = \"10.0.0.7:8171\"\n{more}");
+        parse(&text).unwrap().0.cluster.unwrap().sharing.to_string()
+    };
+    let usual = "ask_within 170ms, overdraft 1, release_after 2m, waiting_max 10000";
+    assert_eq!(shared(""), usual);
+    let other = "ask_within = \"90ms\"\noverdraft = 0\nrelease_after = \"never\"\nwaiting_max = 7";
+    let told = "ask_within 90ms, overdraft 0, release_after never, waiting_max 7";
+    assert_eq!(shared(other), told);
+    let all = mistakes(
+        "[cluster]\nlisten = \"x\"\nask_within = 1\noverdraft = -1\nrelease_after = \"0s\"\nwaiting_max = \"1\"",
+    );
+    assert_eq!(all.len(), 5, "{all:?}");
+    let (_, warnings) = parse("[cluster]\noverdraft = 2\nrelease_after = \"1h\"").unwrap();
+    let unused = warnings.iter().filter(|warning| warning.what.contains("without cluster.listen"));
+    let keys: Vec<_> = unused.map(|warning| warning.key.as_str()).collect();
+    assert_eq!(keys, ["cluster.overdraft", "cluster.release_after"]);
 }
 
 #[test]

@@ -64,6 +64,28 @@ impl Secret {
         Ok(Self(password.to_owned()))
     }
 
+    /// Reads two lines, a name and a key, both chosen by somebody else; white space around each is
+    /// left out. [`Secret::expose`] gives them with a line feed between.
+    ///
+    /// # Errors
+    /// A clause (to follow the file's name) unless each is what [`Secret::password`] takes.
+    pub fn two_lines(text: &str) -> Result<Self, String> {
+        let mut lines = text.trim().lines();
+        let (Some(name), Some(key), None) = (lines.next(), lines.next(), lines.next()) else {
+            return Err("must hold two lines: the access key, and the secret key".to_owned());
+        };
+        let line = |called: &str, line: &str| {
+            Self::password(line).map_err(|_| {
+                format!(
+                    "must hold its {called} of 1 to {TOKEN_CHARACTERS_MAX} printable ASCII \
+                     characters without spaces on a line of its own"
+                )
+            })
+        };
+        let (name, key) = (line("access key", name)?, line("secret key", key)?);
+        Ok(Self(format!("{}\n{}", name.0, key.0)))
+    }
+
     /// The token itself, for the one place that puts it into a header or compares it.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -130,6 +152,11 @@ pub(super) fn read_failed(path: &Path, called: &str, error: &io::Error) -> (Stri
         io::ErrorKind::NotFound => (
             "does not exist".to_owned(),
             match called {
+                "credentials" => {
+                    "write the access key on its first line and the secret key on its \
+                                  second (mode 0600)"
+                        .to_owned()
+                }
                 "password" => "write the Event Socket's password into it (mode 0600)".to_owned(),
                 _ => format!(
                     "`hallporter init` makes a fresh one in a new directory, or write a random \
@@ -172,6 +199,15 @@ mod tests {
         let long = "x".repeat(TOKEN_CHARACTERS_MAX + 1);
         for bad in ["", " \n", "a b", "a\n\nexit", "ä", &long] {
             assert!(Secret::password(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_two_lines() {
+        let keys = Secret::two_lines(" AKIA:x \r\n  sec/ret+=  \n\n").unwrap();
+        assert_eq!(keys.expose(), "AKIA:x\nsec/ret+=");
+        for bad in ["", "a", "a\n", "a\n\nb", "a\nb\nc", "a b\nc", "a\nb c", "a\nä"] {
+            assert!(Secret::two_lines(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -23,9 +23,9 @@ impl Desk {
     }
 
     /// A switch's list was asked for.
-    pub(super) fn calls_asked(&mut self, switch: SwitchId, restarted: bool) {
+    pub(super) fn calls_asked(&mut self, switch: SwitchId, restarted: bool, now: Now) {
         if let Some(proxy) = self.proxy_of(switch) {
-            self.look_begin(proxy, restarted);
+            self.look_begin(proxy, restarted, now);
         }
     }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::admission::{Look, refusal, seats};
+use crate::admission::{refusal, seats};
 use crate::domain::{
-    AccountKey, Cause, Decision, DeviceStates, ForkOrder, GreetingName, Identifier, Method, Now,
-    Outcome, PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX,
-    Target,
+    AccountKey, Cause, Decision, ForkOrder, GreetingName, Identifier, Method, Now, Outcome,
+    PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX, Target,
 };
 use crate::routing::{List, honour, order};
 
@@ -96,9 +95,25 @@ impl Desk {
                     return Err(refused(Cause::TableFull, Side::To, RefusalCodes::default()));
                 }
                 match self.find_seats((caller, callee), held, forced, steps) {
+                    // It is not answered like this: it waits for them.
+                    Ok(_) if !self.missing.is_empty() => {
+                        return Err(refused(
+                            Cause::Unreachable,
+                            Side::From,
+                            RefusalCodes::default(),
+                        ));
+                    }
                     Ok(seats) => seats,
+                    // Whatever is missing for nothing is not asked for in vain.
                     Err(refused) => {
-                        return self.to_mailbox(query, refused, (caller, callee), steps);
+                        // Whoever can't be called can be left a message, which counts for the
+                        // caller: his rights are wanted all the same.
+                        let mut missing = std::mem::take(&mut self.missing);
+                        let (outcome, seats) =
+                            self.to_mailbox(query, refused, (caller, callee), steps)?;
+                        missing.retain(|(pool, _)| seats.has(pool.account()));
+                        self.missing = missing;
+                        return Ok((outcome, seats));
                     }
                 }
             }
@@ -137,7 +152,8 @@ impl Desk {
             | Cause::SelfCare
             | Cause::Settling
             | Cause::TableFull
-            | Cause::Unknown => false,
+            | Cause::Unknown
+            | Cause::Unreachable => false,
         };
         let coming = Coming { at_once: Some(refusal.cause), greeting: None };
         if !of_callee {
@@ -204,7 +220,8 @@ impl Desk {
         None
     }
 
-    /// Finds a seat for the call in every account of it: all or none. Nothing is taken yet, and
+    /// Finds a seat for the call in every account of it: all or none, those among them that have to
+    /// be asked for (`missing`). Nothing is taken yet, and
     /// nothing can come between: the desk does one thing at a time.
     fn find_seats(
         &mut self,
@@ -222,13 +239,7 @@ impl Desk {
                 continue;
             }
             for pool in found.seat.pools() {
-                let look = if forced { Look::Room } else { self.room(pool) };
-                let room = match look {
-                    _ if forced => Room::Forced,
-                    Look::Room => Room::Yes,
-                    Look::Full | Look::Short { .. } => Room::Full,
-                    Look::Frozen => Room::Frozen,
-                };
+                let room = if forced { Room::Forced } else { self.room_for(pool) };
                 let usage = self.rights.usage(pool);
                 let Some(account) = self.registry.account(found.seat.account) else { continue };
                 if usage.cap.is_some() || pool.kind() == PoolKind::Total {
@@ -242,8 +253,9 @@ impl Desk {
                     });
                 }
                 let cause = match (room, found.own, found.side) {
-                    (Room::Yes | Room::Forced, ..) => continue,
+                    (Room::Yes | Room::Forced | Room::Overdraft | Room::Elsewhere, ..) => continue,
                     (Room::Frozen, ..) => Cause::Settling,
+                    (Room::Unreachable, ..) => Cause::Unreachable,
                     (Room::Full, false, _) => Cause::CapParent,
                     (Room::Full, true, Side::From) => Cause::CapOut,
                     (Room::Full, true, Side::To) => Cause::CapIn,
@@ -272,14 +284,14 @@ impl Desk {
             return Ordered::Rings(Outcome::Pass { headers: Arc::default() });
         };
         let headers: Arc<str> = trail_header(&query.trail, callee).into();
-        let nothing = DeviceStates::new();
+        let states = self.devices.of(callee);
         let list = List {
             by_switch: query.switch.is_some(),
             confirms: query.switch.is_some() || self.can_confirm(),
             wait_s: self.wait_s(query),
             devices,
             registrations: &query.registrations,
-            states: self.devices.of(callee).unwrap_or(&nothing),
+            states: &states,
             gateway: self.settings.gateway.as_deref(),
             headers: &headers,
             limits: self.settings.limits,

@@ -1,36 +1,24 @@
-//! Where calls meet messages: the mailbox at the end of an order, legs that come to it, and calls
-//! back to somebody who leaves a message just now.
+//! Where calls meet messages: the mailbox at the end of an order, and legs that come to it.
 
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountKey, Branch, CallEvent, CallState, CallbackPolicy, CallbackScope, Caller, Cause,
-    DepositCard, DeviceName, EventKind, ForkOrder, LegEvent, LegFacts, LegId, MessageId, Method,
-    Now, Outcome, RouteQuery, Seats, Spelled, Stage, Step, SwitchEvent, SwitchId, Target, Wish,
+    AccountKey, Branch, CallEvent, CallState, Caller, Cause, DepositCard, DeviceName, EventKind,
+    LegEvent, LegFacts, LegId, MessageId, Method, Now, RouteQuery, Stage, Step, SwitchEvent,
+    SwitchId, Wish,
 };
-use crate::messages::{self, Arrival, Managed};
+use crate::messages::{self, Arrival};
 use crate::sessions::{Session, Slot};
 
 use super::confirm::CONFIRM;
-use super::consider::Considered;
 use super::greeting::{Coming, greets};
+use super::meetings::CALL_BACK;
 use super::settings::SwitchPlace;
 use super::{Desk, Output};
 
 /// How long the switch may take to take a call, in seconds: it answers at once, or plays its
 /// fall-back after 5 s.
 const MAILBOX_RING_S: u16 = 30;
-/// How many call-backs may stand between their announcement and their question.
-const CALL_BACKS_MAX: usize = 10_000;
-/// What a leg of a call-back is dialled as, before the number of the deposit.
-const CALL_BACK: &str = "callback-";
-
-/// A call that will meet a deposit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Meeting {
-    message: MessageId,
-    policy: CallbackPolicy,
-}
 
 impl Desk {
     /// The stage that takes a message for an account, if it has a mailbox and a switch is there.
@@ -91,114 +79,10 @@ impl Desk {
         up.get(turn % up.len().max(1)).copied().or_else(|| places.first())
     }
 
-    /// Whether a call meets a deposit; what has to be done about that is begun.
-    pub(super) fn call_back(&mut self, query: &RouteQuery, now: Now) {
-        let found = self.find_meeting(query);
-        let Some(meeting) = found else {
-            self.outputs.push_back(Output::CallBack { message: None, managed: Managed::Nothing });
-            return;
-        };
-        let managed = self.deposits.call_back(meeting.message, meeting.policy, now);
-        if managed != Managed::Nothing {
-            self.figures.call_backs += 1;
-            if self.meetings.len() >= CALL_BACKS_MAX {
-                self.meetings.clear();
-            }
-            self.meetings.insert(Arc::clone(&query.call_id), meeting);
-        }
-        self.drain_deposits();
-        self.outputs.push_back(Output::CallBack { message: Some(meeting.message), managed });
-    }
-
-    fn find_meeting(&self, query: &RouteQuery) -> Option<Meeting> {
-        let new = query.method == Method::Invite && self.table.find(&query.call_id).is_none();
-        if self.deposits.is_empty() || !new || self.emergency(Spelled::read(&query.ruri)).is_some()
-        {
-            return None;
-        }
-        let (identifier, callee) = self.callee(Spelled::read(&query.ruri));
-        let shown = identifier.map(|known| known.to_string()).unwrap_or_default();
-        let found = self.deposits.of_caller(callee, &shown);
-        let mut meets = found.into_iter().filter(|(_, owner, mailbox)| {
-            mailbox.callback != CallbackPolicy::Ignore
-                && (mailbox.callback_scope == CallbackScope::Anyone
-                    || self.calls_for(query, *owner))
-        });
-        meets.next().map(|(message, _, mailbox)| Meeting { message, policy: mailbox.callback })
-    }
-
-    /// Whether a call comes from an account, or from one of its devices, authenticated or not: who
-    /// lies about it is offered to somebody who may decline.
-    fn calls_for(&self, query: &RouteQuery, owner: AccountKey) -> bool {
-        if let Some(account) = &query.account {
-            return self.registry.find(account.as_str()) == Some(owner);
-        }
-        let (identifier, account) = self.callee(Spelled::read(&query.from_uri));
-        let number = self.settings.numbering.number_in(&query.from_uri);
-        account == Some(owner)
-            || self.registry.devices(owner).iter().any(|device| match &device.target {
-                Target::Number(known) => number == Some(*known),
-                Target::Uri(uri) | Target::Aor(uri) => {
-                    let (user, host) = uri.user_and_host();
-                    let address = format!("{user}@{host}").to_ascii_lowercase();
-                    identifier.as_ref().is_some_and(|from| from.to_string() == address)
-                }
-            })
-    }
-
-    /// Leads a call that meets a deposit to it, and gives it the deposit's seats: the permit of
-    /// the deposit serves the call back.
-    pub(super) fn meet(&mut self, query: &RouteQuery, considered: &mut Considered) {
-        let Some(meeting) = self.meetings.remove(&query.call_id) else { return };
-        if considered.emergency || matches!(considered.decision.outcome, Outcome::Refuse(_)) {
-            return;
-        }
-        let held = self.held_by(meeting.message);
-        let Meeting { message, policy } = meeting;
-        considered.decision.steps.push(Step::CallBack { message, policy });
-        if policy != CallbackPolicy::Pause {
-            // The deposit is ending; its seats are the call's from now on.
-            if let Some((slot, seats)) = held {
-                let left = seats.without(&considered.seats);
-                self.give_back_seats(&seats.without(&left));
-                self.table.set_seats(slot, left);
-            }
-            return;
-        }
-        // The deposit keeps its seats as long as it is up, and the call has none at them.
-        if let Some((_, seats)) = held {
-            considered.seats = considered.seats.without(&seats);
-        }
-        let place = self.settings.switches.iter();
-        let switch = self.deposits.card(message).map(|card| Arc::clone(&card.switch));
-        let place = place.clone().find(|place| Some(&place.name) == switch.as_ref());
-        let Some(sip) = place.map(|place| Arc::clone(&place.sip)) else { return };
-        let ring_s = self.settings.messages.ring_s.saturating_add(5);
-        let first = stage("callback", format!("sip:{CALL_BACK}{message}@{sip}"), ring_s, None);
-        let callee = considered.callee;
-        let mut stages: Vec<Stage> = first.into_iter().collect();
-        let steps = &mut considered.decision.steps;
-        stages.extend(self.mailbox_stage(callee, &Coming::default(), steps));
-        considered.ring_ms = stages.iter().map(|stage| u64::from(stage.ring_s) * 1000).sum();
-        considered.decision.outcome = Outcome::Fork(Arc::new(ForkOrder { stages }));
-    }
-
-    /// The seats that the call of a deposit holds, to be left out when a call back asks for room.
-    pub(super) fn meeting_seats(&self, query: &RouteQuery) -> Option<Seats> {
-        let meeting = self.meetings.get(&query.call_id)?;
-        self.held_by(meeting.message).map(|(_, seats)| seats)
-    }
-
-    fn held_by(&self, message: MessageId) -> Option<(Slot, Seats)> {
-        let call_id = &self.deposits.card(message)?.call_id;
-        let slot = self.table.find(call_id)?;
-        self.table.get(slot).map(|session| (slot, session.seats.clone()))
-    }
-
     /// Takes in what a switch tells.
     pub(super) fn switch(&mut self, switch: SwitchId, event: &SwitchEvent, now: Now) {
         match event {
-            SwitchEvent::CallsAsked { restarted } => self.calls_asked(switch, *restarted),
+            SwitchEvent::CallsAsked { restarted } => self.calls_asked(switch, *restarted, now),
             SwitchEvent::Calls(calls) => self.calls_seen(switch, calls, now),
             SwitchEvent::Lost => {
                 self.switches_up.remove(&switch);
@@ -336,7 +220,12 @@ impl Desk {
 }
 
 /// A stage with one branch.
-fn stage(name: &str, uri: String, ring_s: u16, headers: Option<Arc<str>>) -> Option<Stage> {
+pub(super) fn stage(
+    name: &str,
+    uri: String,
+    ring_s: u16,
+    headers: Option<Arc<str>>,
+) -> Option<Stage> {
     let device = DeviceName::parse(name).ok()?;
     let (uri, dst_uri, path, wake) = (uri.into(), None, None, None);
     let branch = Branch { device, after_s: 0, uri, dst_uri, path, headers, wake };

@@ -1,14 +1,17 @@
 //! What devices were seen to do: who has answered, who is in a call, whose turn it was.
 //!
 //! Kept for accounts with rules alone, and in memory alone: after a start nobody has answered yet.
+//! Other nodes are told of it, and tell what they see; see `elsewhere.rs`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::domain::{AccountKey, Decision, DeviceName, DeviceState, DeviceStates, Step};
-use crate::registry::Registry;
+use crate::registry::{Change, Registry};
 use crate::sessions::Slot;
 
 use super::Desk;
+use super::elsewhere::{Elsewhere, Untold};
 
 /// How many devices are remembered that an account no longer has, until they are looked through.
 const STRANGERS_MAX: usize = 8;
@@ -21,14 +24,43 @@ pub(super) struct Devices {
     answered: BTreeMap<Slot, (AccountKey, DeviceName)>,
     /// Counts what is remembered.
     turn: u64,
+    pub(super) elsewhere: Elsewhere,
+    pub(super) untold: Untold,
 }
 
 impl Devices {
-    /// What is known of an account's devices, if anything is.
-    pub(super) fn of(&self, account: AccountKey) -> Option<&DeviceStates> {
-        self.states.get(&account)
+    /// What is known of an account's devices, here and at other nodes.
+    pub(super) fn of(&self, account: AccountKey) -> Cow<'_, DeviceStates> {
+        let here = self.states.get(&account).map(Cow::Borrowed).unwrap_or_default();
+        self.elsewhere.added_to(account, here)
     }
 
+    /// What was seen of a device here.
+    pub(super) fn here(&self, account: AccountKey, device: &DeviceName) -> DeviceState {
+        let state = self.states.get(&account).and_then(|states| states.get(device));
+        state.copied().unwrap_or_default()
+    }
+
+    /// The devices of which something was seen here.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (AccountKey, &DeviceName)> {
+        self.states
+            .iter()
+            .flat_map(|(account, states)| states.keys().map(move |device| (*account, device)))
+    }
+
+    /// Another node has come to this turn.
+    pub(super) fn turn_seen(&mut self, turn: u64) {
+        self.turn = self.turn.max(turn);
+    }
+
+    /// An account is gone.
+    pub(super) fn forget(&mut self, account: AccountKey) {
+        for device in self.states.remove(&account).unwrap_or_default().into_keys() {
+            self.untold.device(account, &device);
+        }
+    }
+
+    /// The state of a device, to be changed by what is seen at the next turn.
     fn change(
         &mut self,
         registry: &Registry,
@@ -48,6 +80,7 @@ impl Devices {
             states.retain(|name, _| is_own(name));
         }
         self.turn += 1;
+        self.untold.device(account, device);
         Some(states.entry(device.clone()).or_default())
     }
 
@@ -78,11 +111,34 @@ impl Devices {
         let state = self.states.get_mut(&account).and_then(|states| states.get_mut(&device));
         if let Some(state) = state {
             state.calls = state.calls.saturating_sub(1);
+            self.untold.device(account, &device);
         }
     }
 }
 
 impl Desk {
+    /// What is told of an account follows a change of the registry.
+    pub(super) fn devices_follow(&mut self, change: &Change) {
+        match change {
+            Change::Rules(account, ..) | Change::RulesGone(account) => {
+                self.devices.untold.calls(*account);
+            }
+            Change::AccountGone(account) => {
+                self.devices.untold.calls(*account);
+                self.devices.forget(*account);
+            }
+            Change::Account(..)
+            | Change::KeysGiven(_)
+            | Change::Identifier(..)
+            | Change::IdentifierGone(_)
+            | Change::Device(..)
+            | Change::DeviceGone(..)
+            | Change::Mailbox(..)
+            | Change::MailboxGone(..)
+            | Change::Care(..) => {}
+        }
+    }
+
     /// A proxy has told which device answered.
     pub(super) fn device_answered(&mut self, slot: Slot, device: Option<&DeviceName>) {
         let callee = self.table.get(slot).and_then(|session| session.callee());

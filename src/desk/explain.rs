@@ -124,6 +124,9 @@ fn verdict(room: Room) -> &'static str {
         Room::Full => "full",
         Room::Frozen => "not counted yet after the start, and its policy is strict",
         Room::Forced => "not asked: an emergency call was made a short time ago",
+        Room::Overdraft => "the nodes that have its rights are not reached: admitted beyond them",
+        Room::Unreachable => "the nodes that have its rights are not reached",
+        Room::Elsewhere => "other nodes have its rights, and a call asks them for one",
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Cause, Decision, DiscardReason, EndCause, Outcome, Step};
+use crate::domain::{Cause, Decision, DiscardReason, EndCause, Outcome, Room, Step};
+
+use super::Desk;
 
 /// Counters since the start, and how much there is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,12 @@ pub struct Figures {
     pub emergencies: u64,
     /// Decisions to refuse, by cause.
     pub refused: BTreeMap<Cause, u64>,
+    /// Calls let through beyond the rights, because the nodes that have some were not reached.
+    pub overdrafts: u64,
+    /// How often other nodes were asked to give rights back.
+    pub recalls_sent: u64,
+    /// How often others have asked this node.
+    pub recalls_received: u64,
     /// Questions asked again and answered the same.
     pub repeated: u64,
     /// Calls that are over, by cause.
@@ -23,6 +31,8 @@ pub struct Figures {
     pub adopted: u64,
     /// Events for calls that were not known here.
     pub strange_events: u64,
+    /// Calls that another node counts too, and were left to it.
+    pub doubles: u64,
     /// Looks at proxies that were completed.
     pub looks: u64,
     /// Looks that failed.
@@ -55,6 +65,14 @@ pub struct Figures {
     pub strange_legs: u64,
 }
 
+impl Desk {
+    /// The bytes that calls and rights take, for measurements: (calls, rights).
+    #[must_use]
+    pub fn bytes(&self) -> (usize, usize) {
+        (self.table.bytes(), self.rights.bytes())
+    }
+}
+
 impl Figures {
     pub(super) fn decided(&mut self, decision: &Decision) {
         match &decision.outcome {
@@ -64,6 +82,10 @@ impl Figures {
         }
         if matches!(decision.steps.first(), Some(Step::Emergency { .. })) {
             self.emergencies += 1;
+        }
+        let beyond = |step: &Step| matches!(step, Step::Cap { room: Room::Overdraft, .. });
+        if !matches!(decision.outcome, Outcome::Refuse(_)) && decision.steps.iter().any(beyond) {
+            self.overdrafts += 1;
         }
     }
 

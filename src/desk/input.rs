@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallEvent, CallRef, DepositCard, Medium, MessageId, ProxyId, RouteQuery, SeenDialog,
-    SpoolEvent, SwitchEvent, SwitchId,
+    CallBackMet, CallEvent, CallRef, CallbackPolicy, DepositCard, LedgerCommand, Medium, MessageId,
+    NodeId, PoolId, ProxyId, RouteQuery, SeenDialog, Sight, SpoolEvent, SwitchEvent, SwitchId,
 };
 use crate::registry::Command;
 
@@ -59,6 +59,25 @@ pub enum Input {
         /// Which proxy.
         proxy: ProxyId,
     },
+    /// Another node counts this call too, and a proxy that it looks at has it: it was asked late,
+    /// or answered late, and the proxy has asked here as well.
+    Elsewhere {
+        /// The SIP Call-ID.
+        call_id: Arc<str>,
+        /// Which node.
+        node: NodeId,
+        /// Whether that node sees it; else a third one does.
+        seen: bool,
+    },
+    /// What another node sees of accounts with rules has changed.
+    Seen {
+        /// Which node.
+        node: NodeId,
+        /// Whether this is all of it: what it told before is gone.
+        anew: bool,
+        /// The rows; others than of accounts and devices are passed over.
+        rows: Vec<Sight>,
+    },
     /// An operator frees a slot by hand. Answered by [`super::Output::Released`].
     Release {
         /// For the answer.
@@ -71,6 +90,29 @@ pub enum Input {
     CallBack {
         /// The question.
         query: Box<RouteQuery>,
+        /// The node where it will be asked; `None`: here.
+        asked_at: Option<NodeId>,
+    },
+    /// A deposit was managed for the sake of a call that will be asked about at another node. What
+    /// it holds is that node's from now on, but with the policy `pause`. Answered by
+    /// [`super::Output::Met`].
+    HandOver {
+        /// The question there.
+        query: Box<RouteQuery>,
+        /// What [`super::Output::CallBack`] has named.
+        deposit: (MessageId, CallbackPolicy),
+        /// The node.
+        to: NodeId,
+    },
+    /// Another node has managed a deposit because of a question that will be asked here in a moment.
+    /// Answered by [`super::Output::Known`]: whether that makes sense.
+    Met {
+        /// The question.
+        query: Box<RouteQuery>,
+        /// The node.
+        node: NodeId,
+        /// What it says.
+        met: CallBackMet,
     },
     /// A switch tells something.
     Switch {
@@ -102,6 +144,31 @@ pub enum Input {
         /// Which deposit.
         message: MessageId,
     },
+    /// An entry of the log about rights, from whatever node; all of them come, in the order of the
+    /// log, in one row with [`Input::Committed`]. Answered by [`super::Output::Ledger`].
+    Agreed(LedgerCommand),
+    /// What [`super::Output::Ask`] asked for could not be put into the log; or nobody knows
+    /// whether it was, and it may still come.
+    AskFailed,
+    /// Another node has too few rights of a pool: [`super::Output::Recall`], arrived. Believed only
+    /// as far as it costs nothing.
+    Recalled {
+        /// Which pool.
+        pool: PoolId,
+        /// Who wants them.
+        beneficiary: NodeId,
+        /// How many.
+        want: u32,
+    },
+    /// Another node can be reached.
+    NodeUp(NodeId),
+    /// Another node can't be reached. Told of all that are away when this one starts, too.
+    NodeDown(NodeId),
+    /// Whether this node leads the log: it is the one that presumes others dead.
+    Leading(bool),
+    /// This node is about to leave: what it holds and does not use is for the others. Said again
+    /// and again until [`super::Desk::holds_nothing`].
+    Leaving,
     /// The time that the desk named has come.
     Wakeup,
 }

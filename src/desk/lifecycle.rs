@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, BranchEnd, CallEvent, CallRef, CallState, EndCause, EventKind, Now, ProxyId,
-    SeenDialog, Spelled,
+    RouteQuery, SeenDialog, Spelled,
 };
-use crate::sessions::{Gone, NewCall, SWEEP_PORTION, Slot, Tombstone};
+use crate::sessions::{Gone, NewCall, SWEEP_PORTION, Session, Slot, Tombstone};
 
 use super::{Desk, Ended, Output, Ticket};
 
@@ -59,7 +59,12 @@ impl Desk {
             EventKind::End | EventKind::Failed => {
                 let tombstone = Tombstone { dialog: event.dialog, refused: None };
                 self.tombstones.set(&event.call_id, tombstone, now);
+                self.consider_call_again(&event.call_id, now);
             }
+            // Another node's row of it may be on the way here. If it is nobody's, the list of its
+            // own proxy shows it to whoever looks there; two nodes that count it would be one too
+            // many, and the one that does not look would never know that it is over.
+            EventKind::Start if self.together.is_some() && self.settings.proxies > 0 => {}
             EventKind::Start => {
                 let found = Found {
                     call_id: &event.call_id,
@@ -85,14 +90,17 @@ impl Desk {
         if reserved {
             self.table.answered(slot, self.settings.duration_max_ms, now);
             self.pending.remove(&slot);
+            self.undecided.remove(&slot);
         }
     }
 
-    pub(super) fn look_begin(&mut self, proxy: ProxyId, restarted: bool) {
+    pub(super) fn look_begin(&mut self, proxy: ProxyId, restarted: bool, now: Now) {
+        self.look_began(proxy, now);
         if restarted {
             self.figures.proxy_restarts += 1;
         }
-        let next = CallRef::new(self.settings.boot, self.counter.wrapping_add(1));
+        let next =
+            CallRef::new(self.settings.node, self.settings.boot, self.counter.wrapping_add(1));
         self.looks.begin(proxy, restarted, next);
     }
 
@@ -100,6 +108,7 @@ impl Desk {
         let slot = match self.table.find(&seen.call_id) {
             Some(slot) => slot,
             None if self.tombstones.find(&seen.call_id, Some(seen.dialog), now).is_some() => return,
+            None if self.may_be_anothers(proxy, seen) => return,
             None => {
                 let found = Found {
                     call_id: &seen.call_id,
@@ -130,11 +139,18 @@ impl Desk {
         }
     }
 
+    pub(super) fn look_failed(&mut self, proxy: ProxyId) {
+        self.figures.looks_failed += 1;
+        self.looks.fail(proxy);
+    }
+
     pub(super) fn look_end(&mut self, proxy: ProxyId, now: Now) {
         let settled = self.looks.settled();
         self.figures.looks += 1;
         self.looks.end(proxy, now);
-        if !settled && self.looks.settled() {
+        if self.together.is_some() {
+            self.look_ended(proxy);
+        } else if !settled && self.looks.settled() {
             self.thaw();
         }
     }
@@ -207,9 +223,39 @@ impl Desk {
             dialog: found.dialog,
         };
         let slot = self.table.begin(new, now);
+        if found.state == CallState::Reserved {
+            self.undecided.insert(slot);
+        }
         self.figures.adopted += 1;
         self.outputs.push_back(Output::Adopted { call, call_id: found.call_id.into() });
         Some(slot)
+    }
+
+    /// A call is asked about that was found at a proxy before: the list was faster than the
+    /// question. It was counted without being let in, so it is decided as if nobody knew it.
+    /// Otherwise every look would open the door for whoever calls in that moment.
+    pub(super) fn is_undecided(&self, slot: Slot, query: &RouteQuery) -> bool {
+        let same = |known: &Session| known.has_tag(&query.from_tag);
+        self.undecided.contains(&slot)
+            && query.trail.is_empty()
+            && self.table.get(slot).is_some_and(same)
+    }
+
+    /// The seats of a call are free, and nobody is told that it has ended: it is decided anew, or
+    /// counted elsewhere.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        self.take_out(slot, EndCause::Ended, None);
+    }
+
+    /// Takes a call out of the table, and all that goes with it; its seats are free.
+    fn take_out(&mut self, slot: Slot, cause: EndCause, code: Option<u16>) -> Option<Session> {
+        let session = self.table.end(slot)?;
+        self.pending.remove(&slot);
+        self.undecided.remove(&slot);
+        self.pushes_over(slot, cause, code);
+        self.devices.end(slot);
+        self.keep_or_give_back(&session);
+        Some(session)
     }
 
     fn known_caller(
@@ -232,11 +278,7 @@ impl Desk {
         (code, branches): (Option<u16>, &Arc<[BranchEnd]>),
         now: Now,
     ) -> Option<()> {
-        let session = self.table.end(slot)?;
-        self.pending.remove(&slot);
-        self.pushes_over(slot, cause, code);
-        self.devices.end(slot);
-        self.keep_or_give_back(&session);
+        let session = self.take_out(slot, cause, code)?;
         self.figures.ended(cause);
         let up_ms = session.answered_ms().map_or(0, |answered| (now.wall_ms - answered).max(0));
         self.outputs.push_back(Output::Ended(Ended {

@@ -4,16 +4,21 @@
 
 mod alone;
 mod asked;
+mod asking;
 mod confirm;
 mod consider;
 mod deposits;
 mod devices;
+mod elsewhere;
 mod explain;
 mod figures;
 mod greeting;
 mod input;
 mod lamps;
+mod leaving;
 mod lifecycle;
+mod meetings;
+mod motion;
 mod output;
 mod push;
 mod rights;
@@ -21,10 +26,14 @@ mod route;
 mod rules;
 mod self_care;
 mod settings;
+mod standing;
 mod star;
 mod tell;
+mod together;
 mod trail;
 mod trial;
+mod vouching;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -43,9 +52,13 @@ pub use explain::explain;
 pub use figures::Figures;
 pub use input::{Input, Ticket};
 pub use lamps::lamps_lit_next;
+pub use meetings::Called;
+pub use motion::{Motion, Verdict};
 pub use output::{Ended, Output};
-pub use settings::{Settings, SwitchPlace};
+pub use settings::{Settings, SwitchPlace, TogetherSettings};
+pub use standing::{Exposure, Reserved};
 pub use tell::{Happening, Tidings};
+pub use together::Joining;
 pub use trial::{Around, DAYS_AHEAD_MAX, Trial, Turn, coming, try_example};
 
 /// All that a node knows and decides.
@@ -61,12 +74,14 @@ pub struct Desk {
     /// The answers of calls that are not answered yet, to be given again when asked again. Goes
     /// with the reservation, so it is as bounded as the table.
     pending: BTreeMap<Slot, Vec<Leg>>,
+    /// Calls that ring, and that a proxy's list has shown before anybody asked about them.
+    undecided: BTreeSet<Slot>,
     /// Accounts that made an emergency call, and until when (milliseconds, monotonic).
     grace: BTreeMap<AccountKey, u64>,
     deposits: Deposits,
     devices: devices::Devices,
     /// Calls that will meet a deposit, by Call-ID, from their announcement to their question.
-    meetings: BTreeMap<Arc<str>, deposits::Meeting>,
+    meetings: BTreeMap<Arc<str>, meetings::Meeting>,
     /// What calls hold that were ended to be called back with video. As many as deposits at most.
     kept: BTreeMap<MessageId, Seats>,
     switches_up: BTreeSet<SwitchId>,
@@ -77,6 +92,13 @@ pub struct Desk {
     counter: u32,
     figures: Figures,
     outputs: VecDeque<Output>,
+    /// Among others; `None`: alone.
+    together: Option<Box<together::Together>>,
+    /// Rights that the question lacks that is being considered, to be asked for.
+    missing: Vec<(PoolId, u32)>,
+    stance: waiting::Stance,
+    /// The monotonic clock at the input that is being taken in.
+    now_ms: u64,
 }
 
 /// One question about a call, and its answer.
@@ -109,7 +131,7 @@ impl Desk {
     pub fn new(settings: Settings) -> Self {
         let Settings { node, boot, seed, proxies, .. } = settings;
         let switches = settings.switches.iter().filter_map(SwitchPlace::as_proxy);
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::forgetful();
         let mut rights = Rights::new(node, boot, true);
         let hello = LedgerCommand::Hello { node, boot, nonce: seed };
         if let LedgerReply::HelloOk(held) = ledger.apply(&hello) {
@@ -124,8 +146,9 @@ impl Desk {
             looks: Looks::new((0..proxies).map(ProxyId).chain(switches))
                 .beside_others(proxies == 0),
             pending: BTreeMap::new(),
+            undecided: BTreeSet::new(),
             grace: BTreeMap::new(),
-            deposits: Deposits::new(messages::Settings { boot, ..settings.messages.clone() }),
+            deposits: Deposits::new(messages::Settings { node, boot, ..settings.messages.clone() }),
             devices: devices::Devices::default(),
             meetings: BTreeMap::new(),
             kept: BTreeMap::new(),
@@ -135,13 +158,17 @@ impl Desk {
             counter: 0,
             figures: Figures::default(),
             outputs: VecDeque::new(),
+            together: None,
+            missing: Vec::new(),
+            stance: waiting::Stance::default(),
+            now_ms: 0,
             settings,
         }
     }
 
     /// Takes in a row of the registry as the store has it, at a start.
     pub fn restore_registry(&mut self, change: Change) {
-        self.caps_follow(&change);
+        self.follow(&change);
         self.registry.restore(change);
     }
 
@@ -161,7 +188,7 @@ impl Desk {
     /// The start is complete. What strict accounts have left is frozen until the proxies were
     /// asked, because calls of the last milliseconds may be missing from the store.
     pub fn restored(&mut self) {
-        if !self.looks.settled() {
+        if self.together.is_none() && !self.looks.settled() {
             self.freeze_strict();
         }
     }
@@ -175,26 +202,39 @@ impl Desk {
 
     /// Takes in one thing that has happened.
     pub fn handle(&mut self, input: Input, now: Now) {
+        self.now_ms = now.mono_ms;
+        self.take_in(input, now);
+        if self.together.is_some() {
+            self.go_through_waiting(now);
+            self.ask_next(now);
+        }
+    }
+
+    fn take_in(&mut self, input: Input, now: Now) {
         match input {
             Input::Route { ticket, query } => self.route(ticket, query, now),
             Input::Event(event) => self.event(&event, now),
             Input::Committed { ticket, index, command } => {
                 let result = self.registry.apply(index, &command).map(|changes| {
-                    changes.iter().for_each(|change| self.caps_follow(change));
+                    changes.iter().for_each(|change| self.follow(change));
                 });
                 self.outputs.push_back(Output::Applied { ticket, result });
             }
-            Input::LookBegin { proxy, restarted } => self.look_begin(proxy, restarted),
+            Input::LookBegin { proxy, restarted } => self.look_begin(proxy, restarted, now),
             Input::LookSeen { proxy, dialogs } => {
                 dialogs.iter().for_each(|dialog| self.look_seen(proxy, dialog, now));
             }
             Input::LookEnd { proxy } => self.look_end(proxy, now),
-            Input::LookFailed { proxy } => {
-                self.figures.looks_failed += 1;
-                self.looks.fail(proxy);
-            }
+            Input::LookFailed { proxy } => self.look_failed(proxy),
+            Input::Elsewhere { call_id, node, seen } => self.elsewhere(&call_id, node, seen),
+            Input::Seen { node, anew, rows } => self.seen_elsewhere(node, anew, rows),
             Input::Release { ticket, call } => self.release(ticket, call, now),
-            Input::CallBack { query } => self.call_back(&query, now),
+            Input::CallBack { query, asked_at } => self.call_back(&query, asked_at, now),
+            Input::HandOver { query, deposit, to } => self.hand_over(&query, deposit, to),
+            Input::Met { query, node, met } => {
+                let sane = self.met(&query, node, met);
+                self.outputs.push_back(Output::Known(sane));
+            }
             Input::Switch { switch, event } => self.switch(switch, &event, now),
             Input::Spool(event) => {
                 let awaited = self.deposits.spool(&event, now);
@@ -216,6 +256,13 @@ impl Desk {
                 self.drain_deposits();
                 self.outputs.push_back(Output::Known(known));
             }
+            Input::Agreed(command) => self.agreed(&command, now),
+            Input::AskFailed => self.ask_failed(now),
+            Input::Recalled { pool, beneficiary, want } => self.recalled(pool, beneficiary, want),
+            Input::NodeUp(node) => self.node_up(node),
+            Input::NodeDown(node) => self.node_down(node, now),
+            Input::Leading(leading) => self.leading(leading),
+            Input::Leaving => self.give_back_spare(),
             Input::Wakeup => self.wake(now),
         }
     }
@@ -233,7 +280,9 @@ impl Desk {
         }
         let sweep = (!self.table.is_empty()).then(|| self.looks.sweep_at_ms());
         let deposits = self.deposits.wakeup();
-        sweep.into_iter().chain(self.table.next_expiry_ms()).chain(deposits).min()
+        let rights = self.together_wakeup();
+        let own = self.table.next_expiry_ms();
+        sweep.into_iter().chain(own).chain(deposits).chain(rights).min()
     }
 
     /// Up to `max` rows to be written down; each is given once.
@@ -241,15 +290,28 @@ impl Desk {
         self.table.take_changes(max, now)
     }
 
+    /// There are other nodes from now on: all calls are to be told (see [`Desk::take_untold`] and
+    /// [`Desk::take_untold_seen`]).
+    pub fn tell_others(&mut self) {
+        self.table.tell_others();
+        self.tell_seen();
+    }
+
+    /// Up to `max` rows that other nodes were not told yet; each is given once.
+    pub fn take_untold(&mut self, max: usize, now: Now) -> Vec<RowChange> {
+        self.table.take_untold(max, now)
+    }
+
+    /// How many rows other nodes were not told yet.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        self.table.untold() + self.devices.untold.len()
+    }
+
     /// How many rows wait to be written down.
     #[must_use]
     pub fn unwritten(&self) -> usize {
         self.table.unwritten()
-    }
-
-    /// What an answer would be, on the path that decides: nothing is admitted or remembered.
-    pub fn rehearse(&mut self, query: &RouteQuery, now: Now) -> Decision {
-        self.consider(query, None, now).decision
     }
 
     /// The addresses of record whose registrations would help to answer a query.
@@ -321,20 +383,14 @@ impl Desk {
             tombstones: self.tombstones.len(),
             rights_out: self.ledger.out_of_capped(),
             registry: self.registry.counts(),
-            settled: self.looks.settled(),
+            settled: self.looks.settled() && (self.together.is_none() || self.rights.is_settled()),
             deposits: self.deposits.len(),
             ..self.figures.clone()
         }
     }
 
-    /// The bytes that calls and rights take, for measurements: (calls, rights).
-    #[must_use]
-    pub fn bytes(&self) -> (usize, usize) {
-        (self.table.bytes(), self.rights.bytes())
-    }
-
     fn next_call(&mut self) -> CallRef {
         self.counter = self.counter.wrapping_add(1);
-        CallRef::new(self.settings.boot, self.counter)
+        CallRef::new(self.settings.node, self.settings.boot, self.counter)
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    BranchEnd, CallRef, Decision, DiscardReason, EndCause, MessageId, Push, PushId, PushOver,
-    RouteQuery, SpoolCommand, SwitchCommand, SwitchId,
+    BranchEnd, CallBackMet, CallRef, CallbackPolicy, Decision, DiscardReason, EndCause,
+    LedgerCommand, LedgerReply, MessageId, NodeId, PoolId, Push, PushId, PushOver, RouteQuery,
+    SpoolCommand, SwitchCommand, SwitchId,
 };
 use crate::messages::Managed;
 use crate::registry;
@@ -44,14 +45,17 @@ pub enum Output {
     Ended(Ended),
     /// Whether a call meets a deposit, and whether that has been managed already.
     CallBack {
-        /// The deposit, if there is one.
-        message: Option<MessageId>,
+        /// The deposit, if there is one, and what is done about it.
+        met: Option<(MessageId, CallbackPolicy)>,
         /// Whether to wait for [`Output::Managed`].
         managed: Managed,
     },
     /// A recording was managed: the call-back may go on.
     Managed(MessageId),
-    /// Whether there is the deposit that was named; of an uploaded file, whether it was waited for.
+    /// What the node is told where a call that meets a deposit here will be asked about.
+    Met(CallBackMet),
+    /// Whether there is the deposit that was named; of an uploaded file, whether it was waited for;
+    /// of what another node tells, whether it makes sense.
     Known(bool),
     /// A switch should do something.
     Switch(SwitchId, SwitchCommand),
@@ -102,6 +106,30 @@ pub enum Output {
         call: CallRef,
         /// The SIP Call-ID.
         call_id: Arc<str>,
+    },
+    /// Put this into the log; it comes back as [`super::Input::Agreed`], or
+    /// [`super::Input::AskFailed`] says that it did not. One that is asked for while another is on
+    /// its way takes its place: nobody waits for that any more.
+    Ask(LedgerCommand),
+    /// What came of an [`super::Input::Agreed`]; the same on every node.
+    Ledger(LedgerReply),
+    /// Tell another node that this one has too few rights of a pool. A hint: it may get lost.
+    Recall {
+        /// Whom.
+        to: NodeId,
+        /// Which pool.
+        pool: PoolId,
+        /// This node.
+        beneficiary: NodeId,
+        /// How many are wanted.
+        want: u32,
+    },
+    /// The ledger says that this start is over: another process is this node, or it was taken for
+    /// dead, or its disk is an old one. It admits no calls of capped accounts any more and has to
+    /// be started anew, with a greater number.
+    Fenced {
+        /// The newest start that the ledger knows: the next has to be above it.
+        current: u32,
     },
 }
 

@@ -1,7 +1,8 @@
 //! Where a call's seats meet the rights, and the rights the ledger.
 //!
-//! The ledger stands beside the desk for now, so that a question to it is a function call. With
-//! several nodes the same commands go through a replicated log, and nothing above changes.
+//! The ledger of a node that is alone stands beside the desk, so that a question to it is a
+//! function call. With several nodes the same commands go through a replicated log: see
+//! `together.rs`.
 
 use crate::admission::{Look, seats};
 use crate::domain::{
@@ -32,11 +33,26 @@ impl Desk {
     pub(super) fn take_seats(&mut self, seats: &Seats) {
         for seat in seats.iter() {
             for pool in seat.pools() {
-                if !self.rights.take_right(pool) {
+                let right = self.rights.take_right(pool);
+                if self.together.is_some() {
+                    self.taken(pool, right);
+                } else if !right {
                     self.room(pool);
                     self.rights.take(pool);
                 }
             }
+        }
+        self.calls_change(seats);
+    }
+
+    /// A call was counted in among others; without a right it has to be covered.
+    fn taken(&mut self, pool: PoolId, right: bool) {
+        if right {
+            return self.prefetch(pool);
+        }
+        self.rights.take(pool);
+        if self.rights.is_settled() && self.ledger.free(pool) > 0 {
+            self.want(pool, self.rights.usage(pool).overdraft);
         }
     }
 
@@ -47,6 +63,7 @@ impl Desk {
                 self.return_surplus(pool);
             }
         }
+        self.calls_change(seats);
     }
 
     /// The seats of a call between two accounts, as the tree of resellers stands now.
@@ -57,12 +74,32 @@ impl Desk {
         seats(line(from), line(to)).seats()
     }
 
-    /// Makes caps follow a change of the registry.
-    pub(super) fn caps_follow(&mut self, change: &Change) {
-        let (key, caps) = match change {
-            Change::Account(key, account) => (key, account.caps),
+    /// Puts another state of the registry, up to command number `applied`, in the place of this
+    /// one, while calls are up. An account that stays keeps its caps all the while: were they taken
+    /// away in between, its calls would need no rights for that moment, and all would go back.
+    pub fn replace_registry(&mut self, changes: Vec<Change>, applied: u64) {
+        let old: Vec<AccountKey> = self.registry.accounts(None).map(|(key, _)| key).collect();
+        old.iter().for_each(|key| self.registry.restore(Change::AccountGone(*key)));
+        changes.into_iter().for_each(|change| self.restore_registry(change));
+        self.registry.restored_to(applied);
+        for key in old {
+            if self.registry.account(key).is_none() {
+                self.follow(&Change::AccountGone(key));
+            }
+        }
+    }
+
+    /// Makes all else follow a change of the registry.
+    pub(super) fn follow(&mut self, change: &Change) {
+        self.caps_follow(change);
+        self.devices_follow(change);
+    }
+
+    fn caps_follow(&mut self, change: &Change) {
+        let (key, caps, policy) = match change {
+            Change::Account(key, account) => (key, account.caps, account.policy),
             // Its calls go on and bring their rights back; nobody will ever ask for them again.
-            Change::AccountGone(key) => (key, Caps::default()),
+            Change::AccountGone(key) => (key, Caps::default(), Policy::Available),
             Change::KeysGiven(_)
             | Change::Identifier(..)
             | Change::IdentifierGone(_)
@@ -74,6 +111,7 @@ impl Desk {
             | Change::RulesGone(_)
             | Change::Care(..) => return,
         };
+        self.ledger.set_strict(*key, policy == Policy::Strict);
         for (kind, cap) in [
             (PoolKind::Total, caps.max_calls),
             (PoolKind::In, caps.max_in),
@@ -100,7 +138,7 @@ impl Desk {
             .map(|(key, _)| key)
             .collect();
         for key in strict {
-            for kind in [PoolKind::Total, PoolKind::In, PoolKind::Out] {
+            for kind in PoolKind::ALL {
                 let pool = PoolId::new(key, kind);
                 if self.ledger.cap(pool) < UNLIMITED {
                     // All of it: else the next call would be granted a right that an unseen call
@@ -131,12 +169,18 @@ impl Desk {
     }
 
     fn return_surplus(&mut self, pool: PoolId) {
+        if self.together.is_some() {
+            return self.pool_changed(pool);
+        }
         if let Some(item) = self.rights.surplus(pool) {
             self.sync(item);
         }
     }
 
     fn sync(&mut self, item: SyncItem) {
+        if self.together.is_some() {
+            return self.want(item.pool, item.want);
+        }
         let (node, boot) = (self.settings.node, self.settings.boot);
         let command = LedgerCommand::Sync { node, boot, items: vec![item] };
         if let LedgerReply::Granted(grants) = self.ledger.apply(&command) {

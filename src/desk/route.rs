@@ -18,7 +18,18 @@ const LEGS_MAX: usize = 17;
 
 impl Desk {
     pub(super) fn route(&mut self, ticket: Ticket, query: Box<RouteQuery>, now: Now) {
-        let (decision, repeated) = self.decide(&query, now);
+        match self.decide(&query, now) {
+            Some(decided) => self.answer(ticket, query, decided),
+            None => self.wait(ticket, query, now),
+        }
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        ticket: Ticket,
+        query: Box<RouteQuery>,
+        (decision, repeated): (Arc<Decision>, bool),
+    ) {
         if repeated {
             self.figures.repeated += 1;
         } else {
@@ -30,15 +41,18 @@ impl Desk {
         self.outputs.insert(place, Output::Answer { ticket, decision, repeated, query });
     }
 
-    fn decide(&mut self, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
+    /// Decides a question; `None`: it has to wait for the rights in `missing`.
+    pub(super) fn decide(&mut self, query: &RouteQuery, now: Now) -> Option<(Arc<Decision>, bool)> {
         if query.method == Method::Message {
             let considered = self.judge(query, None, now);
             self.tell_of(query, &considered.decision, considered.callee, now);
-            return (Arc::new(considered.decision), false);
+            return Some((Arc::new(considered.decision), false));
         }
         let hash = self.table.hash(&query.call_id);
-        if let Some(slot) = self.table.find_hashed(hash, &query.call_id) {
-            return self.decide_known(slot, query, now);
+        match self.table.find_hashed(hash, &query.call_id) {
+            Some(slot) if self.is_undecided(slot, query) => self.forget(slot),
+            Some(slot) => return self.decide_known(slot, query, now),
+            None => {}
         }
         let tombstone = self.tombstones.find_hashed(hash, &query.call_id, query.dialog, now);
         match tombstone.map(|tombstone| &tombstone.refused) {
@@ -46,21 +60,27 @@ impl Desk {
                 if refused.ruri == query.ruri
                     && self.emergency(Spelled::read(&query.ruri)).is_none() =>
             {
-                return (Arc::clone(refused), true);
+                return Some((Arc::clone(refused), true));
             }
-            Some(None) => return (Arc::new(self.alone(query, Cause::Cancelled, now)), false),
+            Some(None) => {
+                return Some((Arc::new(self.alone(query, Cause::Cancelled, now)), false));
+            }
             Some(Some(_)) | None => {}
         }
         let held = self.meeting_seats(query);
         let mut considered = self.judge(query, held.as_ref(), now);
+        if !self.missing.is_empty() {
+            return None;
+        }
         self.meet(query, &mut considered);
         self.tell_of(query, &considered.decision, considered.callee, now);
-        (self.carry_out(query, hash, considered, now), false)
+        Some((self.carry_out(query, hash, considered, now), false))
     }
 
     /// Considers a question that will be answered. Whoever dials an emergency number can be
     /// called back, whatever becomes of the call.
     fn judge(&mut self, query: &RouteQuery, held: Option<&Seats>, now: Now) -> Considered {
+        self.missing.clear();
         let considered = self.consider(query, held, now);
         if considered.emergency
             && let Some(caller) = considered.caller
@@ -71,11 +91,16 @@ impl Desk {
     }
 
     /// A question about a call that is in the table already.
-    fn decide_known(&mut self, slot: Slot, query: &RouteQuery, now: Now) -> (Arc<Decision>, bool) {
+    fn decide_known(
+        &mut self,
+        slot: Slot,
+        query: &RouteQuery,
+        now: Now,
+    ) -> Option<(Arc<Decision>, bool)> {
         let Some(known) = self.table.get(slot).filter(|known| is_same_call(known, query)) else {
             // Else anybody could carry any number of calls in the slot of one, by giving all of
             // them the same Call-ID.
-            return (Arc::new(self.alone(query, Cause::CallIdReuse, now)), false);
+            return Some((Arc::new(self.alone(query, Cause::CallIdReuse, now)), false));
         };
         let (call, held) = (known.call, known.seats.clone());
         let passed = query.trail.len();
@@ -86,15 +111,18 @@ impl Desk {
         let legs = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
         let asked = |leg: &&Leg| leg.answer.ruri == query.ruri && leg.passed == passed;
         if let Some(leg) = legs.iter().find(asked) {
-            return (Arc::clone(&leg.answer), true);
+            return Some((Arc::clone(&leg.answer), true));
         }
         let legs = legs.len();
         let mut considered = self.judge(query, Some(&held), now);
+        if !self.missing.is_empty() {
+            return None;
+        }
         considered.decision.call = Some(call);
         let refused = matches!(considered.decision.outcome, Outcome::Refuse(_));
         let seats = held.with(&considered.seats);
         if seats.is_none() || legs >= LEGS_MAX {
-            return (Arc::new(self.alone(query, Cause::Loop, now)), false);
+            return Some((Arc::new(self.alone(query, Cause::Loop, now)), false));
         }
         let seats = seats.filter(|seats| !refused && *seats != held);
         let new = considered.emergency || passed > 0 || seats.is_some();
@@ -121,7 +149,7 @@ impl Desk {
             let leg = Leg { passed, answer: short(&answer), callee, asker };
             self.pending.entry(slot).or_default().push(leg);
         }
-        (answer, repeated)
+        Some((answer, repeated))
     }
 
     fn carry_out(

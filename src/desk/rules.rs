@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::admission::refusal_by_rule;
 use crate::domain::{
-    AccountKey, Cause, Communication, GreetingName, Method, Now, Outcome, PoolId, PoolKind,
-    RefusalCodes, RouteQuery, RuleEnd, Rules, Seats, Side, Spelled, Step, Target,
+    AccountKey, Cause, Communication, GreetingName, Method, Now, Outcome, RefusalCodes, RouteQuery,
+    RuleEnd, Rules, Seats, Side, Spelled, Step, Target,
 };
 use crate::routing::{Caller, Followed, Forwarded, List, Question, follow, honour};
 
@@ -45,7 +45,7 @@ impl Desk {
         let account = |key: AccountKey| self.registry.account(key);
         let name = caller.and_then(account).map(|caller| &caller.name);
         let zone = account(callee).and_then(|callee| callee.zone.as_ref());
-        let up = self.rights.usage(PoolId::new(callee, PoolKind::Total)).live;
+        let up = self.calls_up(callee);
         let dialled = self.callee(Spelled::read(&query.ruri)).0;
         let question = Question {
             at_ms: now.wall_ms,

@@ -48,6 +48,35 @@ pub struct Settings {
     pub switches: Vec<SwitchPlace>,
     /// How messages are taken.
     pub messages: messages::Settings,
+    /// How rights are shared with other nodes.
+    pub together: TogetherSettings,
+}
+
+/// How rights are shared with other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TogetherSettings {
+    /// How long a call waits for rights of other nodes, in milliseconds. Well below the proxy's own
+    /// deadline.
+    pub ask_within_ms: u64,
+    /// How many calls a node may carry of each cap of an account with policy `available` beyond
+    /// its rights when the others can't be reached.
+    pub overdraft: u32,
+    /// After how long the rights of a node that can't be reached are free again, those of strict
+    /// accounts excepted; `None`: only when an operator says so.
+    pub release_after_ms: Option<u64>,
+    /// How many questions may wait at once; beyond it they are answered as if their time was up.
+    pub waiting_max: usize,
+}
+
+impl Default for TogetherSettings {
+    fn default() -> Self {
+        Self {
+            ask_within_ms: 170,
+            overdraft: 1,
+            release_after_ms: Some(120 * 1000),
+            waiting_max: 10_000,
+        }
+    }
 }
 
 /// Where a switch takes messages.
@@ -95,6 +124,7 @@ impl Default for Settings {
             proxies: 0,
             switches: Vec::new(),
             messages: messages::Settings::default(),
+            together: TogetherSettings::default(),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     AccountKey, CallRef, Caller, Cause, Communication, Decision, DepositCause, DeviceStates, Few,
-    History, MailboxName, Method, Now, Outcome, PoolId, PoolKind, Registrations, RouteQuery, Rules,
-    Spelled, Step, Telling, Tells, Told, ToldStep,
+    History, MailboxName, Method, Now, Outcome, Registrations, RouteQuery, Rules, Spelled, Step,
+    Telling, Tells, Told, ToldStep,
 };
 use crate::routing::{self, Forwarded, List, Question, tell};
 use crate::sessions::Slot;
@@ -145,12 +145,11 @@ impl Desk {
             kind,
             from: routing::Caller::of(from, &self.settings.numbering, caller),
             forwarded: Forwarded { dialled: None, history: &History::None },
-            calls: self.rights.usage(PoolId::new(account, PoolKind::Total)).live,
+            calls: self.calls_up(account),
             wishes: Few::default(),
         };
-        let (nothing, around) = (DeviceStates::new(), Around::default());
-        let states = self.devices.of(account).unwrap_or(&nothing);
-        tell(rules, &question, &self.list(account, states, &around), steps)
+        let (states, around) = (self.devices.of(account), Around::default());
+        tell(rules, &question, &self.list(account, &states, &around), steps)
     }
 
     /// The account's devices, for whom nobody looks where they are now.
@@ -343,7 +342,8 @@ fn not_reached(query: &RouteQuery, outcome: &Outcome) -> Option<DepositCause> {
         | Cause::SelfCare
         | Cause::Settling
         | Cause::TableFull
-        | Cause::Unknown => return None,
+        | Cause::Unknown
+        | Cause::Unreachable => return None,
     };
     (query.method == Method::Invite).then_some(cause)
 }

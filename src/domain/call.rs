@@ -4,17 +4,33 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Our own number of a call: the node's boot number in the upper half, a counter in the lower.
-/// Never given twice by one node, because the boot number survives restarts and only grows.
+/// How often a node can start before its numbers would come again.
+pub const BOOT_MAX: u32 = 0xf_ffff;
+
+/// Our own number of a call: the node less one (12 bits), the node's boot number (20), a counter
+/// (32). Never given twice in a cluster, because nodes' numbers are not given twice, and the boot
+/// number survives restarts and only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallRef(pub u64);
 
 impl CallRef {
-    /// The `counter`-th call after the `boot`-th start.
+    /// The `counter`-th call after the `boot`-th start of a node.
     #[must_use]
-    pub fn new(boot: u32, counter: u32) -> Self {
-        Self(u64::from(boot) << 32 | u64::from(counter))
+    pub fn new(node: NodeId, boot: u32, counter: u32) -> Self {
+        Self(numbered(node, boot, counter))
+    }
+
+    /// The node that has given it, whose call it is.
+    #[must_use]
+    pub fn node(self) -> NodeId {
+        node_of(self.0)
+    }
+
+    /// The start of the node in which it was given.
+    #[must_use]
+    pub fn boot(self) -> u32 {
+        boot_of(self.0)
     }
 
     /// Reads what [`fmt::Display`] wrote.
@@ -24,7 +40,7 @@ impl CallRef {
         let plain = |part: &str| {
             u32::from_str_radix(part, 16).ok().filter(|value| format!("{value:x}") == part)
         };
-        Some(Self::new(plain(boot)?, plain(counter)?))
+        Some(Self(u64::from(plain(boot)?) << 32 | u64::from(plain(counter)?)))
     }
 }
 
@@ -34,12 +50,32 @@ impl fmt::Display for CallRef {
     }
 }
 
+/// A number that no other node gives, and this one only once.
+pub(super) fn numbered(node: NodeId, boot: u32, counter: u32) -> u64 {
+    let node = u64::from(node.0.saturating_sub(1));
+    node << 52 | u64::from(boot & BOOT_MAX) << 32 | u64::from(counter)
+}
+
+pub(super) fn node_of(number: u64) -> NodeId {
+    NodeId((number >> 52) as u16 + 1)
+}
+
+pub(super) fn boot_of(number: u64) -> u32 {
+    (number >> 32) as u32 & BOOT_MAX
+}
+
 /// The number of a node in the rights ledger.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct NodeId(pub u16);
+
+impl NodeId {
+    /// Stands among those who have a message's files for the bucket that all nodes share. No node
+    /// has this number: theirs end at 4,096.
+    pub const BUCKET: Self = Self(u16::MAX);
+}
 
 /// The number of a proxy (a Kamailio) in this node's configuration, in the order written there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

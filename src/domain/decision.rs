@@ -327,6 +327,13 @@ pub enum Room {
     Frozen,
     /// Admitted without asking: an emergency, or a call to somebody who made one a short time ago.
     Forced,
+    /// The nodes that have the rights could not be reached; admitted beyond them, within the bound
+    /// that the account's policy `available` allows.
+    Overdraft,
+    /// The nodes that have the rights could not be reached.
+    Unreachable,
+    /// Other nodes have the rights. A call asks them for one; a question that is not meant does not.
+    Elsewhere,
 }
 
 /// Why a device does not ring.

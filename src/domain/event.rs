@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AccountName, CallState, DeviceName};
 
 /// What happened to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum EventKind {
     /// Answered (the 200, not yet the ACK: measured on Kamailio 5.6.3).
     Start,
@@ -32,7 +32,7 @@ pub struct BranchEnd {
 }
 
 /// One event of a call's life, in any order, any number of times.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CallEvent {
     /// What happened.
     pub kind: EventKind,

@@ -41,12 +41,16 @@ pub enum LedgerCommand {
         /// The new cap; [`UNLIMITED`] for none.
         cap: u32,
     },
-    /// A node is presumed dead: its rights become free, its start is over.
+    /// A node is presumed dead: its start is over, and its rights become free.
     Revoke {
         /// Which node.
         node: NodeId,
         /// The start that is revoked; a later one is left alone.
         expected_boot: u32,
+        /// Somebody has made sure that its calls are gone: all of its rights become free. Else
+        /// those of strict accounts stay where they are, and of any other pool at most one
+        /// node's are free in this way at a time.
+        attested: bool,
     },
 }
 
@@ -111,4 +115,47 @@ pub struct Grant {
     pub returned: u64,
     /// Nothing could be granted, though something was wanted.
     pub short: bool,
+}
+
+/// A part of the ledger as it is written down. What is not here (caps and policies) follows from
+/// the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "row", rename_all = "snake_case")]
+pub enum LedgerRow {
+    /// The newest start of a node.
+    Start {
+        /// Which node.
+        node: NodeId,
+        /// The number of the start.
+        boot: u32,
+        /// Which process it is; 0: none yet, the start before was revoked.
+        nonce: u64,
+    },
+    /// What a node has of a pool. The two totals only grow.
+    Share {
+        /// Which pool.
+        pool: PoolId,
+        /// Which node.
+        node: NodeId,
+        /// All rights ever granted to it.
+        granted: u64,
+        /// All rights ever returned by it.
+        returned: u64,
+        /// Its rights were revoked on the presumption that it is dead, and it has not said since
+        /// then that all of its calls are covered again.
+        revoked: bool,
+    },
+}
+
+/// What one node has of a pool, to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldShare {
+    /// Which node.
+    pub node: NodeId,
+    /// Rights that it holds.
+    pub held: u64,
+    /// All rights ever granted to it.
+    pub granted: u64,
+    /// As in [`LedgerRow::Share`].
+    pub revoked: bool,
 }

@@ -5,19 +5,31 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{AccountKey, MailboxName};
+use super::{AccountKey, MailboxName, NodeId, call};
 
-/// The number of a message, given when the deposit begins: the node's boot number in the upper
-/// half, a counter in the lower. One deposit leaves at most one message, under this number, so
-/// delivering it twice is seen.
+/// The number of a message, given when the deposit begins, made like [`super::CallRef`] of the
+/// node, its boot number and a counter. One deposit leaves at most one message, under this number,
+/// so delivering it twice is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 
 impl MessageId {
-    /// The `counter`-th deposit after the `boot`-th start.
+    /// The `counter`-th deposit after the `boot`-th start of a node.
     #[must_use]
-    pub fn new(boot: u32, counter: u32) -> Self {
-        Self(u64::from(boot) << 32 | u64::from(counter))
+    pub fn new(node: NodeId, boot: u32, counter: u32) -> Self {
+        Self(call::numbered(node, boot, counter))
+    }
+
+    /// The node at which it is or was left.
+    #[must_use]
+    pub fn node(self) -> NodeId {
+        call::node_of(self.0)
+    }
+
+    /// The start of the node in which it was given.
+    #[must_use]
+    pub fn boot(self) -> u32 {
+        call::boot_of(self.0)
     }
 
     /// Reads what [`fmt::Display`] wrote, and nothing else: it is the name of a directory.
@@ -27,7 +39,7 @@ impl MessageId {
         let plain = |part: &str| {
             u32::from_str_radix(part, 16).ok().filter(|value| format!("{value:x}") == part)
         };
-        Some(Self::new(plain(boot)?, plain(counter)?))
+        Some(Self(u64::from(plain(boot)?) << 32 | u64::from(plain(counter)?)))
     }
 }
 
@@ -244,6 +256,37 @@ pub struct Message {
     pub left_ms: i64,
     /// When its state changed last, milliseconds since 1970.
     pub changed_ms: i64,
+    /// Who has its files: nodes, and [`NodeId::BUCKET`]; empty: the node that its number names,
+    /// alone.
+    #[serde(default)]
+    pub holders: Vec<NodeId>,
+}
+
+impl Message {
+    /// Who has its files: nodes, and the bucket.
+    #[must_use]
+    pub fn held_by(&self) -> Vec<NodeId> {
+        if self.holders.is_empty() { vec![self.id.node()] } else { self.holders.clone() }
+    }
+
+    /// Whether its files are in the bucket.
+    #[must_use]
+    pub fn in_bucket(&self) -> bool {
+        self.holders.contains(&NodeId::BUCKET)
+    }
+
+    /// Whether it survives the loss of a node.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        self.in_bucket() || self.holders.len() > 1
+    }
+
+    /// Its files, each once.
+    #[must_use]
+    pub fn contents(&self) -> std::collections::BTreeSet<ContentId> {
+        let parts = self.parts.iter().map(|part| part.file.content);
+        parts.chain(self.joined.iter().map(|file| file.content)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -252,11 +295,17 @@ mod tests {
 
     #[test]
     fn names_of_files_come_back_as_they_were_written_and_no_other_way() {
-        let id = MessageId::new(7, 300);
+        let id = MessageId::new(NodeId(1), 7, 300);
         assert_eq!((id.to_string().as_str(), MessageId::parse("m7-12c")), ("m7-12c", Some(id)));
         for bad in ["", "m7", "m07-1", "m7-1/..", "M7-1", "m7-01", "m-1", "m7-100000000"] {
             assert_eq!(MessageId::parse(bad), None, "{bad}");
         }
+        let other = MessageId::new(NodeId(2), 7, 300);
+        assert_eq!(
+            (other.to_string().as_str(), MessageId::parse("m100007-12c")),
+            ("m100007-12c", Some(other))
+        );
+        assert_eq!((other.node(), other.boot()), (NodeId(2), 7));
         let content = ContentId([0xa5; 32]);
         assert_eq!(ContentId::parse(&content.to_string()), Some(content));
         for bad in ["", "a5", &"A5".repeat(32), &"../".repeat(22)] {

@@ -2,6 +2,7 @@
 
 mod account;
 mod call;
+mod call_back;
 mod decision;
 mod device;
 mod device_state;
@@ -16,13 +17,17 @@ mod ledger;
 mod mailbox;
 mod member;
 mod message;
+mod message_motion;
 mod name;
 mod names;
 mod notice;
 mod pool;
 mod push;
+mod put;
 mod query;
 mod refusal;
+mod roll;
+mod row;
 mod rule;
 mod rule_stage;
 mod seats;
@@ -39,7 +44,8 @@ mod wish;
 mod zone;
 
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
-pub use call::{CallRef, CallState, EndCause, NodeId, ProxyId};
+pub use call::{BOOT_MAX, CallRef, CallState, EndCause, NodeId, ProxyId};
+pub use call_back::{CallBackMet, CallBackQuery};
 pub(crate) use decision::longest_s;
 pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};
@@ -52,20 +58,25 @@ pub use history::History;
 pub use identifier::{Identifier, Number, NumberText, Numbering};
 pub use index::Index;
 pub use ledger::{
-    Grant, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, SyncItem, UNLIMITED,
+    Grant, HeldShare, Holding, LEDGER_BATCH_MAX, LedgerCommand, LedgerReply, LedgerRow, SyncItem,
+    UNLIMITED,
 };
 pub use mailbox::{CallbackPolicy, CallbackScope, GREETINGS_MAX, Greeting, Mailbox, MailboxLimits};
 pub use member::Member;
 pub use message::{
     Caller, ContentId, DepositCause, Medium, Message, MessageId, MessageState, Part, Stored,
 };
+pub use message_motion::{MessageMotion, MessageReply, Outgoing};
 pub use name::{AccountName, DeviceName, GreetingName, Language, MailboxName, NAME_BYTES_MAX, Tag};
 pub use names::{Names, Piece};
 pub use notice::{Notice, NoticeKind, NoticeState};
 pub use pool::{PoolId, PoolKind};
 pub use push::{Push, PushContact, PushId, PushOver, Wake};
+pub use put::{PutId, SeenRow};
 pub use query::{Contact, Method, Registrations, RouteQuery, TRAIL_MAX, read_trail};
 pub use refusal::{Cause, Refusal};
+pub use roll::{Denied, InviteError, RollMotion, RollReply, TOKENS_MAX};
+pub use row::{CallRow, DepositRow, DeviceRow, FarCall, ROW_CALL_ID_BYTES_MAX, Row, RowKey, Sight};
 pub use rule::{
     Communication, Condition, Dates, DaySpan, Found, Miss, ORDER_RING_S_MAX, Party, RULE_ZONES_MAX,
     RULES_MAX, Rule, RuleEnd, Rules, Run, StageCause, Who, Window, Yearly,

@@ -16,6 +16,11 @@ pub enum PoolKind {
     Out,
 }
 
+impl PoolKind {
+    /// All there are, in the order of [`PoolId::index`].
+    pub const ALL: [Self; 3] = [Self::Total, Self::In, Self::Out];
+}
+
 /// One pool: an account and one of its caps, in four bytes because every live call names several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -27,6 +32,18 @@ impl PoolId {
     #[must_use]
     pub fn new(account: AccountKey, kind: PoolKind) -> Self {
         Self(account.0 << 2 | kind as u32)
+    }
+
+    /// As one number, as it is written down.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What [`PoolId::number`] gave; `None`: no pool has this number.
+    #[must_use]
+    pub fn of(number: u32) -> Option<Self> {
+        (number & 3 < 3).then_some(Self(number))
     }
 
     /// The account that owns the cap.

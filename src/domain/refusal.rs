@@ -47,11 +47,13 @@ pub enum Cause {
     TableFull,
     /// The proxy authenticated an account that does not exist here.
     Unknown,
+    /// No right was left here, and the nodes that have some could not be reached in time.
+    Unreachable,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CallIdReuse,
         Self::Cancelled,
         Self::CapIn,
@@ -65,6 +67,7 @@ impl Cause {
         Self::Settling,
         Self::TableFull,
         Self::Unknown,
+        Self::Unreachable,
     ];
 
     /// The word that programs read.
@@ -84,6 +87,7 @@ impl Cause {
             Self::Settling => "settling",
             Self::TableFull => "table_full",
             Self::Unknown => "unknown",
+            Self::Unreachable => "unreachable",
         }
     }
 }

@@ -123,6 +123,12 @@ impl Seats {
         Self::new(&seats)
     }
 
+    /// Those at accounts where `others` has one, too.
+    #[must_use]
+    pub fn among(&self, others: &Self) -> Self {
+        self.without(&self.without(others))
+    }
+
     /// Reads what [`fmt::Display`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

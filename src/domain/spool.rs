@@ -152,7 +152,8 @@ pub enum SpoolEvent {
     Checked(MessageId, u16, Option<FileFacts>),
     /// The message is safe.
     Delivered(MessageId),
-    /// It could not be written down; it lies in the spool.
+    /// It could not be written down and lies in the spool; or it was, and no second node has it yet.
+    /// Asked for again, it is delivered then.
     NotDelivered(MessageId),
     /// Nothing of it could be played: it was discarded as a call that left no message.
     NothingKept(MessageId),

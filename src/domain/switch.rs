@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallRef, Medium, SeenDialog, SipUri};
+use super::{CallRef, Medium, NodeId, SeenDialog, SipUri, call};
 
 /// The number of a switch in this node's configuration, in the order written there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,10 +63,10 @@ impl<'de> Deserialize<'de> for LegId {
 pub struct StepId(pub u64);
 
 impl StepId {
-    /// The `counter`-th step after the `boot`-th start.
+    /// The `counter`-th step after the `boot`-th start of a node.
     #[must_use]
-    pub fn new(boot: u32, counter: u32) -> Self {
-        Self(u64::from(boot) << 32 | u64::from(counter))
+    pub fn new(node: NodeId, boot: u32, counter: u32) -> Self {
+        Self(call::numbered(node, boot, counter))
     }
 
     /// Reads what [`fmt::Display`] wrote.
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn steps_come_back_as_they_went_out() {
-        let step = StepId::new(3, 9);
+        let step = StepId::new(NodeId(1), 3, 9);
         assert_eq!(StepId::parse(&step.to_string()), Some(step));
         for bad in ["hp-step-", "hp-step-01", "hp-step-x", "hp-step-F", "step-1"] {
             assert_eq!(StepId::parse(bad), None, "{bad}");

@@ -20,7 +20,11 @@ pub(super) fn alive() -> Reply {
 pub(super) fn ready(visit: &Visit<'_>) -> Reply {
     let status = visit.house.porter.status();
     if status.ready && !status.draining {
-        return Reply::value(&json!({"ready": true}));
+        return Reply::value(&match status.cluster {
+            None => json!({"ready": true}),
+            // Without a quorum it decides all the same, from the rights that it holds.
+            Some(part) => json!({"ready": true, "role": part.role, "quorum": part.quorum}),
+        });
     }
     let why = status.trouble.unwrap_or_else(|| {
         let sentence = if status.draining {

@@ -189,6 +189,9 @@ impl Visit<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are behind the operators' door")]
     async fn answer(&self, room: Room) -> Result<Reply, Problem> {
         match room {
+            Room::Route | Room::Dialplan if let Some(why) = self.house.porter.closed() => {
+                Err(Problem::not_now(why))
+            }
             Room::Route => route::route(self).await,
             Room::Event => route::event(self).await,
             Room::Dialplan => dialplan::answer(self).await,

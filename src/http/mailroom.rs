@@ -40,6 +40,9 @@ pub struct UploadPiece {
 
 /// Messages, their files, uploads and notices.
 pub trait Mailroom: Send + Sync + 'static {
+    /// Whether there are other nodes, so that a recording has to be at two of them.
+    fn wants_copies(&self) -> bool;
+
     /// A page of messages, newest first. The error is a sentence.
     fn messages(&self, wanted: MessageQuery) -> BoxFuture<'_, Result<Vec<Message>, String>>;
 

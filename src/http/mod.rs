@@ -7,6 +7,7 @@ mod admin;
 mod auth;
 mod body;
 mod client;
+mod council;
 mod device;
 mod dialplan;
 mod file;
@@ -40,6 +41,7 @@ use meter::Meter;
 
 pub use auth::Tokens;
 pub use client::{Client, ClientError};
+pub use council::{Council, CouncilError};
 pub use incoming::{Incoming, Stopped};
 pub use mailroom::{FileError, Mailroom, MessageQuery, SoundError, UploadError, UploadPiece};
 pub use porter::{BoxFuture, CallError, CallingSwitch, CommandError, Porter};

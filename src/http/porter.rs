@@ -4,18 +4,21 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::desk::{Desk, Ended};
-use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery, SwitchId};
+use crate::domain::{AccountKey, CallEvent, CallRef, Decision, FarCall, Now, RouteQuery, SwitchId};
 use crate::registry::{self, Command};
 
+use super::council::Council;
 use super::mailroom::Mailroom;
-use super::wire::{Status, WhyEntry};
+use super::wire::{Status, Why};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The process behind the doors.
-pub trait Porter: Mailroom + Send + Sync + 'static {
+pub trait Porter: Council + Mailroom + Send + Sync + 'static {
     /// Decides, admits and remembers. Must answer within the proxy's patience (a third of a
     /// second), whatever is slow behind it.
     fn route(&self, query: Box<RouteQuery>) -> BoxFuture<'_, Arc<Decision>>;
@@ -41,10 +44,10 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
     /// The switch of that name, if it asks who rings.
     fn calling_switch(&self, name: &str) -> Option<CallingSwitch>;
 
-    /// Ends a call at the proxy that carries it.
+    /// Ends a call at the proxy that carries it; where it is another node's, that one does.
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>>;
 
-    /// Frees a call's slot by hand and writes down why.
+    /// Frees a call's slot by hand and writes down why, at the node whose call it is.
     fn release_call(
         &self,
         call: CallRef,
@@ -52,11 +55,34 @@ pub trait Porter: Mailroom + Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Ended, CallError>>;
 
     /// What is known about a call, by its SIP Call-ID or our number of it, oldest first; empty if
-    /// nothing is. The error is a sentence.
-    fn why(&self, key: String) -> BoxFuture<'_, Result<Vec<WhyEntry>, String>>;
+    /// nothing is. Other nodes are asked where it is theirs, or nobody's that is known. The error
+    /// is a sentence.
+    fn why(&self, key: String) -> BoxFuture<'_, Result<Why, String>>;
 
     /// How the daemon stands.
     fn status(&self) -> Status;
+
+    /// This node's name, if it is one of a cluster.
+    fn node_name(&self) -> Option<String> {
+        None
+    }
+
+    /// Calls of other nodes behind one, each with its node's name: of one node, of one account, or
+    /// all, at most so many.
+    fn far_calls(
+        &self,
+        _node: Option<&str>,
+        _account: Option<AccountKey>,
+        _after: Option<CallRef>,
+        _max: usize,
+    ) -> Vec<(String, FarCall)> {
+        Vec::new()
+    }
+
+    /// A call of another node, by our number of it or by its SIP Call-ID.
+    fn far_call(&self, _key: &str) -> Option<(String, FarCall)> {
+        None
+    }
 
     /// The process's metrics as OpenMetrics text, with or without its last line `# EOF`.
     fn metrics(&self) -> String;
@@ -94,7 +120,7 @@ pub enum CommandError {
 }
 
 /// Why nothing was done to a call.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum CallError {
     /// There is no such call.
     #[error("there is no call {call}: see `call list`")]
@@ -117,6 +143,26 @@ pub enum CallError {
     NotAnswered {
         /// Which.
         call: CallRef,
+    },
+    /// Another node has it, and can't be asked.
+    #[error(
+        "call {call} is at node {node}, which is not reached: nothing was done, try again when it is back (see `cluster nodes`)"
+    )]
+    Away {
+        /// Which.
+        call: CallRef,
+        /// The node's name.
+        node: String,
+    },
+    /// Another node has it, and has not said what came of it.
+    #[error(
+        "call {call} is at node {node}, which has not said in time whether it was done: look at `call show {call}`, and try again"
+    )]
+    Silent {
+        /// Which.
+        call: CallRef,
+        /// The node's name.
+        node: String,
     },
     /// It can't be written down; nothing was changed. The sentence says what to do.
     #[error("{0}")]

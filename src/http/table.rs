@@ -17,6 +17,13 @@ pub(super) enum Room {
     CallList,
     CallRelease,
     CallShow,
+    ClusterDoctor,
+    ClusterFound,
+    ClusterInvite,
+    ClusterLeave,
+    ClusterRemove,
+    ClusterShow,
+    ClusterVoters,
     DepositEnd,
     DepositList,
     DepositMedium,
@@ -107,10 +114,11 @@ const MAILBOX: &str = "/v1/mailboxes/{name}";
 const GREETING: &str = "/v1/mailboxes/{name}/greeting";
 const NAMED_GREETING: &str = "/v1/mailboxes/{name}/greetings/{greeting}";
 const MESSAGE: &str = "/v1/messages/{id}";
+const CLUSTER: &str = "/v1/cluster";
 const UPLOAD: &str = "/u/{link}";
 
 /// All of them, those of one path beside each other.
-pub(super) const WAYS: [Way; 61] = [
+pub(super) const WAYS: [Way; 68] = [
     way("POST", "/v1/route", Scope::Route, Room::Route),
     way("POST", "/v1/event", Scope::Route, Room::Event),
     way("POST", "/v1/freeswitch/{name}/dialplan", Scope::Route, Room::Dialplan),
@@ -167,6 +175,13 @@ pub(super) const WAYS: [Way; 61] = [
     way("PUT", UPLOAD, Scope::Link, Room::UploadPut),
     way("POST", "/v1/rehearse", Scope::Admin, Room::Rehearse),
     way("GET", "/v1/why/{call_id}", Scope::Admin, Room::Why),
+    way("GET", CLUSTER, Scope::Admin, Room::ClusterShow),
+    way("POST", CLUSTER, Scope::Admin, Room::ClusterFound),
+    way("GET", "/v1/cluster/doctor", Scope::Admin, Room::ClusterDoctor),
+    way("POST", "/v1/cluster/leave", Scope::Admin, Room::ClusterLeave),
+    way("DELETE", "/v1/cluster/nodes/{name}", Scope::Admin, Room::ClusterRemove),
+    way("POST", "/v1/cluster/tokens", Scope::Admin, Room::ClusterInvite),
+    way("PUT", "/v1/cluster/voters", Scope::Admin, Room::ClusterVoters),
     way("GET", "/v1/status", Scope::Admin, Room::Status),
     way("GET", "/healthz", Scope::Open, Room::Health),
     way("GET", "/readyz", Scope::Open, Room::Ready),

@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::domain::{
-    Branch, CallRef, Cause, Decision, DeviceName, ForkOrder, Outcome, Refusal, Stage, Wake,
+    Branch, CallRef, Cause, Decision, DeviceName, ForkOrder, NodeId, Outcome, Refusal, Stage, Wake,
 };
 
 use super::*;
 
 fn decided(outcome: Outcome) -> Decision {
-    let call = Some(CallRef::new(1, 0x2f));
+    let call = Some(CallRef::new(NodeId(1), 1, 0x2f));
     let (call_id, from_uri, ruri) = (Arc::from("a"), Arc::from("b"), Arc::from("c"));
     Decision { call, call_id, at_ms: 0, from_uri, ruri, outcome, steps: Vec::new() }
 }

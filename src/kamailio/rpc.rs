@@ -104,6 +104,7 @@ impl Rpc {
             .connect_timeout(times.connect)
             .pool_idle_timeout(IDLE)
             .no_proxy()
+            .http1_only()
             .redirect(reqwest::redirect::Policy::none());
         if parsed.scheme() == "http" {
             // Else a machine without the package ca-certificates could not ask at all.

@@ -74,6 +74,11 @@ impl Draft {
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
+
+    /// What it holds so far.
+    pub(super) fn content(&self) -> ContentId {
+        ContentId(self.hash.clone().finalize().into())
+    }
 }
 
 impl Drop for Draft {
@@ -127,11 +132,15 @@ impl Spool {
     }
 
     /// Removes a kept file. The caller has made sure that nothing refers to it: two messages with
-    /// the same content share one file. That it is gone already is no error.
+    /// the same content share one file. That it is gone already is no error; one that is pinned
+    /// stays.
     ///
     /// # Errors
     /// [`Error::Medium`].
     pub fn delete(&self, content: ContentId) -> Result<(), Error> {
+        if self.is_pinned(content) {
+            return Ok(());
+        }
         let path = self.place.content(content);
         let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
         let sound = self.place.sound(content);
@@ -152,7 +161,7 @@ impl Spool {
         length_ms: u64,
     ) -> Result<Stored, Error> {
         draft.file.sync_all().at(&draft.path)?;
-        let content = ContentId(draft.hash.clone().finalize().into());
+        let content = draft.content();
         let path = self.place.content(content);
         let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(directory) = path.parent()
@@ -235,7 +244,10 @@ impl Spool {
 
     /// Gives a kept sound a second name that a switch can play: without an ending FreeSWITCH does
     /// not know what it is ("Unknown file Format", measured on 1.11.2).
-    fn name_sound(&self, content: ContentId) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Medium`].
+    pub fn name_sound(&self, content: ContentId) -> Result<(), Error> {
         let (from, to) = (self.place.content(content), self.place.sound(content));
         let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
         disk::link_new(&from, &to).at(&to)?;

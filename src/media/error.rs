@@ -38,6 +38,12 @@ pub enum Error {
         /// Its name.
         content: ContentId,
     },
+    /// A copy that is none.
+    #[error("a copy of the file {content} does not hold what it should, and was thrown away")]
+    Spoiled {
+        /// Its name.
+        content: ContentId,
+    },
     /// The spool can't be used at all.
     #[error(
         "the spool {path} can't be used ({cause}): it must exist or be creatable, and be writable for the daemon's user (and for FreeSWITCH by its group: chgrp, chmod 2770)"

@@ -18,6 +18,7 @@
 //! come one after the other, calls about different ones from as many threads as one likes.
 
 mod content;
+mod copied;
 mod deposit;
 mod disk;
 mod ebml;
@@ -37,11 +38,13 @@ mod wav;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use copied::{Copying, Pinned};
 pub use deposit::Orphan;
 pub use ebml::{Reel, read_matroska};
 pub use error::Error;
@@ -55,6 +58,8 @@ pub use wav::{Wav, WavFormat, read_wav};
 
 use place::Place;
 
+use crate::domain::ContentId;
+
 /// The directory with everything that was recorded.
 #[derive(Debug)]
 pub struct Spool {
@@ -64,6 +69,8 @@ pub struct Spool {
     /// is just about to refer to.
     naming: Mutex<()>,
     referring: Mutex<()>,
+    /// What is about to be referred to, and how often.
+    pinned: Mutex<BTreeMap<ContentId, usize>>,
     passed: AtomicU64,
 }
 
@@ -78,14 +85,14 @@ impl Spool {
         let root = std::path::absolute(root).map_err(wrong)?;
         let place = Place::new(&root);
         let (naming, referring) = (Mutex::default(), Mutex::default());
-        let spool = Self { place, tools, naming, referring, passed: AtomicU64::default() };
+        let pinned = Mutex::default();
+        let spool = Self { place, tools, naming, referring, pinned, passed: AtomicU64::default() };
         spool.prepare().map_err(wrong)?;
         Ok(spool)
     }
 
-    /// To be held by whoever writes down that kept files are referred to, from the last look at
-    /// them on, and by whoever writes down that they are not and then deletes them. Else a file
-    /// could go in the instant in which another message with the same content is written down.
+    /// To be held by whoever writes down that kept files are not referred to any more, and then
+    /// deletes them. Who writes down that they are has them pinned ([`Spool::pin`]) meanwhile.
     pub fn referring(&self) -> MutexGuard<'_, ()> {
         self.referring.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -52,7 +52,8 @@ impl Spool {
                     name.strip_suffix(".wav").map_or((name, false), |name| (name, true));
                 let Some(content) = ContentId::parse(name) else { continue };
                 let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
-                let bytes = sweep_one(&entry, now_ms, || !referenced(content));
+                let bytes =
+                    sweep_one(&entry, now_ms, || !self.is_pinned(content) && !referenced(content));
                 if let Some(bytes) = bytes.filter(|_| !is_second) {
                     swept.files += 1;
                     swept.bytes += bytes;

@@ -118,6 +118,8 @@ pub(super) struct Deposit {
     pub(super) from_menu: bool,
     /// Someone waits to hear that the recording has stopped.
     pub(super) managed_wanted: bool,
+    /// The same, and that the leg is gone: all hear of it then.
+    pub(super) gone_wanted: bool,
     /// The connection to the switch is lost.
     pub(super) lost: bool,
     /// It went on since, for an event overtook the switch's list.
@@ -196,6 +198,7 @@ impl Deposit {
             guest: None,
             from_menu: false,
             managed_wanted: false,
+            gone_wanted: false,
             lost: false,
             moved: false,
             asks: 0,
@@ -355,13 +358,6 @@ impl Deposit {
     /// The medium of the last recording.
     pub(super) fn medium(&self) -> Medium {
         self.card.parts.last().map_or(Medium::Audio, |part| part.medium)
-    }
-
-    /// Someone who waits for the recording to stop hears so.
-    pub(super) fn tell_managed(&mut self, turn: &mut Turn<'_>) {
-        if std::mem::take(&mut self.managed_wanted) {
-            turn.out.push_back(Output::Managed(self.card.message));
-        }
     }
 
     /// Writes down that there is no message, and why.

@@ -5,6 +5,7 @@
 
 use crate::domain::{DiscardReason, Keys, LegId, Medium, Sound, SwitchCommand};
 
+use super::Output;
 use super::deposit::{After, CHOICE_MS, Deposit, Guest, State, Turn};
 use super::event::Event;
 use super::settings::CallBackKind;
@@ -61,6 +62,21 @@ impl Deposit {
             _ => {
                 self.hang_up_and_close(turn, "NORMAL_CLEARING");
             }
+        }
+    }
+
+    /// Someone who waits for the recording to stop hears so, unless the leg is waited for.
+    pub(super) fn tell_stopped(&mut self, turn: &mut Turn<'_>) {
+        if !self.gone_wanted {
+            self.tell_managed(turn);
+        }
+    }
+
+    /// Everybody who waits hears so.
+    pub(super) fn tell_managed(&mut self, turn: &mut Turn<'_>) {
+        let gone_wanted = std::mem::take(&mut self.gone_wanted);
+        if std::mem::take(&mut self.managed_wanted) || gone_wanted {
+            turn.out.push_back(Output::Managed(self.card.message));
         }
     }
 

@@ -85,7 +85,8 @@ impl Deposits {
     fn is_late(&self, leg: &LegId) -> bool {
         let name = leg.as_str().strip_prefix("hp-").and_then(|rest| rest.rsplit_once('-'));
         let message = name.and_then(|(message, _)| MessageId::parse(message));
-        message.is_some_and(|message| message.0 >> 32 <= u64::from(self.settings.boot))
+        let (node, boot) = (self.settings.node, self.settings.boot);
+        message.is_some_and(|message| message.node() == node && message.boot() <= boot)
     }
 
     fn forget_leg(&mut self, message: MessageId, leg: &LegId) {

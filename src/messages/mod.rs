@@ -31,7 +31,7 @@ use crate::domain::{DiscardReason, MessageId, SpoolCommand, SwitchCommand, Switc
 
 pub use chart::{Transition, mermaid};
 pub use prompt::PROMPTS;
-pub use settings::{Managed, Settings, VideoWay};
+pub use settings::{Managed, ManagedWhen, Settings, VideoWay};
 pub use table::{Arrival, Deposits};
 pub use transitions::TRANSITIONS;
 pub use view::DepositView;

@@ -145,7 +145,7 @@ impl Deposit {
     pub(super) fn stopped(&mut self, part: u16, after: After, turn: &mut Turn<'_>) {
         self.step = None;
         self.record_until_ms = None;
-        self.tell_managed(turn);
+        self.tell_stopped(turn);
         self.check(turn, part);
         match after {
             After::Finish => {

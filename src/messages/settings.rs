@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{CallbackPolicy, Language, StepId};
+use crate::domain::{CallbackPolicy, Language, NodeId, StepId};
 
 /// A way to a video message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,9 @@ impl VideoWay {
 /// The machine's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The number of this start; the numbers of messages and steps begin with it.
+    /// This node, and the number of this start: the numbers of messages and steps begin with them.
+    pub node: NodeId,
+    /// See `node`.
     pub boot: u32,
     /// The directory of deposits, absolute; a part's file is `SPOOL/deposits/MESSAGE/NUMBER.wav`.
     pub spool: Arc<str>,
@@ -72,6 +74,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            node: NodeId(1),
             boot: 1,
             spool: "/var/spool/hallporter".into(),
             prompts: "/usr/share/hallporter/prompts".into(),
@@ -104,21 +107,31 @@ pub enum Managed {
     Nothing,
 }
 
+/// When a recording is managed that is ended because of a call-back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManagedWhen {
+    /// When it has stopped.
+    Stopped,
+    /// When the depositing caller's leg is gone, too, and nothing is held for him any more.
+    Gone,
+}
+
 /// Gives the numbers of steps.
 #[derive(Clone, Debug)]
 pub(super) struct Steps {
+    node: NodeId,
     boot: u32,
     counter: u32,
 }
 
 impl Steps {
-    pub(super) fn new(boot: u32) -> Self {
-        Self { boot, counter: 0 }
+    pub(super) fn new(node: NodeId, boot: u32) -> Self {
+        Self { node, boot, counter: 0 }
     }
 
     pub(super) fn next(&mut self) -> StepId {
         self.counter = self.counter.wrapping_add(1);
-        StepId::new(self.boot, self.counter)
+        StepId::new(self.node, self.boot, self.counter)
     }
 }
 

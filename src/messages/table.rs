@@ -12,7 +12,7 @@ use super::deposit::{Deposit, State, Turn};
 use super::event::Event;
 use super::settings::{CallBackKind, Steps};
 use super::view::{CallerKey, caller_keys};
-use super::{Managed, Output, Settings, Transition};
+use super::{Managed, ManagedWhen, Output, Settings, Transition};
 
 /// A leg that has come for a mailbox.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Deposits {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
-            steps: Steps::new(settings.boot),
+            steps: Steps::new(settings.node, settings.boot),
             settings,
             deposits: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -67,7 +67,7 @@ impl Deposits {
 
     /// Takes other settings; deposits that are under way follow them from their next step on.
     pub fn reload(&mut self, settings: Settings) {
-        self.settings = Settings { boot: self.settings.boot, ..settings };
+        self.settings = Settings { node: self.settings.node, boot: self.settings.boot, ..settings };
     }
 
     /// A leg has come for a mailbox. `None`: there are as many deposits as there may be, and the
@@ -160,7 +160,7 @@ impl Deposits {
 
     pub(super) fn next_message(&mut self) -> MessageId {
         self.counter = self.counter.wrapping_add(1);
-        MessageId::new(self.settings.boot, self.counter)
+        MessageId::new(self.settings.node, self.settings.boot, self.counter)
     }
 
     /// Takes in what the keeper of the files tells. Says of an uploaded file whether it was
@@ -213,12 +213,23 @@ impl Deposits {
         known
     }
 
-    /// Somebody calls the depositing caller: the recording is managed first.
-    pub fn call_back(&mut self, message: MessageId, policy: CallbackPolicy, now: Now) -> Managed {
-        let up = self.deposits.get(&message).is_some_and(Deposit::is_deposit_up);
-        let Some(kind) = CallBackKind::of(policy).filter(|_| up) else { return Managed::Nothing };
+    /// Somebody calls the depositing caller: the recording is managed first. `when`: what he waits
+    /// for, if it is ended.
+    pub fn call_back(
+        &mut self,
+        message: MessageId,
+        policy: CallbackPolicy,
+        when: ManagedWhen,
+        now: Now,
+    ) -> Managed {
+        let up = self.deposits.get_mut(&message).filter(|deposit| deposit.is_deposit_up());
+        let (Some(kind), Some(deposit)) = (CallBackKind::of(policy), up) else {
+            return Managed::Nothing;
+        };
+        deposit.gone_wanted |= when == ManagedWhen::Gone && kind != CallBackKind::Pause;
         self.turn(message, &Event::CallBack(kind), now);
-        let waits = self.deposits.get(&message).is_some_and(|deposit| deposit.managed_wanted);
+        let waits = |deposit: &Deposit| deposit.managed_wanted || deposit.gone_wanted;
+        let waits = self.deposits.get(&message).is_some_and(waits);
         if waits { Managed::Soon } else { Managed::Now }
     }
 

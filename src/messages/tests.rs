@@ -193,7 +193,9 @@ impl Player {
                     "ignore" => CallbackPolicy::Ignore,
                     _ => CallbackPolicy::Pause,
                 };
-                let managed = self.deposits.call_back(self.id(), policy, now);
+                let gone = second == "gone";
+                let when = if gone { ManagedWhen::Gone } else { ManagedWhen::Stopped };
+                let managed = self.deposits.call_back(self.id(), policy, when, now);
                 let _ = write!(self.said, "{managed:?}; ");
             }
             "operator" => drop(self.deposits.end(self.id(), now)),
@@ -316,7 +318,7 @@ fn video_goes_by_the_script() {
 
 #[test]
 fn call_backs_go_by_the_script() {
-    hold(include_str!("tests/call_back.txt"), 18);
+    hold(include_str!("tests/call_back.txt"), 21);
 }
 
 #[test]

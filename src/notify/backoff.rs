@@ -68,6 +68,7 @@ mod tests {
     use crate::domain::{MessageId, NoticeKind};
 
     use super::*;
+    use crate::domain::NodeId;
 
     #[test]
     fn it_is_tried_soon_then_seldom_then_never() {
@@ -78,7 +79,7 @@ mod tests {
         let whole: u64 = (1..ATTEMPTS_MAX).map(|attempt| delay_ms(attempt, middle)).sum();
         assert!((3 * 24 * HOUR_MS..5 * 24 * HOUR_MS).contains(&whole), "{whole}");
 
-        let id = MessageId::new(1, 1);
+        let id = MessageId::new(NodeId(1), 1, 1);
         let mut notice = Notice::new(NoticeKind::MessageLeft, id, "{}".into(), 1_000);
         let again = Err(TellError::Again("it is away".to_owned()));
         let mut now_ms = 1_000;
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_was_heard_or_refused_is_over() {
-        let id = MessageId::new(1, 1);
+        let id = MessageId::new(NodeId(1), 1, 1);
         let notice = Notice::new(NoticeKind::CallMissed, id, "{}".into(), 0);
         let told = tried(&notice, &Ok(()), 5, 0);
         assert_eq!((told.state, told.attempts, told.trouble), (NoticeState::Told, 1, None));

@@ -207,6 +207,7 @@ mod tests {
     use crate::domain::{AccountKey, ContentId, MessageState, Part};
 
     use super::*;
+    use crate::domain::NodeId;
 
     fn caller(shown: &str, display: &str) -> Caller {
         Caller { shown: shown.into(), display: display.into(), ..Caller::default() }
@@ -220,7 +221,7 @@ mod tests {
             length_ms: 4_000,
         };
         Message {
-            id: MessageId::new(7, 300),
+            id: MessageId::new(NodeId(1), 7, 300),
             mailbox: MailboxName::parse("alice").unwrap(),
             account: AccountKey(3),
             caller,
@@ -234,6 +235,7 @@ mod tests {
             began_ms: 1,
             left_ms: 2,
             changed_ms: 3,
+            holders: Vec::new(),
         }
     }
 
@@ -260,7 +262,7 @@ mod tests {
     fn a_missed_call_and_a_link_are_told() {
         let mailbox = MailboxName::parse("alice").unwrap();
         let missed = Missed {
-            message: MessageId::new(7, 1),
+            message: MessageId::new(NodeId(1), 7, 1),
             mailbox: mailbox.clone(),
             account: AccountKey(3),
             caller: caller("bob", ""),

@@ -48,6 +48,7 @@ mod tests {
     use crate::domain::{AccountName, DepositCause, MessageId, Zone};
 
     use super::*;
+    use crate::domain::NodeId;
 
     fn telling(kind: Communication) -> Telling {
         Telling {
@@ -72,7 +73,7 @@ mod tests {
             [(Communication::Missed, 1, 9), (Communication::Message, 24, 147)]
         {
             let telling = telling(kind);
-            let id = MessageId::new(1, 1);
+            let id = MessageId::new(NodeId(1), 1, 1);
             let mut notice = Notice::new(NoticeKind::Devices, id, "{}".into(), 1_000);
             let (mut now_ms, mut steps) = (1_000, Vec::new());
             while notice.state == NoticeState::Waiting {

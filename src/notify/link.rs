@@ -177,15 +177,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::NodeId;
 
     const KEY: [u8; 32] = [7; 32];
 
     #[test]
     fn a_link_is_what_was_signed_until_it_expires() {
         let key = LinkKey::new(KEY);
-        let text = key.sign(MessageId::new(7, 300), 2, 1_800_000_000);
+        let text = key.sign(MessageId::new(NodeId(1), 7, 300), 2, 1_800_000_000);
         assert_eq!(text.len(), 42, "{text}");
-        let link = Link { message: MessageId::new(7, 300), part: 2, expires_s: 1_800_000_000 };
+        let link =
+            Link { message: MessageId::new(NodeId(1), 7, 300), part: 2, expires_s: 1_800_000_000 };
         assert_eq!(key.verify(&text, 1_799_999_999), Ok(link));
         assert_eq!(key.verify(&text, 1_800_000_000), Err(LinkError::Expired));
         assert_eq!(LinkKey::new([8; 32]).verify(&text, 0), Err(LinkError::Altered));

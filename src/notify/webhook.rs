@@ -61,6 +61,7 @@ impl Webhook {
             .timeout(ANSWER_WITHIN)
             .pool_idle_timeout(IDLE)
             .no_proxy()
+            .http1_only()
             .redirect(reqwest::redirect::Policy::none());
         if url.scheme() == "http" {
             // Else a machine without the package ca-certificates could not tell at all.
@@ -154,13 +155,13 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::mpsc;
 
-    use crate::domain::{MessageId, NoticeKind};
+    use crate::domain::{MessageId, NodeId, NoticeKind};
 
     use super::*;
 
     fn notice() -> Notice {
         let body = r#"{"v":1,"caller":{"display":"J\u00fcrgen"}}"#;
-        Notice::new(NoticeKind::MessageLeft, MessageId::new(7, 300), body.into(), 5)
+        Notice::new(NoticeKind::MessageLeft, MessageId::new(NodeId(1), 7, 300), body.into(), 5)
     }
 
     /// A receiver that answers every notice with `answer`, and tells what it heard.

@@ -5,7 +5,7 @@ use std::fmt;
 use rcgen::{KeyPair, PublicKeyData as _};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use super::authority::{named, public_key};
+use super::authority::{NODE_GOOD_S, named, public_key};
 use super::identity::Identity;
 use super::trust::Trust;
 use super::{AuthorityError, PublicKey, pem};
@@ -146,6 +146,28 @@ impl Credentials {
         let good = Trust::new(&self.authorities)
             .is_ok_and(|trust| trust.check(&self.certificate, now_s + RENEW_BEFORE_S).is_ok());
         !good
+    }
+
+    /// The half of its key that everybody may see.
+    ///
+    /// # Errors
+    /// None in practice: the certificate was read before.
+    pub fn public_key(&self) -> Result<PublicKey, AuthorityError> {
+        public_key(&self.certificate)
+    }
+
+    /// For how long the certificate is still good, seconds; 0 when it is not.
+    #[must_use]
+    pub fn good_for_s(&self, now_s: i64) -> i64 {
+        let Ok(trust) = Trust::new(&self.authorities) else { return 0 };
+        let good_at = |at_s: i64| trust.check(&self.certificate, at_s).is_ok();
+        // The package that reads certificates only says whether one is good at a time.
+        let (mut good_s, mut over_s) = (0, 2 * NODE_GOOD_S);
+        while over_s - good_s > 1 {
+            let middle_s = (good_s + over_s) / 2;
+            if good_at(now_s + middle_s) { good_s = middle_s } else { over_s = middle_s }
+        }
+        good_s
     }
 
     pub(super) fn key(&self) -> PrivatePkcs8KeyDer<'static> {

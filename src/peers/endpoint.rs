@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use quinn::{ClientConfig, EndpointConfig, Runtime as _, TokioRuntime, VarInt};
@@ -19,6 +19,7 @@ use super::events::Telling;
 use super::link::Link;
 use super::refusal::Refused;
 use super::settings::{Counters, HANDSHAKES_MAX, count};
+use super::shelf::Shelf;
 use super::socket::Watched;
 use super::tls;
 use super::{
@@ -99,6 +100,8 @@ pub(super) struct Inner {
     pub(super) left: watch::Sender<u64>,
     pub(super) counters: Counters,
     pub(super) handshakes: Arc<Semaphore>,
+    /// Where files are, once there is such a place.
+    pub(super) shelf: OnceLock<Arc<dyn Shelf>>,
     calls: Mutex<BTreeMap<SocketAddr, AbortHandle>>,
 }
 
@@ -108,7 +111,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// One UDP port and all connections over it.
 pub struct Endpoint {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -164,6 +167,7 @@ impl Endpoint {
             left: watch::Sender::new(0),
             counters: Counters::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            shelf: OnceLock::new(),
             calls: Mutex::default(),
         });
         tokio::spawn(call::take(Arc::clone(&inner)));
@@ -283,6 +287,11 @@ impl Endpoint {
 
     /// Says good-bye to all and waits until that is sent.
     pub async fn close(self) {
+        self.shut().await;
+    }
+
+    /// The same for one that somebody else still holds; nothing can be sent any more.
+    pub async fn shut(&self) {
         self.end();
         self.inner.quinn.wait_idle().await;
     }

@@ -33,11 +33,14 @@ pub enum Kind {
     Whole,
     /// What is agreed on (Raft).
     Ledger,
+    /// What is wanted of a file, and what comes of that; the file itself goes between, in no frame.
+    File,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 5] = [Self::Hello, Self::Join, Self::Rows, Self::Whole, Self::Ledger];
+    pub const ALL: [Self; 6] =
+        [Self::Hello, Self::Join, Self::Rows, Self::Whole, Self::Ledger, Self::File];
 
     /// As it is written.
     #[must_use]
@@ -48,6 +51,7 @@ impl Kind {
             Self::Rows => 2,
             Self::Whole => 3,
             Self::Ledger => 4,
+            Self::File => 5,
         }
     }
 
@@ -59,7 +63,7 @@ impl Kind {
     #[must_use]
     pub const fn bytes_max(self) -> usize {
         match self {
-            Self::Hello => 1 << 10,
+            Self::Hello | Self::File => 1 << 10,
             Self::Join => 32 << 10,
             Self::Rows | Self::Whole | Self::Ledger => BODY_BYTES_MAX,
         }
@@ -150,6 +154,17 @@ impl FrameReader {
             self.broken = Some(*error);
             self.kept = BytesMut::new();
         })
+    }
+
+    /// How much has to come at least until there is a frame, after [`FrameReader::take`] gave none.
+    /// What is behind it is not waited for.
+    pub(super) fn lacks(&self) -> usize {
+        let Some((head, body)) = self.kept.split_first_chunk::<HEAD_BYTES>() else {
+            return HEAD_BYTES - self.kept.len();
+        };
+        let [a, b, c, d, ..] = *head;
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        length.saturating_sub(body.len())
     }
 
     /// The stream has ended.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -16,6 +16,7 @@ use crate::domain::NodeId;
 
 use super::book::{Claim, Gone, Hello, Verdict};
 use super::endpoint::{BYE, Inner, SECOND, lock};
+use super::files::{self, FILES_AT_ONCE};
 use super::settings::{Settings, count};
 use super::trust::{of_alert, uris};
 use super::{Event, FrameReader, Identity, Kind, Lane, Peer, Refusal, SendError, Side, framed};
@@ -30,6 +31,8 @@ pub(super) const READ_BYTES: usize = 64 << 10;
 pub(super) struct Link {
     pub(super) connection: Connection,
     lanes: [Queue; Lane::ALL.len()],
+    /// Who begins a file has one of these: the other one takes no more.
+    pub(super) files: Semaphore,
     /// Closed when all of it has ended, and the owner knows.
     ended: watch::Receiver<()>,
 }
@@ -289,7 +292,8 @@ fn link(
         queues.push((receiver, Arc::clone(&bytes)));
         Queue { frames, bytes }
     });
-    (Arc::new(Link { connection: connection.clone(), lanes, ended }), queues)
+    let files = Semaphore::new(FILES_AT_ONCE as usize);
+    (Arc::new(Link { connection: connection.clone(), lanes, files, ended }), queues)
 }
 
 /// As long as it lives: everything that reads and writes has ended when this does.
@@ -309,6 +313,12 @@ async fn live(inner: &Arc<Inner>, connection: &Connection, node: NodeId, queues:
             stream = connection.accept_uni() => match stream {
                 Ok(stream) => {
                     tasks.spawn(read(Arc::clone(inner), stream, node));
+                }
+                Err(error) => break error,
+            },
+            pair = connection.accept_bi() => match pair {
+                Ok(pair) => {
+                    tasks.spawn(files::answer(Arc::clone(inner), pair, node));
                 }
                 Err(error) => break error,
             },

@@ -30,6 +30,8 @@ pub struct Settings {
     pub queue_frames: usize,
     /// The most bytes that wait for a peer in one lane.
     pub queue_bytes: usize,
+    /// After this long without a byte a file is given up, milliseconds.
+    pub file_ms: u32,
     /// What the spread of waiting times is drawn from.
     pub seed: u64,
 }
@@ -42,6 +44,7 @@ impl Default for Settings {
             redial_ms: (100, 5_000),
             queue_frames: 1_024,
             queue_bytes: 8 << 20,
+            file_ms: 20_000,
             seed: 0,
         }
     }
@@ -173,6 +176,12 @@ pub struct Figures {
     pub frames_refused: u64,
     /// Frames that came.
     pub frames_received: u64,
+    /// Files that went to a peer, whole.
+    pub files_sent: u64,
+    /// Files that came from a peer, whole, and are kept here.
+    pub files_received: u64,
+    /// Files that were given up on the way, or that the other one did not have or want.
+    pub files_failed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -183,6 +192,9 @@ pub(super) struct Counters {
     pub(super) frames_sent: AtomicU64,
     pub(super) frames_refused: AtomicU64,
     pub(super) frames_received: AtomicU64,
+    pub(super) files_sent: AtomicU64,
+    pub(super) files_received: AtomicU64,
+    pub(super) files_failed: AtomicU64,
 }
 
 impl Counters {
@@ -195,6 +207,9 @@ impl Counters {
             frames_sent: read(&self.frames_sent),
             frames_refused: read(&self.frames_refused),
             frames_received: read(&self.frames_received),
+            files_sent: read(&self.files_sent),
+            files_received: read(&self.files_received),
+            files_failed: read(&self.files_failed),
         }
     }
 }

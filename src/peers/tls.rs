@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
 
+use super::files::FILES_AT_ONCE;
 use super::settings::{Clock, Settings};
 use super::trust::{Called, Callers, Trust, provider};
 use super::{AuthorityError, Credentials, Fingerprint, Newcomer};
@@ -27,7 +28,10 @@ const INCOMING_MAX: usize = 256;
 /// Lanes, and one more of each that is being closed.
 const STREAMS_MAX: u32 = 8;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const WINDOW_BYTES: u32 = 4 << 20;
+/// The files that both may have begun at once take half of it, so that they leave room for rows.
+const WINDOW_BYTES: u32 = 8 << 20;
+/// The greeting, and files that the other one has begun.
+const PAIRS_MAX: u32 = 1 + FILES_AT_ONCE;
 const DATAGRAM_QUEUE_BYTES: usize = 256 << 10;
 
 struct Time(Clock);
@@ -134,7 +138,7 @@ fn transport(settings: &Settings) -> Arc<TransportConfig> {
     transport
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(settings.idle_ms))))
         .keep_alive_interval(Some(Duration::from_millis(u64::from(settings.idle_ms / 4).max(1))))
-        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_bidi_streams(VarInt::from_u32(PAIRS_MAX))
         .max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(WINDOW_BYTES))

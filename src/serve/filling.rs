@@ -4,6 +4,8 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{panic, thread};
 
+use crate::desk::Joining;
+use crate::domain::{LedgerRow, NodeId};
 use crate::registry::Change;
 use crate::sessions::SessionRow;
 use crate::store::{Error, Store};
@@ -21,6 +23,8 @@ enum Batch {
     Registry(Vec<Change>),
     /// The registry is complete, up to this number of its log.
     Applied(u64),
+    /// The rights of all nodes.
+    Ledger(Vec<LedgerRow>),
     Sessions(Vec<SessionRow>),
 }
 
@@ -49,13 +53,14 @@ impl<'a, T> Gathered<'a, T> {
     }
 }
 
-/// Fills the desk with what the store has.
-pub(super) fn fill(house: &House) -> Result<(), Error> {
+/// Fills the desk with what the store has. `cluster`: which node of a cluster this is, and a number
+/// by which this process is told from others.
+pub(super) fn fill(house: &House, cluster: Option<(NodeId, u64)>) -> Result<(), Error> {
     let (give, taken) = sync_channel(BATCHES_MAX);
     let skipped = thread::scope(|scope| {
         // The way ends with the reader, and with it the taking in.
         let reader = scope.spawn(move || read(&house.store, &give));
-        take_in(house, taken);
+        take_in(house, cluster, taken);
         reader.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
     })?;
     if skipped > 0 {
@@ -74,13 +79,16 @@ fn read(store: &Store, give: &SyncSender<Batch>) -> Result<u64, Error> {
     let applied = store.load_registry(&mut |change| changes.add(change))?;
     changes.done();
     let _ = give.send(Batch::Applied(applied));
+    let mut ledger = Vec::new();
+    store.load_ledger(&mut |row| ledger.push(row))?;
+    let _ = give.send(Batch::Ledger(ledger));
     let mut rows = Gathered::new(give, Batch::Sessions);
     let skipped = store.load_sessions(&mut |row| rows.add(row))?;
     rows.done();
     Ok(skipped)
 }
 
-fn take_in(house: &House, taken: Receiver<Batch>) {
+fn take_in(house: &House, cluster: Option<(NodeId, u64)>, taken: Receiver<Batch>) {
     let now = house.now();
     let mut desk = house.desk();
     for batch in taken {
@@ -89,7 +97,26 @@ fn take_in(house: &House, taken: Receiver<Batch>) {
                 changes.into_iter().for_each(|change| desk.restore_registry(change));
             }
             Batch::Applied(index) => desk.registry_restored_to(index),
+            Batch::Ledger(rows) => {
+                if let Some((node, nonce)) = cluster {
+                    // Others were let in when the ledger had all that was up: before that, calls
+                    // of the time before the cluster may still be without a right.
+                    let is_other =
+                        |row: &_| matches!(row, LedgerRow::Start { node: of, .. } if *of != node);
+                    let founding = node == NodeId(1) && !rows.iter().any(is_other);
+                    desk.together(Joining { boot: house.boot, nonce, founding }, now);
+                    rows.iter().for_each(|row| desk.restore_ledger(row));
+                }
+            }
             Batch::Sessions(rows) => rows.iter().for_each(|row| desk.restore_call(row, now)),
         }
     }
+}
+
+/// Puts what the store has in the place of the registry that the desk has, while calls go on.
+pub(super) fn refill(house: &House) -> Result<(), Error> {
+    let mut changes = Vec::new();
+    let applied = house.store.load_registry(&mut |change| changes.push(change))?;
+    house.desk().replace_registry(changes, applied);
+    Ok(())
 }

@@ -117,7 +117,7 @@ fn read(entry: HistoryEntry) -> WhyEntry {
         "ended" => {
             let ended = Ended::deserialize(&data);
             let lines = ended.map_or_else(|_| Vec::new(), |ended| sentences(&ended));
-            return WhyEntry { at_ms, kind: WhyKind::Ended, lines, data };
+            return WhyEntry { at_ms, node: None, kind: WhyKind::Ended, lines, data };
         }
         "released" => WhyKind::Released,
         "adopted" => WhyKind::Adopted,
@@ -127,17 +127,18 @@ fn read(entry: HistoryEntry) -> WhyEntry {
             // are in the data all the same.
             let decision = serde_json::from_value::<Decision>(data.clone());
             let lines = decision.map_or_else(|_| Vec::new(), |decision| explain(&decision));
-            return WhyEntry { at_ms, kind: WhyKind::Decided, lines, data };
+            return WhyEntry { at_ms, node: None, kind: WhyKind::Decided, lines, data };
         }
     };
     let lines = data["lines"].as_array().into_iter().flatten();
     let lines = lines.filter_map(Value::as_str).map(str::to_owned).collect();
-    WhyEntry { at_ms, kind, lines, data: data["data"].take() }
+    WhyEntry { at_ms, node: None, kind, lines, data: data["data"].take() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::NodeId;
     use crate::domain::{
         AccountName, Branch, Cause, DeviceName, DeviceSkip, ForkOrder, Identifier, Outcome,
         PoolKind, Refusal, Room, Side, Stage, Step,
@@ -171,7 +172,7 @@ mod tests {
 
     fn decision(outcome: Outcome) -> Decision {
         Decision {
-            call: Some(CallRef::new(1, 2)),
+            call: Some(CallRef::new(NodeId(1), 1, 2)),
             call_id: "a@h".into(),
             at_ms: 1_800_000_000_000,
             from_uri: "sip:bob@h".into(),
@@ -190,7 +191,7 @@ mod tests {
             woke_ms: None,
         };
         let ended = Ended {
-            call: CallRef::new(1, 2),
+            call: CallRef::new(NodeId(1), 1, 2),
             call_id: "a@h".into(),
             cause: EndCause::Ended,
             code: None,

@@ -12,16 +12,22 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::desk::{Desk, Ended, Input, Output, Ticket, Tidings};
-use crate::domain::{AccountKey, CallRef, Decision, MessageId, Now};
+use crate::domain::{
+    AccountKey, CallBackMet, CallRef, CallbackPolicy, Decision, LedgerReply, MessageId, NodeId, Now,
+};
 use crate::messages::Managed;
+use crate::peers::Agreement;
 use crate::store::Store;
 
 use super::clock::Clock;
 use super::history::History;
 use super::mail::Mail;
+use super::minutes::Minutes;
+use super::nodes::{Nodes, RollBook};
 use super::proxy::Proxy;
 use super::push::Pushes;
 use super::tell;
+use super::together::{Covered, Questions};
 
 /// Everything that is shared.
 pub(crate) struct House {
@@ -30,8 +36,8 @@ pub(crate) struct House {
     pub(crate) store: Arc<Store>,
     pub(crate) history: History,
     pub(crate) proxies: Vec<Proxy>,
-    /// One change of the registry at a time: planned, written down, brought about.
-    pub(crate) registry_turn: tokio::sync::Mutex<()>,
+    /// One at a time makes this node the first of a cluster.
+    pub(crate) founding_turn: tokio::sync::Mutex<()>,
     /// Changes of the registry that were refused because they could not be written down.
     pub(crate) changes_not_written: AtomicU64,
     /// Rung when the desk wants to be woken earlier than it said.
@@ -43,14 +49,34 @@ pub(crate) struct House {
     pub(crate) boot: u32,
     /// What there is for messages, if a spool is configured.
     mail: OnceLock<Mail>,
+    /// The way to the other nodes, if there is a cluster.
+    nodes: OnceLock<Arc<Nodes>>,
+    /// What is agreed on, and with whom.
+    agreement: OnceLock<Agreement>,
+    /// Who waits for what comes of a motion.
+    pub(crate) minutes: Minutes,
+    pub(super) covered: Covered,
+    /// Who is in the cluster, as it was agreed on.
+    pub(crate) roll: RollBook,
     /// The way to whoever sends pushes, if somebody does.
     pub(crate) pushes: Option<Pushes>,
+    /// Rung when the process is to end.
+    pub(crate) stop: Notify,
+    /// Questions that wait for other nodes.
+    pub(super) questions: Questions,
+    /// How many times the ledger was asked: only the last time matters.
+    pub(super) asked: AtomicU64,
     /// Rung when a message was deleted.
     pub(crate) retention: Notify,
     /// Rung when there may be something to tell to devices.
     pub(crate) tell_bell: Notify,
     /// Itself, for what it starts.
-    me: Weak<Self>,
+    pub(super) me: Weak<Self>,
+}
+
+/// Takes a lock whatever became of its last holder: what it guards is changed in small steps.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What came out of one input, with the answers taken apart from the rest.
@@ -58,8 +84,10 @@ pub(crate) struct House {
 pub(crate) struct Outcome {
     pub(crate) decision: Option<Arc<Decision>>,
     pub(crate) applied: Option<Result<(), crate::registry::Error>>,
+    pub(crate) ledger: Option<LedgerReply>,
     pub(crate) released: Option<Option<Ended>>,
-    pub(crate) call_back: Option<(Option<MessageId>, Managed)>,
+    pub(crate) call_back: Option<(Option<(MessageId, CallbackPolicy)>, Managed)>,
+    pub(crate) met: Option<CallBackMet>,
     pub(crate) known: Option<bool>,
     /// What is being written down to be told, for whoever has to wait for it.
     pub(crate) writing: Vec<JoinHandle<()>>,
@@ -70,31 +98,49 @@ impl House {
         desk: Desk,
         clock: Clock,
         store: Arc<Store>,
-        history: History,
         proxies: Vec<Proxy>,
         config: Arc<Config>,
-        boot: u32,
+        minutes: Minutes,
+        roll: RollBook,
     ) -> Result<Arc<Self>, crate::notify::Error> {
         let pushes = Pushes::new(&config)?;
         Ok(Arc::new_cyclic(|me| Self {
             desk: Mutex::new(desk),
             clock,
+            history: History::new(Arc::clone(&store)),
             store,
-            history,
             proxies,
-            registry_turn: tokio::sync::Mutex::new(()),
+            founding_turn: tokio::sync::Mutex::new(()),
             changes_not_written: AtomicU64::new(0),
             alarm: Notify::new(),
             alarm_at_ms: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             config: Mutex::new(config),
-            boot,
+            boot: minutes.boot(),
             mail: OnceLock::new(),
+            nodes: OnceLock::new(),
+            agreement: OnceLock::new(),
+            minutes,
+            covered: Covered::default(),
+            roll,
             pushes,
+            stop: Notify::new(),
+            questions: Questions::default(),
+            asked: AtomicU64::new(0),
             retention: Notify::new(),
             tell_bell: Notify::new(),
             me: Weak::clone(me),
         }))
+    }
+
+    /// What is agreed on, once it has begun.
+    pub(crate) fn agreement(&self) -> Option<&Agreement> {
+        self.agreement.get()
+    }
+
+    /// Begins to agree, once.
+    pub(crate) fn agree_by(&self, agreement: Agreement) {
+        let _ = self.agreement.set(agreement);
     }
 
     /// What there is for messages.
@@ -105,6 +151,24 @@ impl House {
     /// Furnishes the house for messages, once.
     pub(crate) fn furnish(&self, mail: Mail) {
         let _ = self.mail.set(mail);
+    }
+
+    /// The way to the other nodes.
+    pub(crate) fn nodes(&self) -> Option<&Arc<Nodes>> {
+        self.nodes.get()
+    }
+
+    /// Furnishes the house for other nodes, once.
+    pub(crate) fn furnish_nodes(&self, nodes: Arc<Nodes>) {
+        let _ = self.nodes.set(nodes);
+        if let Some(me) = self.me.upgrade() {
+            super::mail::keep_files(&me);
+        }
+    }
+
+    /// Which node this is; one that is alone is the first.
+    pub(crate) fn node(&self) -> NodeId {
+        self.minutes.own()
     }
 
     /// An account's name, or its number where it is gone.
@@ -169,7 +233,8 @@ impl House {
     }
 
     /// Gives the desk one input and carries out what comes of it. Every input that asks for an
-    /// answer is answered at once, so the only answers among the outputs are its own.
+    /// answer is answered at once, so the only answers among the outputs are its own; but for
+    /// questions that wait for other nodes, which have tickets.
     pub(crate) fn handle(&self, input: Input) -> Outcome {
         let now = self.now();
         let mut outputs = Vec::new();
@@ -183,6 +248,12 @@ impl House {
             if desk.wakeup().is_some_and(|wakeup| wakeup < told) {
                 self.alarm.notify_one();
             }
+            if desk.untold() > 0
+                && let Some(nodes) = self.nodes()
+            {
+                nodes.rows.ring();
+            }
+            self.covered.look(&desk);
             desk.unwritten() > 0
         };
         if unwritten {
@@ -200,11 +271,12 @@ impl House {
 
     fn carry_out(&self, output: Output, now: Now, outcome: &mut Outcome) {
         match output {
-            Output::Answer { decision, repeated, .. } => {
+            Output::Answer { ticket, decision, repeated, .. } => {
                 if !repeated {
                     self.history.decided(&decision);
                 }
-                outcome.decision = Some(decision);
+                let asking_now = self.questions.answer(ticket, decision);
+                outcome.decision = asking_now.or_else(|| outcome.decision.take());
             }
             Output::Applied { result, .. } => outcome.applied = Some(result),
             Output::Released { ended, .. } => outcome.released = Some(ended),
@@ -221,7 +293,8 @@ impl House {
             }
             Output::Tell { call, tidings } => outcome.writing.extend(self.write(call, *tidings)),
             Output::Adopted { call, call_id } => self.adopted(call, call_id, now),
-            Output::CallBack { message, managed } => outcome.call_back = Some((message, managed)),
+            Output::CallBack { met, managed } => outcome.call_back = Some((met, managed)),
+            Output::Met(met) => outcome.met = Some(met),
             Output::Known(known) => outcome.known = Some(known),
             Output::Push(push) => {
                 if let Some(pushes) = &self.pushes {
@@ -233,6 +306,12 @@ impl House {
                     pushes.over(&id, over);
                 }
             }
+            Output::Ledger(reply) => outcome.ledger = Some(reply),
+            Output::Ask(command) => self.ask_ledger(command),
+            Output::Recall { to, pool, beneficiary, want } => {
+                self.recall(to, pool, beneficiary, want);
+            }
+            Output::Fenced { current } => self.fenced(current),
             Output::Managed(_)
             | Output::Switch(..)
             | Output::Spool(_)
@@ -250,9 +329,11 @@ impl House {
             Output::Spool(command) => mail.keep(&me, command),
             Output::Link { message, part, expires_s } => mail.link(&me, message, part, expires_s),
             Output::DepositBegan { message, call_id } => {
+                self.tell_deposit(message);
                 tracing::info!(%message, call_id = &*call_id, "a deposit has begun");
             }
             Output::DepositOver { message, outcome } => {
+                self.tell_deposit(message);
                 tracing::info!(%message, ?outcome, "a deposit is over");
             }
             Output::Answer { .. }
@@ -260,11 +341,23 @@ impl House {
             | Output::Released { .. }
             | Output::Ended(_)
             | Output::CallBack { .. }
+            | Output::Met(_)
             | Output::Known(_)
             | Output::Tell { .. }
             | Output::Push(_)
             | Output::PushOver { .. }
+            | Output::Ask(_)
+            | Output::Ledger(_)
+            | Output::Recall { .. }
+            | Output::Fenced { .. }
             | Output::Adopted { .. } => {}
+        }
+    }
+
+    /// Lets other nodes know of a deposit, or that it is over.
+    fn tell_deposit(&self, message: MessageId) {
+        if let Some(nodes) = self.nodes() {
+            nodes.rows.deposit(message, self.desk().deposits().card(message));
         }
     }
 

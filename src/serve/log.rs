@@ -10,7 +10,7 @@ use crate::config::{Log, LogFormat};
 /// night when more is wanted. Does nothing the second time.
 pub(crate) fn set_up(config: &Log) {
     let wanted = format!(
-        "{level},hyper=warn,reqwest=warn,rustls=warn,freeswitch_esl_tokio=error",
+        "{level},hyper=warn,object_store=off,openraft=off,reqwest=warn,rustls=warn,freeswitch_esl_tokio=error",
         level = config.level
     );
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(wanted));

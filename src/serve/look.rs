@@ -65,6 +65,10 @@ async fn try_look(house: &House, proxy: &Proxy) -> Result<(), RpcError> {
         if dialogs.is_empty() {
             break;
         }
+        let dialogs = match house.nodes() {
+            Some(nodes) => nodes.rows.own_dialogs(house, nodes, dialogs),
+            None => dialogs,
+        };
         house.handle(Input::LookSeen { proxy: proxy.id, dialogs });
         tokio::task::yield_now().await;
     }

@@ -1,5 +1,8 @@
 //! How the process stands: for operators as [`Status`], for Prometheus as text.
 
+mod bucket;
+mod cluster;
+
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,13 +30,20 @@ pub(crate) fn status(house: &House) -> Status {
         Some(format!("proxy {} can't be asked for its calls: {trouble}", proxy.name))
     });
     let draining = house.draining();
-    let trouble = if draining {
+    let nodes = house.nodes();
+    let closed = nodes.and_then(|nodes| nodes.closed(house)).or_else(|| strange(house));
+    let trouble = if let Some(closed) = &closed {
+        Some(closed.clone())
+    } else if draining {
         Some("the daemon is stopping".to_owned())
     } else {
-        store_trouble(&health, now).or(silent)
+        store_trouble(&health, now)
+            .or_else(|| no_quorum(house))
+            .or(silent)
+            .or_else(|| no_bucket(house))
     };
     Status {
-        ready: !draining,
+        ready: !draining && closed.is_none(),
         trouble,
         draining,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -41,6 +51,7 @@ pub(crate) fn status(house: &House) -> Status {
         region: config.node.region.clone(),
         boot: house.boot,
         uptime_s: now.mono_ms / 1000,
+        cluster: nodes.map(|nodes| nodes.brief(house)),
         calls: figures.calls as u64,
         accounts: figures.registry.accounts as u64,
         numbers: figures.registry.identifiers as u64,
@@ -51,6 +62,26 @@ pub(crate) fn status(house: &House) -> Status {
         deposits: house.desk().deposits().len() as u64,
         outbox: None,
     }
+}
+
+/// Calls are decided all the same, from the rights that are held; no change is made here.
+fn strange(house: &House) -> Option<String> {
+    house.agreement()?.strange()?;
+    Some(super::agree::STRANGE.to_owned())
+}
+
+fn no_quorum(house: &House) -> Option<String> {
+    let part = house.nodes()?.brief(house);
+    (!part.quorum).then(|| {
+        "calls are decided from the rights that are held here, but less than half of the voters are \
+         reached: see `hallporter cluster doctor`"
+            .to_owned()
+    })
+}
+
+fn no_bucket(house: &House) -> Option<String> {
+    let trouble = house.mail()?.bucket_view()?.trouble?;
+    Some(format!("recordings do not reach the bucket: {trouble}"))
 }
 
 fn lag_ms(health: &Health, now: Now) -> u64 {
@@ -91,6 +122,7 @@ pub(crate) fn text(house: &House) -> String {
     page.gauge("hallporter_mailboxes", "Mailboxes.", counts.mailboxes);
     pushes(&mut page, house);
     messages(&mut page, &figures, house);
+    cluster::cluster(&mut page, &figures, house);
     page.0
 }
 
@@ -108,6 +140,13 @@ fn messages(page: &mut Page, figures: &Figures, house: &House) {
     let Some(mail) = house.mail() else { return };
     page.gauge("hallporter_deposits", "Messages that are being left.", figures.deposits);
     page.counter("hallporter_messages_left", "Messages that were left.", figures.messages_left);
+    if house.nodes().is_some() || mail.shared.is_some() {
+        let help = "Messages that only one node has.";
+        page.gauge("hallporter_messages_unsafe", help, mail.alone());
+    }
+    if let Some(shared) = &mail.shared {
+        bucket::bucket(page, shared);
+    }
     page.head("hallporter_calls_missed", "counter", "Calls that left no message, by reason.");
     for (reason, count) in &figures.missed {
         page.labelled("hallporter_calls_missed_total", "reason", &snake(reason), *count);
@@ -167,6 +206,11 @@ fn calls(page: &mut Page, figures: &Figures) {
     for (name, help, count) in [
         ("hallporter_calls_adopted", "Calls found at a proxy, not known before.", figures.adopted),
         ("hallporter_events_strange", "Events about calls not known here.", figures.strange_events),
+        (
+            "hallporter_calls_left_to_others",
+            "Calls counted twice and left to another node.",
+            figures.doubles,
+        ),
         ("hallporter_looks", "Complete looks at proxies' lists.", figures.looks),
         ("hallporter_looks_failed", "Looks that failed.", figures.looks_failed),
         ("hallporter_proxy_restarts", "Restarts of proxies noticed.", figures.proxy_restarts),

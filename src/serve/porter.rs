@@ -2,23 +2,20 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinError;
 
-use crate::desk::{Desk, Ended, Input};
-use crate::domain::{
-    AccountKey, CallEvent, CallRef, CallState, Decision, EventKind, LegId, Now, RouteQuery,
-    SwitchCommand, SwitchId,
-};
-use crate::http::wire::{Status, WhyEntry};
+use crate::desk::{Desk, Ended, Input, Motion, Verdict};
+use crate::domain::{AccountKey, CallEvent, CallRef, Decision, FarCall, Now, RouteQuery, SwitchId};
+use crate::http::wire::{Status, Why};
 use crate::http::{BoxFuture, CallError, CallingSwitch, CommandError, Porter};
 use crate::registry::Command;
 
+use super::agree::{Unagreed, agree};
 use super::clock::secret;
 use super::house::House;
-use super::{metrics, proxy};
+use super::{call_back, metrics, operator, proxy};
 
 /// How long all registrations of a query together may take to be looked up.
 const REGISTRATIONS_WITHIN: Duration = Duration::from_millis(120);
@@ -39,15 +36,13 @@ impl Porter for Front {
                 let saved = tokio::time::timeout(SAVED_WITHIN, self.command(command)).await;
                 query.unsaved = !matches!(saved, Ok(Ok(())));
             }
-            if let Some(mail) = self.0.mail() {
-                mail.meet(&self.0, &query).await;
-            }
+            call_back::meet(&self.0, &query).await;
             let (call_id, at) = (Arc::clone(&query.call_id), self.0.now());
             let spare = RouteQuery { call_id, ..RouteQuery::default() };
-            let outcome = self.0.handle(Input::Route { ticket: House::TICKET, query });
-            // Every question is answered by the desk in the same breath; a dry look is what is
-            // left to say should that ever not be so.
-            outcome.decision.unwrap_or_else(|| Arc::new(self.0.desk().rehearse(&spare, at)))
+            let decision = self.0.decide(query).await;
+            // Every question is answered by the desk; a dry look is what is left to say should
+            // that ever not be so.
+            decision.unwrap_or_else(|| Arc::new(self.0.desk().rehearse(&spare, at)))
         })
     }
 
@@ -56,7 +51,8 @@ impl Porter for Front {
             let query = self.with_registrations(query).await;
             let now = self.0.now();
             let now = Now { wall_ms: at_ms.unwrap_or(now.wall_ms), ..now };
-            Arc::new(self.0.desk().rehearse(&query, now))
+            let there = call_back::rehearse(&self.0, &query).await;
+            Arc::new(self.0.desk().rehearse_meeting(&query, there, now))
         })
     }
 
@@ -70,6 +66,11 @@ impl Porter for Front {
     }
 
     fn event(&self, event: CallEvent) -> BoxFuture<'static, ()> {
+        if let Some(nodes) = self.0.nodes()
+            && nodes.rows.pass_on(&self.0, nodes, &event)
+        {
+            return Box::pin(std::future::ready(()));
+        }
         let writing = self.0.handle(Input::Event(event)).writing;
         Box::pin(async move {
             for written in writing {
@@ -99,7 +100,7 @@ impl Porter for Front {
 
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>> {
         let house = Arc::clone(&self.0);
-        Box::pin(whole(end(house, call), |error| CallError::Proxy(error.to_string())))
+        Box::pin(whole(operator::end(house, call), |error| CallError::Proxy(error.to_string())))
     }
 
     fn release_call(
@@ -109,11 +110,11 @@ impl Porter for Front {
     ) -> BoxFuture<'_, Result<Ended, CallError>> {
         let house = Arc::clone(&self.0);
         let broken = |error: JoinError| CallError::NotDurable(error.to_string());
-        Box::pin(whole(release(house, call, reason), broken))
+        Box::pin(whole(operator::release(house, call, reason), broken))
     }
 
-    fn why(&self, key: String) -> BoxFuture<'_, Result<Vec<WhyEntry>, String>> {
-        Box::pin(self.0.history.why(key))
+    fn why(&self, key: String) -> BoxFuture<'_, Result<Why, String>> {
+        Box::pin(operator::why(Arc::clone(&self.0), key))
     }
 
     fn status(&self) -> Status {
@@ -122,6 +123,26 @@ impl Porter for Front {
 
     fn metrics(&self) -> String {
         metrics::text(&self.0)
+    }
+
+    fn node_name(&self) -> Option<String> {
+        self.0.nodes().map(|nodes| nodes.own.name.clone())
+    }
+
+    fn far_calls(
+        &self,
+        node: Option<&str>,
+        account: Option<AccountKey>,
+        after: Option<CallRef>,
+        max: usize,
+    ) -> Vec<(String, FarCall)> {
+        self.0
+            .nodes()
+            .map_or_else(Vec::new, |nodes| nodes.far_calls(&self.0, (node, account), after, max))
+    }
+
+    fn far_call(&self, key: &str) -> Option<(String, FarCall)> {
+        self.0.nodes()?.far_call(&self.0, key)
     }
 
     fn secret(&self) -> Result<[u8; 32], String> {
@@ -165,85 +186,13 @@ where
 }
 
 async fn change(house: Arc<House>, command: Command) -> Result<(), CommandError> {
-    let _turn = house.registry_turn.lock().await;
-    let (index, changes) = {
-        let desk = house.desk();
-        (desk.registry().applied() + 1, desk.registry().plan(&command)?)
-    };
-    let (store, at_ms) = (Arc::clone(&house.store), house.now().wall_ms);
-    let written = command.clone();
-    let done = tokio::task::spawn_blocking(move || store.commit(index, at_ms, &written, &changes));
-    let failure = match done.await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(sentence) = failure {
-        house.changes_not_written.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(error = sentence, "a change could not be written down and was refused");
-        return Err(CommandError::NotDurable(sentence));
+    let at_ms = house.now().wall_ms;
+    match agree(&house, Motion::Registry { at_ms, command }).await {
+        Ok(Verdict::Registry(result)) => result.map_err(CommandError::Refused),
+        Ok(Verdict::Ledger(_) | Verdict::Roll(_) | Verdict::Message(_)) => Ok(()),
+        Err(Unagreed::Refused(error)) => Err(CommandError::Refused(error)),
+        Err(error @ (Unagreed::NotDurable(_) | Unagreed::NotNow(_) | Unagreed::Alone)) => {
+            Err(CommandError::NotDurable(error.to_string()))
+        }
     }
-    let outcome = house.handle(Input::Committed { ticket: House::TICKET, index, command });
-    outcome.applied.unwrap_or(Ok(())).map_err(CommandError::Refused)
-}
-
-async fn release(house: Arc<House>, call: CallRef, reason: String) -> Result<Ended, CallError> {
-    let row = house.desk().call(call, house.now()).ok_or(CallError::NoCall { call })?;
-    let line = serde_json::json!({
-        "call": call.to_string(),
-        "call_id": row.call_id,
-        "reason": reason,
-        "state": row.state,
-        "started_ms": row.started_ms,
-    });
-    let (store, at_ms) = (Arc::clone(&house.store), house.now().wall_ms);
-    let done =
-        tokio::task::spawn_blocking(move || store.audit(at_ms, "call.release", &line.to_string()));
-    match done.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(CallError::NotDurable(error.to_string())),
-        Err(error) => return Err(CallError::NotDurable(error.to_string())),
-    }
-    let outcome = house.handle(Input::Release { ticket: House::TICKET, call });
-    let ended = outcome.released.flatten().ok_or(CallError::NoCall { call })?;
-    tracing::warn!(
-        call_id = &*ended.call_id,
-        %call,
-        reason,
-        "an operator freed the slot of a call"
-    );
-    house.history.released(&ended, &reason);
-    Ok(ended)
-}
-
-async fn end(house: Arc<House>, call: CallRef) -> Result<(), CallError> {
-    let row = house.desk().call(call, house.now()).ok_or(CallError::NoCall { call })?;
-    // Kamailio would say that all is well, tell that the call failed, and let it ring (measured).
-    if row.state == CallState::Reserved {
-        return Err(CallError::NotAnswered { call });
-    }
-    let switch = house.desk().switch_of(&row);
-    if let (Some(switch), Some(leg), Some(mail)) =
-        (switch, LegId::parse(&row.call_id), house.mail())
-    {
-        // Its hang-up is told like every other one.
-        tracing::warn!(call_id = row.call_id, %call, "an operator ended a call");
-        mail.command(switch, SwitchCommand::HangUp { leg, cause: "NORMAL_CLEARING" });
-        return Ok(());
-    }
-    let dialog = row.dialog.ok_or(CallError::NoProxy { call })?;
-    let shown = row.proxy.and_then(|id| house.proxies.iter().find(|proxy| proxy.id == id));
-    // With one proxy there is no question whose call it is, seen or not.
-    let only = || house.proxies.first().filter(|_| house.proxies.len() == 1);
-    let proxy = shown.or_else(only).ok_or(CallError::NoProxy { call })?;
-    let ended = proxy.rpc.end_dialog(dialog).await;
-    let known = ended.map_err(|error| CallError::Proxy(error.to_string()))?;
-    tracing::warn!(call_id = row.call_id, %call, known, "an operator ended a call");
-    // Kamailio's own event may not come after this (measured), so its word is the end. A
-    // dialog that it does not know is over as well.
-    house.handle(Input::Event(CallEvent {
-        dialog: Some(dialog),
-        ..CallEvent::of(EventKind::End, row.call_id.into())
-    }));
-    Ok(())
 }

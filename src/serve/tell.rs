@@ -13,6 +13,7 @@ use crate::domain::{
 use crate::notify;
 
 use super::house::House;
+use super::mail::carried;
 use super::proxy::{Waiting, join_all};
 
 /// How many notices are told at the same time: a phone that is silent takes five seconds.
@@ -160,24 +161,28 @@ pub(super) async fn run(house: Arc<House>) {
 async fn turn(house: &Arc<House>) -> Result<Option<i64>, String> {
     let now_ms = house.now().wall_ms;
     let due = house.in_store(move |store| store.notices_due(true, now_ms, AT_ONCE)).await?;
-    let telling = due
-        .into_iter()
-        .map(|notice| -> Waiting<'_, Result<(), String>> { Box::pin(tell(house, notice)) });
+    let telling = due.into_iter().map(|notice| -> Waiting<'_, Result<Option<Arc<str>>, String>> {
+        Box::pin(tell(house, notice))
+    });
+    let mut over = Vec::new();
     for told in join_all(telling.collect()).await {
-        told?;
+        over.extend(told?);
     }
+    carried::told(house, over);
     house.in_store(|store| store.next_notice_ms(true)).await
 }
 
-/// Tells one notice, stage by stage, and writes down what has come of it.
-async fn tell(house: &Arc<House>, notice: Notice) -> Result<(), String> {
+/// Tells one notice, stage by stage, and writes down what has come of it; its id, if nobody has to
+/// take it over any more.
+async fn tell(house: &Arc<House>, notice: Notice) -> Result<Option<Arc<str>>, String> {
     let Ok(telling) = serde_json::from_str::<Telling>(&notice.body) else {
         let trouble = Some("its body makes no sense");
         let (id, at_ms) = (Arc::clone(&notice.id), notice.next_ms);
         let set = move |store: &crate::store::Store| {
             store.set_notice(&id, NoticeState::GivenUp, at_ms, trouble)
         };
-        return house.in_store(set).await.map(|_| ());
+        let over = carried::over(&notice, NoticeState::GivenUp);
+        return house.in_store(set).await.map(|_| over);
     };
     let mut lines = Vec::new();
     let outcome = stages(house, &notice, &telling, &mut lines).await;
@@ -191,10 +196,11 @@ async fn tell(house: &Arc<House>, notice: Notice) -> Result<(), String> {
             trouble = &**trouble, "nobody has heard what was told"
         );
     }
+    let over = carried::over(&notice, tried.state);
     let set = move |store: &crate::store::Store| {
         store.set_notice(&tried.id, tried.state, tried.next_ms, tried.trouble.as_deref())
     };
-    house.in_store(set).await.map(|_| ())
+    house.in_store(set).await.map(|_| over)
 }
 
 /// Whether somebody of one stage after the other has heard it; else what went wrong.

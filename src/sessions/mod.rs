@@ -1,6 +1,7 @@
 //! Who is talking: the table of calls, keyed by Call-ID.
 
 mod chain;
+mod changes;
 mod keys;
 mod look;
 mod row;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountKey, CallRef, CallState, ProxyId, Seats};
+use crate::domain::{AccountKey, CallRef, CallRow, CallState, ProxyId, Seats};
 
 /// A call as the session table holds it, complete in itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,24 @@ pub struct SessionRow {
     /// proxies otherwise.
     #[serde(skip)]
     pub proxy: Option<ProxyId>,
+}
+
+/// What other nodes, and people, are told of it.
+impl From<SessionRow> for CallRow {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            call_id: row.call_id.into(),
+            from: row.from.into(),
+            to: row.to.into(),
+            caller: row.caller,
+            callee: row.callee,
+            state: row.state,
+            emergency: row.emergency,
+            started_ms: row.started_ms,
+            answered_ms: row.answered_ms,
+            expires_ms: row.expires_ms,
+        }
+    }
 }
 
 /// What has happened to a row since it was written down last.

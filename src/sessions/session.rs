@@ -52,6 +52,10 @@ pub(super) const DIRTY: u8 = 1;
 /// It has been written down at least once.
 pub(super) const STORED: u8 = 2;
 const EMERGENCY: u8 = 4;
+/// It has changed since other nodes were told.
+pub(super) const UNTOLD: u8 = 8;
+/// Other nodes were told of it at least once.
+pub(super) const TOLD: u8 = 16;
 
 impl Session {
     pub(super) fn new(new: NewCall<'_>, deadline_ds: u32) -> Self {

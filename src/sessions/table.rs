@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::domain::{AccountKey, CallRef, CallState, Now, ProxyId, Seats};
 
+use super::changes::Changes;
 use super::keys::{CallHash, Keys};
-use super::session::{DIRTY, NONE, STORED};
-use super::{RowChange, Session, SessionRow};
+use super::session::{NONE, STORED};
+use super::{Session, SessionRow};
 
 /// A place in the table, good until its call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,9 +24,10 @@ pub struct Table {
     /// Reserved calls by deadline. Answered ones are looked at by the sweep: they are many, and
     /// hours do not need a timer's precision.
     reserved: BTreeSet<(u32, u32)>,
-    changed: Vec<u32>,
-    /// Calls that were written down and are gone. Never more than were written.
-    gone: Vec<CallRef>,
+    /// What the store has not written down yet.
+    pub(super) unwritten: Changes,
+    /// What other nodes were not told yet; `None`: there are none.
+    pub(super) untold: Option<Changes>,
     max: usize,
 }
 
@@ -79,8 +81,8 @@ impl Table {
             call_ids: Keys::new(seed),
             heads: Vec::new(),
             reserved: BTreeSet::new(),
-            changed: Vec::new(),
-            gone: Vec::new(),
+            unwritten: Changes::default(),
+            untold: None,
             max,
         }
     }
@@ -241,9 +243,7 @@ impl Table {
         }
         self.call_ids.remove(self.hash(session.call_id()), slot.0);
         self.reserved.remove(&(session.deadline_ds, slot.0));
-        if session.flags & STORED != 0 {
-            self.gone.push(session.call);
-        }
+        self.note_gone(&session);
         self.free.push(slot.0);
         Some(session)
     }
@@ -302,29 +302,6 @@ impl Table {
         page
     }
 
-    /// Up to `max` changes that have not been written down, the disappeared first: a Call-ID may
-    /// have been used again since. What is taken must be written, or be given again by the taker.
-    pub fn take_changes(&mut self, max: usize, now: Now) -> Vec<RowChange> {
-        let rest = self.gone.len().saturating_sub(max);
-        let mut changes: Vec<_> = self.gone.drain(rest..).map(RowChange::Gone).collect();
-        while changes.len() < max
-            && let Some(place) = self.changed.pop()
-        {
-            let Some(session) = self.at_mut(place) else { continue };
-            if session.flags & DIRTY != 0 {
-                session.flags = session.flags & !DIRTY | STORED;
-                changes.push(RowChange::Put(session.to_row(wall_of(session.deadline_ds, now))));
-            }
-        }
-        changes
-    }
-
-    /// How many changes have not been written down.
-    #[must_use]
-    pub fn unwritten(&self) -> usize {
-        self.changed.len() + self.gone.len()
-    }
-
     /// The bytes that the table takes, as far as it can tell (without the allocator's own).
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -340,24 +317,6 @@ impl Table {
 
     pub(super) fn at_mut(&mut self, place: u32) -> Option<&mut Session> {
         self.slots.get_mut(place as usize)?.as_mut()
-    }
-
-    fn touch(&mut self, slot: Slot) {
-        let Some(session) = self.at_mut(slot.0) else { return };
-        if session.flags & DIRTY == 0 {
-            session.flags |= DIRTY;
-            self.changed.push(slot.0);
-        }
-        // While nothing can be written down, calls come and go and leave their places behind.
-        if self.changed.len() > 2 * self.slots.len() + 1024 {
-            self.changed.sort_unstable();
-            self.changed.dedup();
-            let slots = &self.slots;
-            self.changed.retain(|place| {
-                let session = slots.get(*place as usize).and_then(Option::as_ref);
-                session.is_some_and(|session| session.flags & DIRTY != 0)
-            });
-        }
     }
 
     fn put(&mut self, session: Session, hash: CallHash) -> Slot {
@@ -390,7 +349,7 @@ fn floor_tenths(mono_ms: u64) -> u32 {
     u32::try_from(mono_ms / 100).unwrap_or(u32::MAX)
 }
 
-fn wall_of(deadline_ds: u32, now: Now) -> i64 {
+pub(super) fn wall_of(deadline_ds: u32, now: Now) -> i64 {
     let left = i64::from(deadline_ds) * 100 - i64::try_from(now.mono_ms).unwrap_or(i64::MAX);
     now.wall_ms.saturating_add(left)
 }

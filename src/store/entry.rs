@@ -231,8 +231,9 @@ impl<'a> Entry<'a> {
                 self.byte(
                     side_bit(*side)
                         | kind_bits(*kind) << 1
-                        | room_bits(*room) << 3
-                        | u8::from(cap.is_some()) << 5,
+                        | (room_bits(*room) & 3) << 3
+                        | u8::from(cap.is_some()) << 5
+                        | (room_bits(*room) >> 2) << 6,
                 );
                 self.name(account.as_str());
                 self.number((*used).into());
@@ -303,6 +304,9 @@ fn room_bits(room: Room) -> u8 {
         Room::Full => 1,
         Room::Frozen => 2,
         Room::Forced => 3,
+        Room::Overdraft => 4,
+        Room::Unreachable => 5,
+        Room::Elsewhere => 6,
     }
 }
 

@@ -20,7 +20,15 @@ use super::entry::{
 
 const SIDES: [Side; 2] = [Side::From, Side::To];
 const KINDS: [PoolKind; 3] = [PoolKind::Total, PoolKind::In, PoolKind::Out];
-const ROOMS: [Room; 4] = [Room::Yes, Room::Full, Room::Frozen, Room::Forced];
+const ROOMS: [Room; 7] = [
+    Room::Yes,
+    Room::Full,
+    Room::Frozen,
+    Room::Forced,
+    Room::Overdraft,
+    Room::Unreachable,
+    Room::Elsewhere,
+];
 const SKIPS: [DeviceSkip; 12] = [
     DeviceSkip::Disabled,
     DeviceSkip::Loop,
@@ -161,7 +169,7 @@ impl<'a> Reading<'a> {
                     kind: *KINDS.get(usize::from(bits >> 1 & 3))?,
                     used,
                     cap,
-                    room: ROOMS[usize::from(bits >> 3 & 3)],
+                    room: *ROOMS.get(usize::from(bits >> 3 & 3 | (bits >> 6) << 2))?,
                 }
             }
             DEVICE => {

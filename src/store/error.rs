@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::domain::BOOT_MAX;
+
 /// Why something could not be read or written down.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,6 +73,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// It has been started too often.
+    #[error(
+        "this node was started {BOOT_MAX} times, and the numbers of its calls would come again: start it with an empty data_dir, in a cluster as a new node"
+    )]
+    WornOut,
     /// A newer version has been here.
     #[error(
         "{path} was written by a newer hallporter (format {found}, this one knows {known}): start that version, or restore a copy from before the upgrade"

@@ -3,36 +3,26 @@
 use rusqlite::{Connection, Transaction};
 
 use crate::domain::{
-    ContentId, MailboxName, Message, MessageId, MessageState, Notice, NoticeState,
+    ContentId, MailboxName, Message, MessageId, MessageMotion, MessageReply, NodeId, Notice,
+    NoticeState,
 };
 
+use super::holders;
+use super::message_motion::{self, ALONE, OUTSIDE};
 use super::messages::{self, MailboxUse, MessageFilter};
 use super::outbox::{self, NoticeCounts};
 use super::registry::ReadError;
 use super::{Error, Store, locked};
 
 impl Store {
-    /// Writes down a message and what is to be told about it, for good and together. `false` and
-    /// nothing changed if the message is there already. A message for a mailbox whose name became
+    /// Carries out what the nodes agree on about messages, in one transaction. `own`: whose store
+    /// this is; what it tells is in its outbox then. A message for a mailbox whose name became
     /// another account's meanwhile is written as deleted, and nothing is told: it is not for him.
     ///
     /// # Errors
     /// The disk's. Nothing was changed.
-    pub fn leave(
-        &self,
-        message: &Message,
-        keep_until_ms: i64,
-        notices: &[Notice],
-    ) -> Result<bool, Error> {
-        self.write(|transaction| {
-            let stray = messages::is_stray(transaction, message)?;
-            let state = if stray { MessageState::Deleted } else { message.state };
-            let new = messages::insert(transaction, message, state, keep_until_ms)?;
-            if new && !stray {
-                notices.iter().try_for_each(|notice| outbox::insert(transaction, notice))?;
-            }
-            Ok(new)
-        })
+    pub fn carry_out(&self, own: NodeId, motion: &MessageMotion) -> Result<MessageReply, Error> {
+        self.write(|transaction| message_motion::message_motion(transaction, own, motion))
     }
 
     /// Writes down what is to be told; what is there already stays as it is.
@@ -75,28 +65,6 @@ impl Store {
         self.look(|ledger| messages::list(ledger, filter, after, limit))
     }
 
-    /// Sets a message's state, and writes down together with it what is to be told of that. `None`
-    /// and nothing changed if there is no such message, or it was deleted.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn set_message(
-        &self,
-        id: MessageId,
-        state: MessageState,
-        at_ms: i64,
-        notices: &[Notice],
-    ) -> Result<Option<Message>, Error> {
-        let known = self.write(|transaction| {
-            let known = messages::set_state(transaction, id, state, at_ms)?;
-            if known {
-                notices.iter().try_for_each(|notice| outbox::insert(transaction, notice))?;
-            }
-            Ok(known)
-        })?;
-        if known { self.message(id) } else { Ok(None) }
-    }
-
     /// What a mailbox holds, deleted messages aside.
     ///
     /// # Errors
@@ -113,12 +81,88 @@ impl Store {
         self.look(|ledger| Ok(messages::expired(ledger, now_ms, limit)?))
     }
 
-    /// Takes a message away; the files that nobody has any more, neither a message nor a greeting.
+    /// Up to `limit` messages that one node alone has, behind `after` in the order in which they are
+    /// given.
     ///
     /// # Errors
-    /// The disk's. Nothing was changed.
-    pub fn forget_message(&self, id: MessageId) -> Result<Vec<ContentId>, Error> {
-        self.write(|transaction| messages::forget(transaction, id))
+    /// The disk's.
+    pub fn messages_alone(
+        &self,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageId>, Error> {
+        let after = after.map_or(i64::MIN, messages::number);
+        self.look(|ledger| Ok(message_motion::page(ledger, ALONE, after, limit)?))
+    }
+
+    /// How many messages one node alone has.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn count_alone(&self) -> Result<u64, Error> {
+        self.look(|ledger| Ok(message_motion::count(ledger, ALONE)?))
+    }
+
+    /// Up to `limit` messages that are not in the bucket, behind `after` in the order in which they
+    /// are given.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn messages_outside(
+        &self,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<MessageId>, Error> {
+        let after = after.map_or(i64::MIN, messages::number);
+        self.look(|ledger| Ok(message_motion::page(ledger, OUTSIDE, after, limit)?))
+    }
+
+    /// How many messages are not in the bucket.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn count_outside(&self) -> Result<u64, Error> {
+        self.look(|ledger| Ok(message_motion::count(ledger, OUTSIDE)?))
+    }
+
+    /// The messages that have a file.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn messages_with(&self, content: ContentId) -> Result<Vec<MessageId>, Error> {
+        self.look(|ledger| Ok(holders::messages_with(ledger, content)?))
+    }
+
+    /// The files that these messages have, and no other message and no greeting.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn contents_of_these_alone(&self, messages: &[MessageId]) -> Result<Vec<ContentId>, Error> {
+        self.look(|ledger| Ok(holders::of_these_alone(ledger, messages)?))
+    }
+
+    /// The nodes that are said to have files of messages, or to have something to tell of them.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn nodes_named(&self) -> Result<Vec<NodeId>, Error> {
+        self.look(|ledger| Ok(message_motion::nodes_named(ledger)?))
+    }
+
+    /// Who may have a file of a message.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn holders(&self, content: ContentId) -> Result<Vec<NodeId>, Error> {
+        self.look(|ledger| Ok(holders::of_file(ledger, content)?))
+    }
+
+    /// Every file that is the greeting of a mailbox.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn greetings(&self) -> Result<Vec<ContentId>, Error> {
+        self.look(|ledger| Ok(holders::greetings(ledger)?))
     }
 
     /// Whether a message or a greeting has a file.
@@ -204,8 +248,8 @@ impl Store {
         self.look(|ledger| Ok(outbox::counts(ledger)?))
     }
 
-    /// Forgets notices that were told before a time, milliseconds since 1970, and of the given-up
-    /// ones all but the newest 100,000.
+    /// Forgets notices that were told before a time, milliseconds since 1970, those of other nodes
+    /// that are as old, and of the given-up ones all but the newest 100,000.
     ///
     /// # Errors
     /// The disk's.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, ToSql, Transaction, params, params_from_iter};
 
 use crate::domain::{AccountKey, ContentId, MailboxName, Message, MessageId, MessageState};
 
+use super::holders;
 use super::registry::ReadError;
 
 /// Which messages are wanted. What is `None` does not matter.
@@ -45,14 +46,14 @@ pub(super) const IN_NAMED_GREETING: &str =
     "SELECT 1 FROM mailbox_greeting WHERE content = ?1 LIMIT 1";
 
 const COLUMNS: &str = "id, mailbox, account, caller, call_id, cause, urgent, state, length_ms, \
-                       began_ms, left_ms, changed_ms, parts, joined";
+                       began_ms, left_ms, changed_ms, parts, joined, holders";
 
 /// Numbers of messages use all 64 bits; SQLite's are signed.
-fn number(id: MessageId) -> i64 {
+pub(super) fn number(id: MessageId) -> i64 {
     i64::from_ne_bytes(id.0.to_ne_bytes())
 }
 
-fn id_of(number: i64) -> MessageId {
+pub(super) fn id_of(number: i64) -> MessageId {
     MessageId(u64::from_ne_bytes(number.to_ne_bytes()))
 }
 
@@ -89,12 +90,7 @@ pub(super) fn insert(
     state: MessageState,
     keep_until_ms: i64,
 ) -> rusqlite::Result<bool> {
-    let contents: std::collections::BTreeSet<ContentId> = message
-        .parts
-        .iter()
-        .map(|part| part.file.content)
-        .chain(message.joined.iter().map(|file| file.content))
-        .collect();
+    let contents = message.contents();
     let parts: u64 = message.parts.iter().map(|part| part.file.bytes).sum();
     let alone = message
         .joined
@@ -104,8 +100,9 @@ pub(super) fn insert(
     let new = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO message (id, mailbox, account, caller, call_id, cause, urgent,
-             state, length_ms, bytes, began_ms, left_ms, changed_ms, keep_until_ms, parts, joined)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             state, length_ms, bytes, began_ms, left_ms, changed_ms, keep_until_ms, parts, joined,
+             holders)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             number(message.id),
@@ -124,6 +121,7 @@ pub(super) fn insert(
             keep_until_ms,
             json(&message.parts)?,
             message.joined.as_ref().map(json).transpose()?,
+            holders::list_of(&message.holders),
         ])?;
     if new == 0 {
         return Ok(false);
@@ -315,9 +313,14 @@ pub(super) fn forget(
 
 /// Whether a message, or a greeting of a mailbox, has a file.
 pub(super) fn is_referenced(connection: &Connection, content: ContentId) -> rusqlite::Result<bool> {
+    Ok(connection.prepare_cached(IN_MESSAGE)?.exists([content.to_string()])?
+        || is_greeting(connection, content)?)
+}
+
+/// Whether a greeting of a mailbox has a file.
+pub(super) fn is_greeting(connection: &Connection, content: ContentId) -> rusqlite::Result<bool> {
     let text = content.to_string();
-    Ok(connection.prepare_cached(IN_MESSAGE)?.exists([&text])?
-        || connection.prepare_cached(IN_GREETING)?.exists([&text])?
+    Ok(connection.prepare_cached(IN_GREETING)?.exists([&text])?
         || connection.prepare_cached(IN_NAMED_GREETING)?.exists([&text])?)
 }
 
@@ -351,5 +354,6 @@ fn columns(id: MessageId, row: &Row<'_>) -> Result<Message, ReadError> {
             .map(|joined| serde_json::from_str(&joined))
             .transpose()
             .map_err(|_| nonsense("joined file"))?,
+        holders: holders::nodes_of(&text(14)?),
     })
 }

@@ -5,16 +5,22 @@
 //! the calls and what was decided about them; it is written behind the answers
 //! (`synchronous=NORMAL`) and never on the way to a decision.
 
+mod agreed;
+mod copies;
 mod entry;
 mod entry_read;
 mod error;
 mod file;
 mod history;
+mod holders;
 mod mailroom;
+mod message_motion;
 mod messages;
 mod outbox;
 mod registry;
+mod rights;
 mod sessions;
+mod whole;
 mod writer;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -24,10 +30,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
 
 use crate::desk::Ended;
-use crate::domain::{AccountKey, CallRef, Decision};
+use crate::domain::{AccountKey, BOOT_MAX, CallRef, Decision};
 use crate::registry::{Change, Command};
 use crate::sessions::SessionRow;
 
@@ -35,10 +41,13 @@ use file::{Formats, Synchronous};
 use registry::ReadError;
 use writer::Writer;
 
+pub use agreed::{Enacted, LogKept, Mark};
+pub use copies::Copied;
 pub use error::Error;
 pub use messages::{MailboxUse, MessageFilter};
 pub use outbox::NoticeCounts;
-pub use writer::RowSource;
+pub use whole::{Arriving, Whole};
+pub use writer::{CopySource, RowSource};
 
 /// `HpLe` and `HpSe` as big-endian numbers, so that `file` shows them too.
 const LEDGER_FORMATS: Formats = Formats {
@@ -51,6 +60,10 @@ const LEDGER_FORMATS: Formats = Formats {
         include_str!("schema/ledger_5.sql"),
         include_str!("schema/ledger_6.sql"),
         include_str!("schema/ledger_7.sql"),
+        include_str!("schema/ledger_8.sql"),
+        include_str!("schema/ledger_9.sql"),
+        include_str!("schema/ledger_10.sql"),
+        include_str!("schema/ledger_11.sql"),
     ],
 };
 const SESSION_FORMATS: Formats = Formats {
@@ -59,6 +72,7 @@ const SESSION_FORMATS: Formats = Formats {
         include_str!("schema/session_1.sql"),
         include_str!("schema/session_2.sql"),
         include_str!("schema/session_3.sql"),
+        include_str!("schema/session_4.sql"),
     ],
 };
 
@@ -142,6 +156,9 @@ impl Store {
         let seen =
             sessions::last_boot(&session).map_err(|error| Error::of(&session_path, &error))?;
         let boot = registry::meta(&ledger, "boot").map_err(wrong)?.max(seen) + 1;
+        if boot > u64::from(BOOT_MAX) {
+            return Err(Error::WornOut);
+        }
         registry::set_meta(&ledger, "boot", boot).map_err(wrong)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&session_path, flags)
@@ -203,19 +220,28 @@ impl Store {
         changes: &[Change],
     ) -> Result<(), Error> {
         let wrong = |error: rusqlite::Error| self.ledger_error(&error);
-        let text = serde_json::to_string(command)
-            .map_err(|error| Error::damaged(&self.ledger_path, error.to_string()))?;
         let mut ledger = locked(&self.ledger);
         let transaction = ledger.transaction().map_err(wrong)?;
-        let last = registry::meta(&transaction, "applied").map_err(wrong)?;
+        self.write_command(&transaction, (index, at_ms), command, changes)?;
+        transaction.commit().map_err(wrong)
+    }
+
+    fn write_command(
+        &self,
+        transaction: &Transaction<'_>,
+        (index, at_ms): (u64, i64),
+        command: &Command,
+        changes: &[Change],
+    ) -> Result<(), Error> {
+        let wrong = |error: rusqlite::Error| self.ledger_error(&error);
+        let last = registry::meta(transaction, "applied").map_err(wrong)?;
         if index != last + 1 {
             return Err(Error::OutOfOrder { path: self.ledger_path.clone(), last, given: index });
         }
-        registry::log(&transaction, index, at_ms, &text).map_err(wrong)?;
-        for change in changes {
-            registry::write(&transaction, change).map_err(wrong)?;
-        }
-        transaction.commit().map_err(wrong)
+        let text = serde_json::to_string(command)
+            .map_err(|error| Error::damaged(&self.ledger_path, error.to_string()))?;
+        registry::log(transaction, index, at_ms, &text).map_err(wrong)?;
+        changes.iter().try_for_each(|change| registry::write(transaction, change)).map_err(wrong)
     }
 
     /// Writes down what an operator did, for good.
@@ -240,6 +266,19 @@ impl Store {
         let Some(session) = locked(&self.session).take() else { return Ok(()) };
         let wall = Arc::clone(&self.wall);
         self.writer.start(self.session_path.clone(), session, self.keep, wall, rows)
+    }
+
+    /// Reads what was written down of other nodes.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn load_copies(&self) -> Result<Copied, Error> {
+        copies::read(&locked(&self.reader)).map_err(|error| Error::of(&self.session_path, &error))
+    }
+
+    /// Writes down what `copies` gives of other nodes, too.
+    pub fn write_copies_from(&self, copies: CopySource) {
+        self.writer.copies_from(copies);
     }
 
     /// There are rows to write. Cheap: a lock and a flag.

@@ -168,6 +168,7 @@ pub(super) fn counts(connection: &Connection) -> rusqlite::Result<NoticeCounts> 
 /// Forgets what was told before a time, and of what was given up all but the newest `kept`.
 pub(super) fn forget(connection: &Connection, before_ms: i64, kept: usize) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM notice WHERE state = 'told' AND next_ms < ?1", [before_ms])?;
+    connection.execute("DELETE FROM notice_elsewhere WHERE at_ms < ?1", [before_ms])?;
     let kept = i64::try_from(kept).unwrap_or(i64::MAX);
     connection
         .execute(

@@ -55,7 +55,7 @@ pub(super) fn last_boot(connection: &Connection) -> rusqlite::Result<u64> {
         [],
         |row| row.get(0),
     )?;
-    Ok(call.cast_unsigned() >> 32)
+    Ok(CallRef(call.cast_unsigned()).boot().into())
 }
 
 /// Reads all calls in the order of their numbers; says how many rows made no sense.

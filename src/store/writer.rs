@@ -11,13 +11,17 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::cluster::Kept;
 use crate::sessions::RowChange;
 
 use super::history::{self, Page, Waiting};
-use super::{Error, Health, Keep, Wall, locked, sessions};
+use super::{Error, Health, Keep, Wall, copies, locked, sessions};
 
 /// Gives the next rows to be written, at most so many.
 pub type RowSource = Box<dyn FnMut(usize) -> Vec<RowChange> + Send>;
+
+/// Gives what is to be written next of other nodes, at most so much.
+pub type CopySource = Box<dyn FnMut(usize) -> Vec<Kept> + Send>;
 
 /// How long rows are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(5);
@@ -25,6 +29,8 @@ const GATHER: Duration = Duration::from_millis(5);
 const GATHER_TURNS: u32 = 10;
 /// The most rows of one transaction.
 const ROWS_MAX: usize = 500;
+/// The most of other nodes' rows of one transaction.
+const COPIES_MAX: usize = 5_000;
 /// The most rows of one turn at the desk's lock: questions wait for as long.
 const PORTION: usize = 50;
 /// How long to wait after a failure.
@@ -51,6 +57,7 @@ struct Shared {
     /// Rung for each call: whether `state.rows` stands already is seen without its lock.
     rows: AtomicBool,
     history: Mutex<Waiting>,
+    copies: Mutex<Option<CopySource>>,
     flushed: Condvar,
 }
 
@@ -104,6 +111,7 @@ impl Writer {
             wall,
             rows,
             batch: Vec::new(),
+            copied: Vec::new(),
             pages: Vec::new(),
             turns: 0,
             remembered: 0,
@@ -119,6 +127,11 @@ impl Writer {
             .map_err(Error::Thread)?;
         *locked(&self.thread) = Some(thread);
         Ok(())
+    }
+
+    pub(super) fn copies_from(&self, source: CopySource) {
+        *locked(&self.shared.copies) = Some(source);
+        self.wake();
     }
 
     pub(super) fn wake(&self) {
@@ -202,6 +215,7 @@ struct Work {
     rows: RowSource,
     /// What is in hand until it is written.
     batch: Vec<RowChange>,
+    copied: Vec<Kept>,
     pages: Vec<Page>,
     /// How often rows were written since history was.
     turns: u32,
@@ -219,7 +233,12 @@ impl Work {
                 if self.pages.is_empty() && turn.history {
                     self.pages = locked(&self.shared.history).take();
                 }
-                if self.batch.is_empty() && self.pages.is_empty() {
+                if self.copied.is_empty()
+                    && let Some(source) = &mut *locked(&self.shared.copies)
+                {
+                    self.copied = source(COPIES_MAX);
+                }
+                if self.batch.is_empty() && self.pages.is_empty() && self.copied.is_empty() {
                     break self.flushed(turn.flush);
                 }
                 let written = self.write();
@@ -258,7 +277,7 @@ impl Work {
 
     /// Waits for work, then a moment for more of it; says what to do.
     fn wait(&mut self) -> Turn {
-        let idle = self.batch.is_empty() && self.pages.is_empty();
+        let idle = self.batch.is_empty() && self.pages.is_empty() && self.copied.is_empty();
         let nothing =
             |state: &mut State| idle && !state.rows && !state.history && !state.in_haste();
         let state = self.shared.state();
@@ -306,6 +325,7 @@ impl Work {
     fn write(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         sessions::write(&transaction, &self.batch)?;
+        copies::write(&transaction, &self.copied)?;
         for page in &self.pages {
             history::write(&transaction, page)?;
         }
@@ -319,6 +339,7 @@ impl Work {
         transaction.commit()?;
         self.remembered = remembered;
         self.batch.clear();
+        self.copied.clear();
         locked(&self.shared.history).give_back(self.pages.drain(..));
         Ok(())
     }

@@ -196,6 +196,7 @@ impl House {
                 let call = call.unwrap_or(hallporter::domain::CallRef(0));
                 self.handle(Input::Release { ticket: Ticket(1), call });
             }
+            "elsewhere" => self.elsewhere(words.at(1), words.at(2), !words.has("unseen")),
             "usage" => return Some(usage(self, words.at(1))),
             "table" => return Some(self.desk().figures().calls.to_string()),
             "calls" => return Some(self.calls(words.at(1))),
@@ -209,6 +210,11 @@ impl House {
             other => return Some(format!("{other} is no word of a case")),
         }
         None
+    }
+
+    fn elsewhere(&mut self, call_id: &str, node: &str, seen: bool) {
+        let node = NodeId(node.parse().unwrap());
+        self.handle(Input::Elsewhere { call_id: call_id.into(), node, seen });
     }
 
     fn rules(&mut self, name: &str, text: &str) -> Option<String> {

@@ -120,10 +120,15 @@ pub(crate) fn output(output: &Output, desk: &Desk) -> Option<String> {
         Output::Tell { tidings, .. } => Some(told(tidings)),
         Output::CallBack { .. }
         | Output::Managed(_)
+        | Output::Met(_)
         | Output::Known(_)
         | Output::Switch(..)
         | Output::Spool(_)
         | Output::Link { .. }
+        | Output::Ask(_)
+        | Output::Ledger(_)
+        | Output::Recall { .. }
+        | Output::Fenced { .. }
         | Output::DepositBegan { .. }
         | Output::DepositOver { .. } => Some(format!("{output:?}")),
     }

@@ -156,6 +156,18 @@ m7-12c   new, urgent  alice    +15550100  audio, video    1:06  no answer  2026-
     let (text, _, _) = ask("message-show", "message show m7-12c", &shown);
     assert!(text.contains("evil\\u{1b}[2J") && !text.contains('\u{1b}'), "{text:?}");
     assert!(text.contains("part  by     length  bytes  type\n"), "{text}");
+    assert!(!text.contains("node"), "{text}");
+    for (safe, listed, said) in [(true, "", "1, 3\n"), (false, ", at one node", "1, 3 (no second")]
+    {
+        let mut one = message(2, None);
+        (one["safe"], one["nodes"]) = (json!(safe), json!([1, 3]));
+        let shown = [("GET /v1/messages/m7-12c", 200, one.clone())];
+        let (text, _, _) = ask("message-show-cluster", "message show m7-12c", &shown);
+        assert!(text.contains(&format!("lies at node      {said}")), "{text}");
+        let list = [("GET /v1/messages?limit=1000", 200, page(&[one]))];
+        let (text, _, _) = ask("message-list-cluster", "message list", &list);
+        assert!(text.contains(&format!("new, urgent{listed}  alice")), "{text}");
+    }
     let set = [("PATCH /v1/messages/m7-12c", 200, message(1, None))];
     let (text, _, body) = ask("message-set", "message set m7-12c --state new", &set);
     assert_eq!((text.as_str(), body), ("message m7-12c is new now\n", json!({"state": "new"})));

@@ -1,7 +1,7 @@
 //! What people do, and what befalls them.
 
 use hallporter::domain::{AccountKey, CallbackPolicy, LegId, Medium, MessageId, SpoolEvent};
-use hallporter::messages::{Deposits, Managed, Settings};
+use hallporter::messages::{Deposits, Managed, ManagedWhen, Settings};
 
 use super::world::{SWITCH, World};
 
@@ -46,7 +46,10 @@ impl World {
         let now = self.now();
         // Whoever waits hears of it even at once.
         self.managed.insert(message);
-        let managed = self.deposits.call_back(message, policy, now);
+        let gone = message.0 % 2 == 0;
+        let when = if gone { ManagedWhen::Gone } else { ManagedWhen::Stopped };
+        let managed = self.deposits.call_back(message, policy, when, now);
+        self.gone.extend((gone && managed == Managed::Soon).then_some(message));
         if managed != Managed::Soon {
             self.managed.remove(&message);
         }
@@ -105,6 +108,7 @@ impl World {
         self.links.clear();
         self.over.clear();
         self.managed.clear();
+        self.gone.clear();
         self.boot += 1;
         let settings = Settings { boot: self.boot, ..self.settings.clone() };
         self.deposits = Deposits::new(settings);

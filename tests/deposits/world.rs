@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) coming: VecDeque<MessageId>,
     pub(crate) over: BTreeSet<MessageId>,
     pub(crate) managed: BTreeSet<MessageId>,
+    /// Of these, those whose leg has to be gone by then.
+    pub(crate) gone: BTreeSet<MessageId>,
     /// Nothing was ever lost or killed or mute here.
     pub(crate) calm: bool,
     pub(crate) trace: String,
@@ -86,6 +88,7 @@ impl World {
             coming: VecDeque::new(),
             over: BTreeSet::new(),
             managed: BTreeSet::new(),
+            gone: BTreeSet::new(),
             calm: true,
             trace: String::new(),
             traced,
@@ -138,6 +141,9 @@ impl World {
                 Output::Managed(message) => {
                     let asked = self.managed.remove(&message);
                     self.law(asked, || format!("nobody waits for {message}"));
+                    let leg = self.deposits.card(message).and_then(|card| card.leg.clone());
+                    let up = leg.is_some() && self.gone.remove(&message);
+                    self.law(!up, || format!("the leg of {message} is not gone: {leg:?}"));
                 }
                 Output::Link { message, part, .. } => self.links.push_back((message, part)),
                 Output::Over { message, outcome } => {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-pub(crate) const PASSWORD: &str = "a secret of the tests";
+pub(crate) const PASSWORD: &str = "a-secret-of-the-tests";
 
 /// The numbers of jobs for lists are beyond it: those of other jobs are told by tests.
 const FIRST_LIST: usize = 1_000_000;

@@ -135,6 +135,7 @@ async fn a_node_gets_its_next_certificate_and_another_authority() {
     assert!(matches!(asked, Err(JoinError::Denied(Denied::NoMember))));
     let token = roll.invite(world.authority.fingerprint(), [1; 32], NOW_S + 9, NOW_S).unwrap();
     let key = Newcomer::new().unwrap().public_key().unwrap();
+    assert!(!roll.has_removed(NodeId(2)), "it may have come, and nobody has said so yet");
     roll.admit(None, &token.request("n2", "eu"), &key, NOW_S).unwrap();
 
     world.advance(NODE_GOOD_S - RENEW_BEFORE_S + 1);
@@ -144,6 +145,9 @@ async fn a_node_gets_its_next_certificate_and_another_authority() {
     assert!(!renewed.renewal_due(world.now_s()));
     assert!(renewed.renewal_due(world.now_s() + NODE_GOOD_S - RENEW_BEFORE_S + 1));
     two.endpoint.set_credentials(renewed).unwrap();
+    assert!(!roll.has_removed(NodeId(2)) && !roll.has_removed(NodeId(3)));
+    roll.remove(NodeId(2));
+    assert!(roll.has_removed(NodeId(2)) && !roll.has_removed(NodeId(3)));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! Proxies that are slow: before the door opens, all of them are looked at side by side.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::BufReader;
+use std::net::TcpListener;
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 
 use super::daemon::Home;
+use super::rpc::{UPTIME, answer, read};
 
-const UPTIME: &str = include_str!("../fixtures/kamailio/core.uptime.json");
 const PROXIES: usize = 3;
 
 /// A proxy without calls, which answers when all others were asked, too.
@@ -25,31 +25,6 @@ fn proxy(listener: TcpListener, all_asked: Arc<Barrier>) -> JoinHandle<()> {
             answer(stream.get_mut(), if list { none } else { UPTIME });
         }
     })
-}
-
-/// The body of a question; `None` when there is no further one.
-fn read(stream: &mut BufReader<TcpStream>) -> Option<String> {
-    let (mut line, mut length) = (String::new(), 0);
-    loop {
-        line.clear();
-        if stream.read_line(&mut line).unwrap_or(0) == 0 {
-            return None;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).ok()?;
-    String::from_utf8(body).ok()
-}
-
-fn answer(stream: &mut TcpStream, body: &str) {
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-    let _ = stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice());
 }
 
 #[test]

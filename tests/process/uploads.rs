@@ -2,54 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::Command;
 
-use hallporter::domain::{
-    AccountKey, Caller, DepositCard, DepositCause, Mailbox, MailboxName, MessageId,
-};
+use hallporter::domain::{MessageId, NodeId};
 use hallporter::notify::LinkKey;
 use serde_json::{Value, json};
 
 use super::daemon::{Daemon, Home, until};
+use super::left_behind::{UNTIL_S, film, left_behind};
 
-/// Far ahead, in seconds since 1970, and fitting into five bytes.
-const UNTIL_S: i64 = 4_000_000_000;
 const SETTINGS: &str = "drain = \"0s\"\n[messages]\nspool = \"spool\"\nprompts = \"prompts\"\n\
                         link_base = \"http://127.0.0.1:9\"\nupload_max_mib = 1\ndisk_free_min_mib = 0\n";
-
-/// Two seconds of picture and sound, as a telephone makes them; `None` without ffmpeg.
-fn film(dir: &Path) -> Option<Vec<u8>> {
-    let path = dir.join("film.mp4");
-    let made = Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-f", "lavfi", "-i", "testsrc=s=160x120:r=10:d=2"])
-        .args(["-f", "lavfi", "-i", "sine=d=2", "-pix_fmt", "yuv420p", "-shortest"])
-        .arg(&path)
-        .status();
-    made.is_ok_and(|status| status.success()).then(|| std::fs::read(path).unwrap())
-}
-
-/// A deposit whose caller was sent a link, as a daemon that has gone away left it.
-fn left_behind(home: &Home, id: MessageId) {
-    let card = DepositCard {
-        message: id,
-        account: AccountKey(0),
-        mailbox: Mailbox::new(MailboxName::parse("alice").unwrap()),
-        caller: Caller { shown: "+15550100".into(), ..Caller::default() },
-        call_id: "a@h".into(),
-        cause: DepositCause::NoAnswer,
-        switch: "fs1".into(),
-        leg: None,
-        began_ms: 5,
-        urgent: false,
-        link_until_s: Some(UNTIL_S),
-        beside: None,
-        parts: Vec::new(),
-    };
-    let dir = home.dir.join(format!("spool/deposits/{id}"));
-    std::fs::create_dir_all(&dir).unwrap();
-    std::fs::write(dir.join("card.json"), serde_json::to_vec(&card).unwrap()).unwrap();
-}
 
 /// Sends a request, or the beginning of one.
 fn send(home: &Home, method: &str, link: &str, headers: &str, body: &[u8]) -> TcpStream {
@@ -90,8 +52,8 @@ fn a_video_that_came_by_a_link_is_a_message() {
     home.admin().done("POST", "/v1/accounts", &json!({"name": "alice"}));
     home.admin().done("POST", "/v1/mailboxes", &json!({"name": "alice", "account": "alice"}));
     daemon.stop();
-    let id = MessageId::new(1, 0xff);
-    left_behind(&home, id);
+    let id = MessageId::new(NodeId(1), 1, 0xff);
+    left_behind(&home, id, None);
     let daemon = home.start();
     let key = std::fs::read_to_string(home.dir.join("link.key")).unwrap();
     let key = LinkKey::from_text(key.trim());
@@ -108,7 +70,10 @@ fn only_ours_is_let_in(home: &Home, key: &LinkKey, id: MessageId) {
     {
         assert_eq!(ask(home, "GET", &other, "", b"").0, 404, "it is not ours");
     }
-    assert_eq!(ask(home, "GET", &key.sign(MessageId::new(1, 1), 1, UNTIL_S), "", b"").0, 410);
+    assert_eq!(
+        ask(home, "GET", &key.sign(MessageId::new(NodeId(1), 1, 1), 1, UNTIL_S), "", b"").0,
+        410
+    );
 }
 
 fn comes_in_pieces(home: &Home, link: &str, film: &[u8], daemon: &Daemon) {

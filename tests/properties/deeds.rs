@@ -132,3 +132,7 @@ fn of_time() -> impl Strategy<Value = Deed> {
 pub(crate) fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![12 => of_calls(), 5 => of_looks(), 3 => of_operators(), 2 => of_time()]
 }
+
+pub(crate) fn tag_text(tag: u8) -> String {
+    format!("tag-{tag}")
+}

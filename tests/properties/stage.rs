@@ -9,7 +9,7 @@ use hallporter::domain::{
 };
 
 use super::common::Shelf;
-use super::deeds::{Deed, Ends, Seen};
+use super::deeds::{Deed, Ends, Seen, tag_text};
 use super::model::{ACCOUNTS, Call, Model};
 
 pub(crate) const PROXIES: u8 = 2;
@@ -21,9 +21,11 @@ pub(crate) struct Stage {
     pub(crate) shelf: Shelf,
     /// The keys of the accounts of the model; a new one with every removal.
     pub(crate) keys: Vec<AccountKey>,
-    now: Now,
+    pub(crate) now: Now,
+    /// Calls that were ringing in a proxy's list before anybody asked about them.
+    found: BTreeSet<String>,
     /// The deed may put calls above a cap.
-    forced: bool,
+    pub(crate) forced: bool,
 }
 
 pub(crate) fn name(account: usize) -> AccountName {
@@ -34,7 +36,7 @@ pub(crate) fn number(account: usize) -> String {
     format!("+4930{account}")
 }
 
-fn uri(callee: Option<usize>) -> String {
+pub(crate) fn uri(callee: Option<usize>) -> String {
     format!("sip:{}@h", callee.map_or_else(|| "+4411".to_owned(), number))
 }
 
@@ -54,6 +56,7 @@ impl Stage {
             shelf: Shelf::default(),
             keys: Vec::new(),
             now,
+            found: BTreeSet::new(),
             forced: false,
         };
         for account in 0..ACCOUNTS {
@@ -113,7 +116,7 @@ impl Stage {
     }
 
     /// Counts as the model has them; none grew above its cap unless it was forced.
-    fn check(&self, before: &[[u32; 3]]) {
+    pub(crate) fn check(&self, before: &[[u32; 3]]) {
         for (account, before) in before.iter().enumerate() {
             let usage = self.desk.usage(self.keys[account]);
             let desk = [usage.total.live, usage.incoming.live, usage.outgoing.live];
@@ -144,12 +147,17 @@ impl Stage {
                     let key =
                         |end: Option<usize>| end.filter(|_| self.has(end)).map(|n| self.keys[n]);
                     let mut items = seen.iter().filter(|seen| call_id[..] == call_id_of(seen));
+                    // The same list may show another dialog of it, which has just ended.
                     let fits = |seen: &&Seen| {
                         (key(seen.ends.from), key(seen.ends.to)) == (row.caller, row.callee)
+                            && self.desk_has_tag(&call_id, &tag_text(seen.tag))
                     };
                     let seen = items.find(fits).expect("nobody has shown it like this");
                     let seats = self.model.seats(seen.ends.from, seen.ends.to);
-                    let call = Call { tag: tag(seen.tag), seats };
+                    let call = Call { tag: tag_text(seen.tag), seats };
+                    if row.state == CallState::Reserved {
+                        self.found.insert(call_id.to_string());
+                    }
                     assert_eq!(self.model.calls.insert(call_id.to_string(), call), None);
                 }
                 Output::Applied { result, .. } => assert_eq!(result, Ok(())),
@@ -161,6 +169,7 @@ impl Stage {
 
     fn drop_call(&mut self, call_id: &str) {
         assert!(self.model.calls.remove(call_id).is_some(), "{call_id} ended twice");
+        self.found.remove(call_id);
     }
 
     fn route(
@@ -174,7 +183,7 @@ impl Stage {
     ) {
         let query = RouteQuery {
             call_id: call_id(call).into(),
-            from_tag: tag(tag_number).into(),
+            from_tag: tag_text(tag_number).into(),
             from_uri: "sip:x@h".into(),
             ruri: ruri.into(),
             account: ends.from.map(name),
@@ -182,6 +191,9 @@ impl Stage {
             trail: trail.map_or_else(Vec::new, |passed| vec![1_000 + u32::from(passed)]),
             ..RouteQuery::default()
         };
+        if trail.is_none() {
+            self.is_decided_at_last(&call_id(call), &tag_text(tag_number));
+        }
         let input = Input::Route { ticket: Ticket(1), query: Box::new(query) };
         self.desk.handle(input, self.now);
         let Some(Output::Answer { decision, repeated, .. }) = self.desk.poll() else {
@@ -189,7 +201,17 @@ impl Stage {
         };
         assert!(self.desk.poll().is_none());
         if !repeated {
-            self.answered(&decision, &tag(tag_number), ends, ruri == "sip:112@h");
+            self.answered(&decision, &tag_text(tag_number), ends, ruri == "sip:112@h");
+        }
+    }
+
+    /// A call that was found ringing, and is asked about now: it begins anew.
+    fn is_decided_at_last(&mut self, call_id: &str, tag: &str) {
+        let row = self.desk.find_call(call_id).and_then(|call| self.desk.call(call, self.now));
+        let rings = row.is_some_and(|row| row.state == CallState::Reserved);
+        let same = self.model.calls.get(call_id).is_some_and(|call| call.tag == tag);
+        if self.found.contains(call_id) && rings && same {
+            self.drop_call(call_id);
         }
     }
 
@@ -219,7 +241,11 @@ impl Stage {
                     Cause::Settling => !self.desk.figures().settled,
                     Cause::Unknown => from.is_none(),
                     Cause::Cancelled | Cause::Loop => true,
-                    Cause::NoDevice | Cause::Rule | Cause::SelfCare | Cause::TableFull => false,
+                    Cause::NoDevice
+                    | Cause::Rule
+                    | Cause::SelfCare
+                    | Cause::TableFull
+                    | Cause::Unreachable => false,
                 };
                 assert!(true_of, "refused without reason: {refusal:?} {:?}", self.model);
             }
@@ -247,7 +273,7 @@ impl Stage {
         let event = CallEvent {
             kind,
             call_id: call_id(call).into(),
-            from_tag: tag(tag_number).into(),
+            from_tag: tag_text(tag_number).into(),
             dialog: h.map(|h| (1, h.into())),
             device: None,
             code: None,
@@ -261,7 +287,7 @@ impl Stage {
     }
 
     /// Time passes; the desk is woken whenever it wants to be.
-    fn wait(&mut self, ms: u64) {
+    pub(crate) fn wait(&mut self, ms: u64) {
         let until = self.now.mono_ms + ms;
         while let Some(due) = self.desk.wakeup().filter(|due| *due <= until) {
             self.pass(due.saturating_sub(self.now.mono_ms));
@@ -280,6 +306,7 @@ impl Stage {
             self.shelf.save(&mut self.desk, self.now);
         }
         self.settings.boot += 1;
+        self.found.clear();
         self.now.mono_ms += 77_777;
         self.desk = self.shelf.open(self.settings.clone(), self.now);
         self.model.accounts.iter_mut().for_each(|account| account.grace = false);
@@ -302,7 +329,7 @@ impl Stage {
                 .seats
                 .iter()
                 .filter_map(|seat| Some((account(seat.account)?, seat.incoming, seat.outgoing)));
-            let tag = (0..2).map(tag).find(|t| self.desk_has_tag(&row.call_id, t));
+            let tag = (0..2).map(tag_text).find(|t| self.desk_has_tag(&row.call_id, t));
             (row.call_id.clone(), Call { tag: tag.unwrap_or_default(), seats: seats.collect() })
         })
     }
@@ -322,54 +349,6 @@ impl Stage {
             if matches!(&decision.outcome, Outcome::Refuse(refusal)
                 if refusal.cause == Cause::CallIdReuse))
     }
-
-    /// Everything ends: every right is free again, and exactly as many calls fit as before.
-    pub(crate) fn finish(&mut self) {
-        self.forced = true;
-        for proxy in 0..PROXIES {
-            self.act(&Deed::LookBegin { proxy, restarted: false });
-            self.act(&Deed::LookEnd { proxy });
-            self.act(&Deed::Wakeup);
-        }
-        for call_id in self.model.calls.keys().cloned().collect::<Vec<_>>() {
-            let call = self.desk.find_call(&call_id).expect("the model knows it");
-            self.handle(Input::Release { ticket: Ticket(0), call }, &[]);
-        }
-        assert!(self.model.calls.is_empty());
-        self.check(&[[u32::MAX; 3]; ACCOUNTS]);
-        for account in 0..ACCOUNTS {
-            self.burst(account);
-        }
-    }
-
-    fn burst(&mut self, account: usize) {
-        let Some(cap) = self.model.burst(account) else { return };
-        for above in self.model.line(Some(account)) {
-            let strict = self.model.accounts[above].strict;
-            self.enable(above, true, strict);
-        }
-        self.wait(50_000);
-        let mut admitted = 0;
-        for n in 0..cap + 3 {
-            let query = RouteQuery {
-                call_id: format!("burst-{account}-{n}").into(),
-                ruri: uri(None).into(),
-                account: Some(name(account)),
-                ..RouteQuery::default()
-            };
-            let input = Input::Route { ticket: Ticket(3), query: Box::new(query) };
-            self.desk.handle(input, self.now);
-            let Some(Output::Answer { decision, .. }) = self.desk.poll() else { panic!("asked") };
-            admitted += u32::from(matches!(decision.outcome, Outcome::Pass { .. }));
-        }
-        assert_eq!(admitted, cap, "account {account}: {:?}", self.model);
-        for n in 0..cap {
-            let call_id = format!("burst-{account}-{n}");
-            let call = self.desk.find_call(&call_id).expect("admitted");
-            self.desk.handle(Input::Release { ticket: Ticket(0), call }, self.now);
-            while self.desk.poll().is_some() {}
-        }
-    }
 }
 
 pub(crate) fn call_id(call: u8) -> String {
@@ -380,14 +359,10 @@ fn call_id_of(seen: &Seen) -> String {
     call_id(seen.call)
 }
 
-fn tag(tag: u8) -> String {
-    format!("tag-{tag}")
-}
-
 fn dialog(seen: &Seen) -> SeenDialog {
     SeenDialog {
         call_id: call_id(seen.call).into(),
-        from_tag: tag(seen.tag).into(),
+        from_tag: tag_text(seen.tag).into(),
         dialog: (1, seen.h.into()),
         state: if seen.up { CallState::Up } else { CallState::Reserved },
         started_s: 1_700_000_000,

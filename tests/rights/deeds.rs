@@ -14,6 +14,11 @@ impl World {
         let Some(process) = self.nodes[node].process.as_mut().filter(|p| p.welcomed) else {
             return;
         };
+        // Of an account without a cap nobody counts, and one whose cap it has not read it does not
+        // know.
+        if process.rights.usage(pool(index)).cap.is_none() {
+            return;
+        }
         match process.rights.look(pool(index)) {
             Look::Room => {
                 process.rights.take(pool(index));
@@ -124,7 +129,7 @@ impl World {
             self.nodes[node].switch.clear();
             let expected_boot = self.nodes[node].boot;
             self.nodes[node].boot += 1;
-            let command = LedgerCommand::Revoke { node: id(node), expected_boot };
+            let command = LedgerCommand::Revoke { node: id(node), expected_boot, attested: true };
             self.ledger.apply(&command);
         }
     }

@@ -5,7 +5,7 @@ use crate::lab::{Call, Manners, Says, Takes, eventually, g711, installed, second
 use crate::proxy::{Street, street};
 
 /// Alice leaves bob a message, and has begun to speak.
-fn speaks(street: &Street) -> Call {
+pub(crate) fn speaks(street: &Street) -> Call {
     street.bob.behaves(Manners { takes: Takes::Refuses(486), ..Manners::default() });
     let call = street.call();
     street.answers(&call);
@@ -19,7 +19,7 @@ fn calls_back(street: &Street) -> Call {
 }
 
 /// Whether a call hears a tone just now.
-fn hears_tone(call: &Call, tone: u16) -> bool {
+pub(crate) fn hears_tone(call: &Call, tone: u16) -> bool {
     let from = call.heard().len();
     eventually(seconds(10.0), || {
         let heard = call.heard();

@@ -14,11 +14,13 @@
 
 mod alone;
 mod alone_devices;
+mod bucket;
 mod callback;
 mod conf;
 mod crowd;
 mod deposit;
 mod doors;
+mod far;
 mod greeting;
 mod handoff;
 mod hostile;

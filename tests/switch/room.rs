@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use hallporter::domain::{
-    Keys, LegEvent, LegId, Medium, SipUri, Sound, StepId, SwitchCommand, SwitchEvent, SwitchId,
+    Keys, LegEvent, LegId, Medium, NodeId, SipUri, Sound, StepId, SwitchCommand, SwitchEvent,
+    SwitchId,
 };
 use hallporter::freeswitch::{Patience, Secret, Switch as Room, SwitchConfig};
 
@@ -102,13 +103,13 @@ impl House {
     }
 
     fn play(&self, leg: &LegId, step: u32, sounds: Vec<Sound>) {
-        let (leg, step, keys) = (leg.clone(), StepId::new(1, step), Keys::Any);
+        let (leg, step, keys) = (leg.clone(), StepId::new(NodeId(1), 1, step), Keys::Any);
         self.room.send(SwitchCommand::Play { leg, step, sounds, keys });
     }
 
     #[track_caller]
     fn done(&self, leg: &LegId, step: u32) -> Option<char> {
-        let step = StepId::new(1, step);
+        let step = StepId::new(NodeId(1), 1, step);
         let done =
             |event: &LegEvent| matches!(event, LegEvent::Done { step: of, .. } if *of == step);
         let LegEvent::Done { key, failed: false, .. } = self.hears_of(leg, done) else {
@@ -165,7 +166,7 @@ fn the_tail_takes_over_when_nobody_says_anything() {
     let keys = Keys::EndOrSwitch { switch: '*' };
     house.room.send(SwitchCommand::Record {
         leg: leg.clone(),
-        step: StepId::new(1, 1),
+        step: StepId::new(NodeId(1), 1, 1),
         path: path.display().to_string().into(),
         medium,
         limit_s,

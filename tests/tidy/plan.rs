@@ -20,6 +20,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["domain", "text"]),
     ("kamailio", CORE),
     ("freeswitch", CORE),
+    ("bucket", CORE),
     ("media", CORE),
     ("store", CORE),
     ("peers", CORE),
@@ -55,6 +56,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "cluster",
             "desk",
             "config",
+            "bucket",
             "kamailio",
             "freeswitch",
             "media",
@@ -130,7 +132,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("base64", &["http", "kamailio", "notify", "peers"]),
     // What goes through a stream, as quinn takes and gives it.
-    ("bytes", &["peers"]),
+    ("bytes", &["bucket", "peers", "serve"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -139,7 +141,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("foca", &["cluster"]),
     // How a FreeSWITCH asks.
     ("form_urlencoded", &["freeswitch"]),
-    ("futures_util", &["freeswitch"]),
+    ("futures_util", &["bucket", "freeswitch"]),
     ("getrandom", &["cli", "serve"]),
     ("hashbrown", &["domain", "sessions"]),
     ("http_body", &["http"]),
@@ -147,10 +149,16 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     // The CLI shows times to people.
     ("jiff", &["cli", "domain"]),
     ("mimalloc", &["main"]),
+    // What nodes say to each other.
+    ("postcard", &["cluster", "peers", "serve", "store"]),
     // serve counts, http shows.
     ("prometheus_client", &["http", "serve"]),
     // The syntax of CPL.
     ("quick_xml", &["import"]),
+    // How S3 is spoken.
+    ("object_store", &["bucket"]),
+    // The replicated log, and how it is written.
+    ("openraft", &["peers"]),
     ("quinn", &["peers"]),
     // What foca throws its dice with, from a seed that is given.
     ("rand", &["cluster"]),
@@ -165,12 +173,23 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("serde", ANYWHERE),
     ("serde_json", ANYWHERE),
     // What a file holds, who signed a link, and what is kept of a token.
-    ("sha2", &["http", "media", "notify", "peers"]),
+    ("sha2", &["bucket", "http", "media", "notify", "peers"]),
     ("subtle", &["http", "peers"]),
     ("thiserror", ANYWHERE),
     (
         "tokio",
-        &["cli", "freeswitch", "http", "kamailio", "media", "notify", "peers", "serve", "store"],
+        &[
+            "bucket",
+            "cli",
+            "freeswitch",
+            "http",
+            "kamailio",
+            "media",
+            "notify",
+            "peers",
+            "serve",
+            "store",
+        ],
     ),
     // Two languages of ours are written in it: settings and rules.
     ("toml", &["config", "rules"]),

@@ -2,8 +2,8 @@
 
 use crate::cli::failure::Failure;
 use crate::cli::screen::{Screen, or_dash, yes_no};
-use crate::domain::Policy;
-use crate::http::wire::{AccountView, PoolView};
+use crate::domain::{Policy, PoolKind};
+use crate::http::wire::{AccountView, PoolView, SpreadView, WorstView};
 
 /// Shows a list of accounts.
 pub(super) fn list(views: &[AccountView], screen: &mut Screen<'_>) -> Result<(), Failure> {
@@ -76,5 +76,63 @@ pub(super) fn one(view: &AccountView, screen: &mut Screen<'_>) -> Result<(), Fai
         [vec![name.to_owned(), pool.live.to_string(), cap], figures.to_vec()].concat()
     });
     let header = ["", "live", "cap", "rights here", "frozen", "overdraft"];
-    screen.table(&header, &[1, 2, 3, 4, 5], rows)
+    screen.table(&header, &[1, 2, 3, 4, 5], rows)?;
+    view.cluster.as_ref().map_or(Ok(()), |spread| self::spread(spread, view.policy, screen))
+}
+
+/// Where its rights are, and how far its caps hold.
+fn spread(spread: &SpreadView, policy: Policy, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    // Without a cap there is nothing to hold a right of.
+    if spread.worst.is_empty() {
+        return Ok(());
+    }
+    screen.line("")?;
+    let rows = spread.nodes.iter().map(|share| {
+        vec![
+            share.node.clone(),
+            if share.here { "here".to_owned() } else { yes_no(share.up) },
+            called(share.cap).to_owned(),
+            share.held.to_string() + if share.revoked { ", freed" } else { "" },
+            share.granted.to_string(),
+            or_dash(share.live),
+        ]
+    });
+    let header = ["node", "up", "cap", "rights", "ever granted", "live"];
+    screen.table(&header, &[3, 4, 5], rows)?;
+    screen.line("")?;
+    for worst in &spread.worst {
+        screen.line(at_worst(worst, policy))?;
+    }
+    screen.line("emergency calls, and calls that a proxy let through unasked, come on top")
+}
+
+fn called(cap: PoolKind) -> &'static str {
+    match cap {
+        PoolKind::Total => "max_calls",
+        PoolKind::In => "max_in",
+        PoolKind::Out => "max_out",
+    }
+}
+
+/// How far one cap holds, in a sentence.
+fn at_worst(worst: &WorstView, policy: Policy) -> String {
+    let WorstView { cap, limit, overdraft, revoked } = worst;
+    let cap = called(*cap);
+    if policy == Policy::Strict {
+        return format!(
+            "{cap}: never more than {limit}, whatever fails (policy strict); only `cluster remove` of a node that still has calls exceeds it"
+        );
+    }
+    let most = u64::from(*limit).saturating_add(*overdraft).saturating_add(*revoked);
+    let mut parts = Vec::new();
+    if *overdraft > 0 {
+        parts.push(format!("{overdraft} on overdraft while nodes don't reach each other"));
+    }
+    if *revoked > 0 {
+        parts.push(format!("{revoked} of a node that was taken for dead and is not"));
+    }
+    if parts.is_empty() {
+        return format!("{cap}: never more than {limit}");
+    }
+    format!("{cap}: at worst {most} instead of {limit}: {}", parts.join(", "))
 }

@@ -16,7 +16,7 @@ pub(super) fn list(views: &[MessageView], screen: &mut Screen<'_>) -> Result<(),
     let rows = views.iter().map(|view| {
         vec![
             view.id.to_string(),
-            state(view.state).to_owned() + if view.urgent { ", urgent" } else { "" },
+            state(view.state).to_owned() + marks(view),
             view.mailbox.to_string(),
             view.from.to_string(),
             media(view),
@@ -29,13 +29,23 @@ pub(super) fn list(views: &[MessageView], screen: &mut Screen<'_>) -> Result<(),
     screen.table(&header, &[5], rows)
 }
 
+/// What is said behind the state.
+fn marks(view: &MessageView) -> &'static str {
+    match (view.urgent, view.safe == Some(false)) {
+        (false, false) => "",
+        (true, false) => ", urgent",
+        (false, true) => ", at one node",
+        (true, true) => ", urgent, at one node",
+    }
+}
+
 /// Shows one message.
 pub(super) fn one(view: &MessageView, screen: &mut Screen<'_>) -> Result<(), Failure> {
     if screen.json {
         return screen.object(view);
     }
     let joined = view.joined.as_ref().map(|file| &file.media_type);
-    screen.facts(&[
+    let mut facts = vec![
         ("message", view.id.to_string()),
         ("mailbox", view.mailbox.to_string()),
         ("account", or_dash(view.account.as_ref())),
@@ -51,7 +61,18 @@ pub(super) fn one(view: &MessageView, screen: &mut Screen<'_>) -> Result<(), Fai
         ("in one file", or_dash(joined)),
         ("began", moment(view.began_ms)),
         ("left", moment(view.left_ms)),
-    ])?;
+    ];
+    if let Some(safe) = view.safe {
+        let nodes: Vec<String> = view.nodes.iter().map(|node| node.0.to_string()).collect();
+        let nodes = nodes.join(", ");
+        let also = match (safe, view.in_bucket) {
+            (_, true) => ", and in the bucket",
+            (true, false) => "",
+            (false, false) => " (no second node has it yet, and no bucket)",
+        };
+        facts.push(("lies at node", nodes + also));
+    }
+    screen.facts(&facts)?;
     screen.line("")?;
     let rows = view.parts.iter().map(|part| {
         vec![

@@ -127,12 +127,14 @@ fn page_of_children(
     page
 }
 
-pub(super) fn show(visit: &Visit<'_>) -> Result<Reply, Problem> {
+pub(super) async fn show(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let (name, key) = named(visit)?;
     let shown = look(visit, |desk, _| {
         desk.registry().account(key).map(|account| view(desk, key, account))
     })?;
-    shown.map(|shown| Reply::value(&shown)).ok_or_else(|| no_account(name))
+    let Some(shown) = shown else { return Err(no_account(name)) };
+    let cluster = visit.house.porter.spread(key).await;
+    Ok(Reply::value(&AccountView { cluster, ..shown }))
 }
 
 pub(super) async fn add(visit: &Visit<'_>) -> Result<Reply, Problem> {
@@ -181,6 +183,7 @@ fn view(desk: &Desk, key: AccountKey, account: &Account) -> AccountView {
         numbers: registry.identifiers(key).len(),
         devices: registry.devices(key).len(),
         usage: usage(desk.usage(key)),
+        cluster: None,
     }
 }
 

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use crate::desk::Desk;
 use crate::domain::{AccountKey, AccountName, MailboxName, Message, MessageId, MessageState};
-use crate::domain::{Part, Stored};
+use crate::domain::{NodeId, Part, Stored};
 use crate::registry;
 
 use super::super::file;
@@ -37,8 +37,9 @@ pub(super) async fn list(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let found = visit.house.porter.messages(wanted).await.map_err(Problem::not_now)?;
     let last = found.get(limit.saturating_sub(1)).filter(|_| found.len() > limit);
     let next = last.map(|last| format!("{}.{}", last.left_ms, last.id));
+    let two = visit.house.porter.wants_copies();
     let items = look(visit, |desk, _| {
-        found.into_iter().take(limit).map(|message| view(desk, message)).collect()
+        found.into_iter().take(limit).map(|message| view(desk, message, two)).collect()
     })?;
     Ok(Reply::value(&Page::<MessageView> { items, next }))
 }
@@ -61,7 +62,8 @@ fn place(text: &str) -> Result<(i64, MessageId), &'static str> {
 
 pub(super) async fn show(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let message = found(visit).await?;
-    Ok(Reply::value(&look(visit, |desk, _| view(desk, message))?))
+    let two = visit.house.porter.wants_copies();
+    Ok(Reply::value(&look(visit, |desk, _| view(desk, message, two))?))
 }
 
 pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
@@ -73,7 +75,8 @@ pub(super) async fn set(visit: &Visit<'_>) -> Result<Reply, Problem> {
     }
     let changed = visit.house.porter.set_message(id, state).await.map_err(Problem::not_now)?;
     let message = changed.ok_or_else(|| missing(id))?;
-    Ok(Reply::value(&look(visit, |desk, _| view(desk, message))?))
+    let two = visit.house.porter.wants_copies();
+    Ok(Reply::value(&look(visit, |desk, _| view(desk, message, two))?))
 }
 
 pub(super) async fn remove(visit: &Visit<'_>) -> Result<Reply, Problem> {
@@ -141,9 +144,16 @@ fn missing(id: MessageId) -> Problem {
     Problem::missing(format!("there is no message {id}: see `message list`"))
 }
 
-fn view(desk: &Desk, message: Message) -> MessageView {
+/// `two`: its files have to be at two nodes.
+fn view(desk: &Desk, message: Message, two: bool) -> MessageView {
     let name = |key: AccountKey| desk.registry().account(key).map(|account| account.name.clone());
+    let in_bucket = message.in_bucket();
+    let mut nodes = if two { message.held_by() } else { Vec::new() };
+    nodes.retain(|node| *node != NodeId::BUCKET);
     MessageView {
+        safe: two.then(|| message.is_safe()),
+        nodes,
+        in_bucket,
         id: message.id,
         mailbox: message.mailbox,
         account: name(message.account),

@@ -2,6 +2,7 @@
 
 mod account;
 mod call;
+mod cluster;
 mod deposit;
 mod device;
 mod mailbox;
@@ -34,13 +35,20 @@ pub(super) async fn answer(visit: &Visit<'_>, room: Room) -> Result<Reply, Probl
         Room::AccountList => account::list(visit),
         Room::AccountRemove => account::remove(visit).await,
         Room::AccountSet => account::set(visit).await,
-        Room::AccountShow => account::show(visit),
+        Room::AccountShow => account::show(visit).await,
         Room::AccountSelfCareSet => self_care::set(visit).await,
         Room::AccountSelfCareShow => self_care::show(visit),
         Room::CallEnd => call::end(visit).await,
         Room::CallList => call::list(visit),
         Room::CallRelease => call::release(visit).await,
         Room::CallShow => call::show(visit),
+        Room::ClusterDoctor => cluster::doctor(visit),
+        Room::ClusterFound => cluster::found(visit).await,
+        Room::ClusterInvite => cluster::invite(visit).await,
+        Room::ClusterLeave => cluster::leave(visit).await,
+        Room::ClusterRemove => cluster::remove(visit).await,
+        Room::ClusterShow => cluster::show(visit),
+        Room::ClusterVoters => cluster::set_voters(visit).await,
         Room::DepositEnd => deposit::end(visit),
         Room::DepositList => deposit::list(visit),
         Room::DepositMedium => deposit::medium(visit),

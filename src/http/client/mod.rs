@@ -1,6 +1,7 @@
 //! The command line's side of the admin API.
 
 mod care;
+mod cluster;
 mod error;
 mod mail;
 mod rules;
@@ -137,13 +138,13 @@ impl Client {
         self.delete(&["v1", "numbers", &identifier.to_string()]).await
     }
 
-    /// A page of live calls, of one account if wanted.
+    /// A page of live calls, of one account and of one node if wanted.
     pub async fn calls(
         &self,
-        account: Option<&AccountName>,
+        (account, node): (Option<&AccountName>, Option<&str>),
         page: &PageQuery,
     ) -> Answer<Page<CallView>> {
-        let filter = CallFilter { account: account.cloned() };
+        let filter = CallFilter { account: account.cloned(), node: node.map(str::to_owned) };
         self.list(&["v1", "calls"], &filter, page).await
     }
 

@@ -52,6 +52,7 @@ impl Client {
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
             .no_proxy()
+            .http1_only()
             .redirect(reqwest::redirect::Policy::none());
         if base.scheme() == "http" {
             // Else a machine without the package ca-certificates could not ask at all.

@@ -230,14 +230,14 @@ async fn calls_are_seen_and_released() {
     let rehearsal = client.rehearse(&query).await.unwrap();
     assert_eq!((&rehearsal.answer["action"], rehearsal.lines.is_empty()), (&"fork".into(), false));
     let page = PageQuery::default();
-    assert_eq!(client.calls(None, &page).await.unwrap().items, []);
+    assert_eq!(client.calls((None, None), &page).await.unwrap().items, []);
     let (status_, answer) = house.ask("POST", "/v1/route", ROUTE, query.to_string()).await;
     assert_eq!((status_, &answer["action"]), (200, &"fork".into()));
     assert_eq!(answer["stages"][0]["branches"][0]["uri"], "sip:desk@10.0.0.7");
     let path = "/v1/route?format=rtjson";
     let (status_, document) = house.ask("POST", path, ROUTE, query.to_string()).await;
     assert_eq!((status_, &document["routing"]), (200, &"serial".into()));
-    let calls = client.calls(Some(&name("alice")), &page).await.unwrap().items;
+    let calls = client.calls((Some(&name("alice")), None), &page).await.unwrap().items;
     assert_eq!((calls.len(), &calls[0].callee), (1, &Some(name("alice"))));
     let call = CallRef::parse(&calls[0].call).unwrap();
     assert_eq!(client.call(&calls[0].call).await.unwrap(), calls[0]);
@@ -253,6 +253,11 @@ async fn calls_are_seen_and_released() {
     assert_eq!(client.why("a/b c%@h").await.unwrap().entries[0].lines, ["a/b c%@h"]);
     assert_eq!(status(client.why("unknown").await), 404);
     assert_eq!(status(client.why("broken").await), 503);
+    assert_eq!(status(client.why("elsewhere").await), 503);
+    for node in [2, 3] {
+        let far = CallRef::new(crate::domain::NodeId(node), 1, 1);
+        assert_eq!(status(client.call_end(far).await), 503);
+    }
     assert!(client.status().await.unwrap().ready);
 }
 

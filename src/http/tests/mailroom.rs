@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Write as _;
 
 use crate::domain::{
-    Caller, ContentId, DepositCause, MailboxName, Medium, Message, MessageId, MessageState, Notice,
-    NoticeKind, NoticeState, Part, Stored,
+    Caller, ContentId, DepositCause, MailboxName, Medium, Message, MessageId, MessageState, NodeId,
+    Notice, NoticeKind, NoticeState, Part, Stored,
 };
 use crate::http::wire::{Held, OutboxStatus, UploadView};
 
@@ -25,6 +25,8 @@ pub(super) struct Mail {
     pub(super) upload: Mutex<Upload>,
     /// The disk does not answer.
     pub(super) broken: AtomicBool,
+    /// There are other nodes.
+    pub(super) cluster: AtomicBool,
     /// Rung when a piece of an upload was taken.
     pub(super) came: tokio::sync::Notify,
 }
@@ -64,7 +66,7 @@ impl Mail {
         let listed: Vec<_> = listed.collect();
         let all = parts.iter().flat_map(|(_, bytes)| bytes.to_vec()).collect::<Vec<_>>();
         let message = Message {
-            id: MessageId::new(7, number),
+            id: MessageId::new(NodeId(1), 7, number),
             mailbox: MailboxName::parse(mailbox).unwrap(),
             account: AccountKey(0),
             caller: Caller { shown: "+15550100".into(), ..Caller::default() },
@@ -78,13 +80,15 @@ impl Mail {
             began_ms: i64::from(number),
             left_ms: i64::from(number) + 10,
             changed_ms: i64::from(number) + 10,
+            holders: Vec::new(),
         };
         self.messages.lock().unwrap().insert(message.id, message);
     }
 
     pub(super) fn announce(&self, number: u32, state: NoticeState) {
         let body: Arc<str> = r#"{"from":"+15550100"}"#.into();
-        let notice = Notice::new(NoticeKind::MessageLeft, MessageId::new(7, number), body, 5);
+        let notice =
+            Notice::new(NoticeKind::MessageLeft, MessageId::new(NodeId(1), 7, number), body, 5);
         self.notices.lock().unwrap().push(Notice { state, ..notice });
     }
 }
@@ -94,6 +98,10 @@ fn answer<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 }
 
 impl Mailroom for Fake {
+    fn wants_copies(&self) -> bool {
+        self.mail.cluster.load(Ordering::Relaxed)
+    }
+
     fn held(&self, mailbox: MailboxName) -> BoxFuture<'_, Result<Held, String>> {
         let messages = self.mail.messages.lock().unwrap();
         let own = messages.values().filter(|message| message.mailbox == mailbox);

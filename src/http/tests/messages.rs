@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::domain::{
     AccountKey, Caller, CardPart, DepositCard, DepositCause, Mailbox, MailboxName, Medium,
-    MessageId, MessageState, NoticeState,
+    MessageId, MessageState, NodeId, NoticeState,
 };
 use crate::http::wire::{MessageFilter, PageQuery};
 
@@ -29,7 +29,27 @@ async fn furnished() -> House {
 }
 
 fn id(number: u32) -> MessageId {
-    MessageId::new(7, number)
+    MessageId::new(NodeId(1), 7, number)
+}
+
+#[tokio::test]
+async fn in_a_cluster_it_is_said_where_a_message_lies() {
+    let house = furnished().await;
+    let client = house.client();
+    let alone = client.message(id(1)).await.unwrap();
+    assert_eq!((alone.safe, alone.nodes), (None, vec![]), "there is nothing to say");
+    let mail = &house.fake.mail;
+    mail.cluster.store(true, Ordering::Relaxed);
+    let two = vec![NodeId(1), NodeId(3)];
+    mail.messages.lock().unwrap().get_mut(&id(2)).unwrap().holders = two.clone();
+    let old = client.message(id(1)).await.unwrap();
+    assert_eq!((old.safe, old.nodes), (Some(false), vec![NodeId(1)]), "of before the cluster");
+    let safe = client.message(id(2)).await.unwrap();
+    assert_eq!((safe.safe, safe.nodes), (Some(true), two));
+    let page = PageQuery { limit: None, after: None };
+    let listed = client.messages(&MessageFilter::default(), &page).await.unwrap().items;
+    let said: Vec<_> = listed.iter().map(|message| message.safe).collect();
+    assert_eq!(said, [Some(false), Some(true), Some(false)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The doors over a real loopback socket, with a desk in memory behind them.
 
 mod admin;
+mod cluster;
 mod doors;
 mod mailboxes;
 mod mailroom;
@@ -25,7 +26,7 @@ use crate::domain::{AccountKey, CallEvent, CallRef, Decision, Now, RouteQuery, S
 use crate::registry::Command;
 
 use super::auth::Scope;
-use super::wire::{Status, WhyEntry, WhyKind};
+use super::wire::{Status, Why, WhyEntry, WhyKind};
 use super::*;
 
 const ROUTE: &str = "route-token";
@@ -42,6 +43,7 @@ struct Fake {
     events: Mutex<Vec<CallEvent>>,
     texts: Mutex<std::collections::BTreeMap<AccountKey, String>>,
     mail: mailroom::Mail,
+    cluster: Mutex<Option<wire::ClusterView>>,
     /// Held by a test that wants `why` to wait.
     gate: tokio::sync::Mutex<()>,
     /// Rung when somebody asks why.
@@ -130,7 +132,14 @@ impl Porter for Fake {
     }
 
     fn end_call(&self, call: CallRef) -> BoxFuture<'_, Result<(), CallError>> {
-        Box::pin(async move { Err(CallError::NoProxy { call }) })
+        let node = "b".to_owned();
+        Box::pin(async move {
+            match call.node().0 {
+                2 => Err(CallError::Away { call, node }),
+                3 => Err(CallError::Silent { call, node }),
+                _ => Err(CallError::NoProxy { call }),
+            }
+        })
     }
 
     fn release_call(&self, call: CallRef, _: String) -> BoxFuture<'_, Result<Ended, CallError>> {
@@ -143,16 +152,19 @@ impl Porter for Fake {
         })
     }
 
-    fn why(&self, key: String) -> BoxFuture<'_, Result<Vec<WhyEntry>, String>> {
+    fn why(&self, key: String) -> BoxFuture<'_, Result<Why, String>> {
         Box::pin(async move {
             self.asked.notify_one();
             let _gate = self.gate.lock().await;
             let lines = vec![key.clone()];
-            let entry = WhyEntry { at_ms: 1, kind: WhyKind::Decided, lines, data: Value::Null };
+            let (kind, data) = (WhyKind::Decided, Value::Null);
+            let entry = WhyEntry { at_ms: 1, node: None, kind, lines, data };
+            let why = |entries, silent| Ok(Why { entries, silent });
             match key.as_str() {
-                "unknown" => Ok(Vec::new()),
+                "unknown" => why(vec![], vec![]),
+                "elsewhere" => why(vec![], vec!["b".to_owned()]),
                 "broken" => Err("the history can't be read".to_owned()),
-                _ => Ok(vec![entry]),
+                _ => why(vec![entry], vec![]),
             }
         })
     }
@@ -195,6 +207,7 @@ async fn house_with(change: impl FnOnce(&mut Options)) -> House {
         events: Mutex::default(),
         texts: Mutex::default(),
         mail: mailroom::Mail::default(),
+        cluster: Mutex::default(),
         gate: tokio::sync::Mutex::new(()),
         asked: tokio::sync::Notify::new(),
     });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountName, Caps, Policy, RefusalCodes, Zone};
+use crate::domain::{AccountName, Caps, Policy, PoolKind, RefusalCodes, Zone};
 
 /// An account and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,56 @@ pub struct AccountView {
     pub devices: usize,
     /// Its live calls and rights at this node.
     pub usage: UsageView,
+    /// In a cluster, where one account is shown: where its rights are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<SpreadView>,
+}
+
+/// Where an account's rights are, over the nodes of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpreadView {
+    /// What each node has, by its number, an entry for each cap.
+    pub nodes: Vec<NodeShareView>,
+    /// How far each cap holds.
+    pub worst: Vec<WorstView>,
+}
+
+/// What one node has of one cap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeShareView {
+    /// The node's name.
+    pub node: String,
+    /// Whether it is the one that says this.
+    pub here: bool,
+    /// Whether it answers.
+    pub up: bool,
+    /// Which cap: `total`, `in` or `out`.
+    pub cap: PoolKind,
+    /// Rights that it holds, says the ledger.
+    pub held: u64,
+    /// All rights that were ever granted to it.
+    pub granted: u64,
+    /// Its live calls as it told them last; absent where more accounts are below this one than are
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<u64>,
+    /// It was taken for dead and its rights are free, and it has not said since that all of its
+    /// calls are covered.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+/// By how much one cap could at worst be exceeded; emergency calls come on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorstView {
+    /// Which cap.
+    pub cap: PoolKind,
+    /// What it is.
+    pub limit: u32,
+    /// Calls on overdraft, over all nodes, while these can't reach each other.
+    pub overdraft: u64,
+    /// Calls of a node that was taken for dead and is not.
+    pub revoked: u64,
 }
 
 /// What an account uses of its caps, as this node sees it.

@@ -9,6 +9,9 @@ use crate::domain::{AccountName, CallState, EndCause};
 pub struct CallView {
     /// Our number of it, `c1-2f`.
     pub call: String,
+    /// The node that has it, in a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// The SIP Call-ID.
     pub call_id: String,
     /// Admitted or answered.
@@ -40,6 +43,9 @@ pub struct CallFilter {
     /// Only those that count for this account, at either end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountName>,
+    /// Only those of this node, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 /// A call was ended at the proxy. Its slot is free once the proxy has said so or no longer lists it.
@@ -90,6 +96,9 @@ pub struct Rehearsal {
 pub struct Why {
     /// What happened.
     pub entries: Vec<WhyEntry>,
+    /// Nodes that may know more of it, and did not say so in time or are not reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
 }
 
 /// One thing that happened to a call.
@@ -97,6 +106,9 @@ pub struct Why {
 pub struct WhyEntry {
     /// When, milliseconds since 1970.
     pub at_ms: i64,
+    /// The node that has it in its history; absent: the one that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// What.
     pub kind: WhyKind,
     /// In sentences.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountName, DepositCause, MailboxName, Medium, MessageId, MessageState, NoticeKind,
+    AccountName, DepositCause, MailboxName, Medium, MessageId, MessageState, NodeId, NoticeKind,
     NoticeState, Part, Stored,
 };
 
@@ -49,6 +49,15 @@ pub struct MessageView {
     pub left_ms: i64,
     /// When its state changed last, milliseconds since 1970.
     pub changed_ms: i64,
+    /// In a cluster, or where there is a bucket: the numbers of the nodes that have its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeId>,
+    /// Whether the bucket has its files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_bucket: bool,
+    /// In a cluster, or where there is a bucket: whether it survives the loss of a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe: Option<bool>,
 }
 
 /// Which messages are listed.

@@ -3,18 +3,28 @@
 
 mod account;
 mod call;
+mod cluster;
 mod device;
+mod doctor;
 mod mailbox;
 mod message;
 mod rules;
 mod self_care;
 mod status;
 
-pub use account::{AccountFilter, AccountView, PoolView, UsageView};
+pub use account::{
+    AccountFilter, AccountView, NodeShareView, PoolView, SpreadView, UsageView, WorstView,
+};
 pub use call::{
     CallFilter, CallView, EndView, EndedView, Rehearsal, ReleaseBody, Why, WhyEntry, WhyKind,
 };
+pub use cluster::{
+    BucketView, ClusterBrief, ClusterView, Finding, Findings, FoundBody, InviteBody, InviteView,
+    LeaveBody, LeaveView, NodeView, RefusedView, ReservedView, Role, ShareView, SharingView,
+    VotersBody, WaitingView,
+};
 pub use device::{DeviceEdit, DeviceView, NumberEdit, NumberFilter, NumberView, TargetError};
+pub use doctor::{CLOCK_OFF_MS_MAX, findings};
 pub use mailbox::{Held, MailboxFilter, MailboxSpec, MailboxView};
 pub use message::{
     DepositView, MediumBody, MessageEdit, MessageFilter, MessageView, NoticeFilter, NoticeView,

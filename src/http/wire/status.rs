@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::OutboxStatus;
+use super::{ClusterBrief, OutboxStatus};
 
 /// How the daemon stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Status {
     pub boot: u32,
     /// How long it has been running, in seconds.
     pub uptime_s: u64,
+    /// Its part in the cluster; absent: it is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterBrief>,
     /// Live calls, admitted ones included.
     pub calls: u64,
     /// Accounts in the registry.

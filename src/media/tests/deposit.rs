@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use proptest::prelude::*;
 
-use crate::domain::NoRoom;
+use crate::domain::{NoRoom, NodeId};
 
 use super::*;
 
@@ -128,7 +128,7 @@ fn a_kill_costs_what_was_not_written_yet() {
 #[test]
 fn a_card_that_cannot_be_read_is_kept_aside() {
     let mut house = House::new(Tools::default());
-    let other = MessageId::new(7, 1);
+    let other = MessageId::new(NodeId(1), 7, 1);
     for (round, bad) in [&b"{\"message\":\"m7-"[..], b"", b"[]", &[0xff; 300]].iter().enumerate() {
         let card = house.open(&[audio(1)]);
         house.record(&card, audio(1), &wav(1_000, 9));

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Command;
 
-use crate::domain::NoRoom;
+use crate::domain::{NoRoom, NodeId};
 
 use super::*;
 
@@ -55,7 +55,7 @@ fn a_full_disk_is_said_before_and_loses_nothing_after() {
     house.record(&deposit, audio(1), &wav(4_000, 700));
     small.fill_but(16 << 10);
     // Said before recording starts.
-    let other = DepositCard { message: MessageId::new(7, 9), ..deposit.clone() };
+    let other = DepositCard { message: MessageId::new(NodeId(1), 7, 9), ..deposit.clone() };
     assert_eq!(house.spool.open_deposit(&other, 64 << 10), Err(NoRoom::DiskFull));
     small.make_room();
     small.fill_but(0);

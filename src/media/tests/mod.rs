@@ -1,6 +1,7 @@
 //! The keeper of the files on a real disk, with a real ffmpeg where there is one.
 
 mod content;
+mod copied;
 mod deposit;
 mod full;
 mod keep;

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
 use crate::desk::Input;
 use crate::domain::{
-    CardPart, ContentId, FileFacts, MailboxName, Medium, Message, MessageId, MessageState, Notice,
-    NoticeState, SpoolEvent,
+    CardPart, ContentId, FileFacts, MailboxName, Medium, Message, MessageId, MessageMotion,
+    MessageState, NodeId, Notice, NoticeState, SpoolEvent,
 };
 use crate::http::wire::{Held, OutboxStatus, SwitchStatus, UploadView};
 use crate::http::{
@@ -16,21 +17,29 @@ use crate::http::{
 };
 use crate::media::{self, Upload};
 use crate::notify::{Link, LinkError};
-use crate::store::{MessageFilter, Store};
+use crate::store::MessageFilter;
 
 use super::super::house::House;
 use super::super::porter::Front;
 use super::super::tell;
-use super::Mail;
+use super::copies::NotFetched;
+use super::{Mail, carried, copies, repair};
 
 /// What is said where there is nothing to do it with.
 const NO_SPOOL: &str =
     "no messages are taken here: write messages.spool into the config file and start anew";
 
+/// How long whoever changes a greeting waits for another node to have it, too.
+const GREETING_WITHIN: Duration = Duration::from_secs(2);
+
 /// What is said of a link that nobody waits for.
 const CLOSED: &str = "this link was used already, or its message is not open any more: call again";
 
 impl Mailroom for Front {
+    fn wants_copies(&self) -> bool {
+        repair::wants_more(&self.0)
+    }
+
     fn messages(&self, wanted: MessageQuery) -> BoxFuture<'_, Result<Vec<Message>, String>> {
         let MessageQuery { mailbox, account, state, after, limit } = wanted;
         let filter = MessageFilter { mailbox, account, state };
@@ -48,18 +57,19 @@ impl Mailroom for Front {
     ) -> BoxFuture<'_, Result<Option<Message>, String>> {
         let at_ms = self.0.now().wall_ms;
         Box::pin(async move {
-            let house = Arc::clone(&self.0);
-            let set = move |store: &Store| {
-                let before = store.message(id)?;
-                let notices = before.map_or_else(Vec::new, |before| tell::lamps(&house, &before));
-                store.set_message(id, state, at_ms, &notices)
-            };
-            let set = self.0.in_store(set).await?;
-            if state == MessageState::Deleted && set.is_some() {
-                self.0.retention.notify_one();
+            let before = self.0.in_store(move |store| store.message(id)).await?;
+            let notices =
+                before.as_ref().map_or_else(Vec::new, |before| tell::lamps(&self.0, before));
+            let tells = carried::outgoing(&self.0, notices);
+            let motion = MessageMotion::Set { message: id, state, at_ms, tells };
+            let set = carried::put(&self.0, motion).await.map_err(|error| error.to_string())?;
+            if !set.changed {
+                return Ok(None);
             }
-            self.0.ring_outbox();
-            Ok(set)
+            let after = self.0.in_store(move |store| store.message(id)).await?;
+            // One that was deleted may have been taken away already.
+            let changed = || before.map(|before| Message { state, changed_ms: at_ms, ..before });
+            Ok(after.or_else(changed))
         })
     }
 
@@ -74,6 +84,11 @@ impl Mailroom for Front {
         Box::pin(async move {
             let not_now = |error: String| FileError::NotNow(error);
             let mail = self.0.mail().ok_or_else(|| not_now(NO_SPOOL.to_owned()))?;
+            match copies::fetch(&self.0, mail, content).await {
+                Ok(()) => {}
+                Err(NotFetched::Nowhere) => return Err(FileError::Gone),
+                Err(NotFetched::Away(nodes)) => return Err(not_now(elsewhere(&nodes))),
+            }
             let spool = Arc::clone(&mail.spool);
             let opened = spawn_blocking(move || spool.file(content)).await;
             opened.map_err(|error| not_now(error.to_string()))?.map_err(|error| {
@@ -110,6 +125,12 @@ impl Mailroom for Front {
                 tracing::error!(%error, "a greeting can't be kept");
                 not_now("the greeting can't be kept: the daemon's log says why".to_owned())
             })?;
+            if let Some(nodes) = self.0.nodes() {
+                // The others fetch it when they hear of it; one has it now, for the case that this
+                // one goes before.
+                let content = [stored.content];
+                let _ = copies::bring(nodes, &content, 0, &[], GREETING_WITHIN).await;
+            }
             Ok(stored.content)
         })
     }
@@ -159,6 +180,21 @@ impl Mailroom for Front {
     ) -> BoxFuture<'a, Result<UploadView, UploadError>> {
         Box::pin(take(&self.0, link, piece, body))
     }
+}
+
+/// What is said of a recording that only nodes have which give it not.
+fn elsewhere(nodes: &[NodeId]) -> String {
+    let bucket = nodes.contains(&NodeId::BUCKET);
+    let nodes = nodes.iter().filter(|node| **node != NodeId::BUCKET);
+    let nodes = nodes.map(|node| node.0.to_string()).collect::<Vec<_>>().join(", ");
+    let place = match (nodes.as_str(), bucket) {
+        ("", _) => "in the bucket".to_owned(),
+        (nodes, true) => format!("in the bucket and at node {nodes}"),
+        (nodes, false) => format!("at node {nodes}"),
+    };
+    format!(
+        "the recording lies {place}, which does not give it now: see `cluster status` and the log"
+    )
 }
 
 /// What a link is for, if it can still be used.

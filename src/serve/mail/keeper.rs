@@ -4,18 +4,20 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Weak};
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 
 use crate::config::Messages;
 use crate::desk::{Happening, Input, Tidings};
 use crate::domain::{
-    Communication, DepositCard, DiscardReason, Message, MessageId, MessageState, Missed, NoRoom,
-    Notice, NoticeKind, SpoolCommand, SpoolEvent,
+    Communication, ContentId, DepositCard, DiscardReason, Message, MessageId, MessageMotion,
+    MessageState, Missed, NoRoom, Notice, NoticeKind, SpoolCommand, SpoolEvent,
 };
 use crate::media::{Kept, Spool};
 use crate::notify;
 
 use super::super::house::House;
 use super::super::tell::{About, lamps_later, notices};
+use super::{MIB, bucket, carried, copies, repair};
 
 /// How many threads there are: some deposits may be joined while others begin.
 const THREADS: usize = 4;
@@ -23,7 +25,6 @@ const THREADS: usize = 4;
 const DELIVERERS: usize = 2;
 /// How many commands may wait for one of them. Beyond it the disk is taken for broken.
 const WAITING_MAX: usize = 8_192;
-const MIB: u64 = 1024 * 1024;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The way to the threads.
@@ -43,6 +44,7 @@ impl Keeper {
             disk_free_min: messages.disk_free_min_mib.saturating_mul(MIB),
             base_url: messages.links.as_ref().map(|links| links.base.clone()),
             tells: messages.webhook.is_some(),
+            tasks: Handle::current(),
             deliverers,
         };
         let deliverers = (0..DELIVERERS).map(|number| thread(number, "letters", work(Vec::new())));
@@ -114,6 +116,8 @@ struct Work {
     base_url: Option<String>,
     /// Whether anybody wants to be told.
     tells: bool,
+    /// For what has to be agreed on with others.
+    tasks: Handle,
     /// Those who deliver, behind what was asked for before; none: this one does.
     deliverers: Vec<SyncSender<SpoolCommand>>,
 }
@@ -183,8 +187,10 @@ impl Work {
 
     fn deliver(&self, house: &Arc<House>, card: &DepositCard) -> SpoolEvent {
         match self.try_deliver(house, card) {
-            Ok(true) => SpoolEvent::Delivered(card.message),
-            Ok(false) => SpoolEvent::NothingKept(card.message),
+            Ok(Delivery::Safe) => SpoolEvent::Delivered(card.message),
+            // He is not told that it is safe. Asked again, it is: there is nothing more to do here.
+            Ok(Delivery::Alone) => SpoolEvent::NotDelivered(card.message),
+            Ok(Delivery::Nothing) => SpoolEvent::NothingKept(card.message),
             Err(error) => {
                 tracing::error!(
                     message = %card.message, %error,
@@ -195,11 +201,14 @@ impl Work {
         }
     }
 
-    /// Says whether there is a message now.
-    fn try_deliver(&self, house: &Arc<House>, card: &DepositCard) -> anyhow::Result<bool> {
-        // May take minutes; done again under the lock it gives the same, unless a file went.
-        self.spool.keep(card)?;
-        let referring = self.spool.referring();
+    fn try_deliver(&self, house: &Arc<House>, card: &DepositCard) -> anyhow::Result<Delivery> {
+        if house.store.has_message(card.message)? {
+            self.spool.remove_deposit(card.message)?;
+            return Ok(Delivery::Safe);
+        }
+        // May take minutes; done again when the files are held it gives the same, unless one went.
+        let kept = self.spool.keep(card)?;
+        let held = self.spool.pin(contents(&kept));
         let kept = self.spool.keep(card)?;
         if kept.parts.is_empty() {
             tracing::warn!(message = %card.message, "nothing of a deposit can be played");
@@ -207,23 +216,39 @@ impl Work {
                 None => self.discard(house, &missed(card)),
                 Some(_) => self.remove(card.message),
             }
-            return Ok(false);
+            return Ok(Delivery::Nothing);
         }
+        let files = contents(&kept);
+        let holders = copies::bring_somewhere(house, card.message, &files);
+        let holders = self.tasks.block_on(holders);
         let now_ms = house.now().wall_ms;
-        let message = message(card, kept, now_ms);
+        let message = Message { holders, ..message(card, kept, now_ms) };
+        let is_alone = repair::wants_more(house) && !message.is_safe();
         let keep_ms = i64::from(card.mailbox.limits.keep_days) * DAY_MS;
-        let notices = self.notices(house, &message);
-        let new = house.store.leave(&message, now_ms.saturating_add(keep_ms), &notices)?;
-        drop(referring);
+        let motion = MessageMotion::Left {
+            message: Box::new(message.clone()),
+            keep_until_ms: now_ms.saturating_add(keep_ms),
+            tells: carried::outgoing(house, self.notices(house, &message)),
+        };
+        let left = self.tasks.block_on(carried::put(house, motion))?;
+        drop(held);
+        if let Some(shared) = house.mail().and_then(|mail| mail.shared.as_ref())
+            && message.in_bucket()
+        {
+            self.tasks.block_on(bucket::confirm(house, shared, message.id, &files));
+        }
         self.spool.remove_deposit(card.message)?;
-        if new {
+        if left.changed {
             tracing::info!(
                 message = %message.id, call_id = &*message.call_id, mailbox = %message.mailbox,
                 length_ms = message.length_ms, parts = message.parts.len(), "a message was left"
             );
-            house.ring_outbox();
         }
-        Ok(true)
+        if is_alone {
+            tracing::warn!(message = %message.id, "a message was left that no second node has yet");
+            return Ok(Delivery::Alone);
+        }
+        Ok(Delivery::Safe)
     }
 
     /// What is told of a message, by the account's rules.
@@ -302,6 +327,23 @@ impl Work {
     }
 }
 
+/// What came of a delivery.
+enum Delivery {
+    /// The message is as safe as it is to be here.
+    Safe,
+    /// It is written down, and neither the bucket nor a second node has its files.
+    Alone,
+    /// There was nothing in it.
+    Nothing,
+}
+
+/// The files of what was kept, each once.
+fn contents(kept: &Kept) -> Vec<ContentId> {
+    let files = kept.parts.iter().map(|part| &part.file).chain(&kept.joined);
+    let contents: std::collections::BTreeSet<_> = files.map(|file| file.content).collect();
+    contents.into_iter().collect()
+}
+
 fn message(card: &DepositCard, kept: Kept, now_ms: i64) -> Message {
     Message {
         id: card.message,
@@ -318,6 +360,7 @@ fn message(card: &DepositCard, kept: Kept, now_ms: i64) -> Message {
         began_ms: card.began_ms,
         left_ms: now_ms,
         changed_ms: now_ms,
+        holders: Vec::new(),
     }
 }
 

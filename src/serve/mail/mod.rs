@@ -3,15 +3,20 @@
 //! Everything here carries out what the desk asks for and tells it what came of it. Where no spool
 //! is configured there is none of it.
 
+pub(crate) mod bucket;
+pub(crate) mod carried;
+mod copies;
 mod doors;
 mod keeper;
 mod links;
 mod outbox;
+mod repair;
 mod retention;
 mod switches;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,8 +25,11 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::config::{Config, Messages};
 use crate::desk::{Input, SwitchPlace};
-use crate::domain::{MessageId, RouteQuery, SpoolCommand, SwitchCommand, SwitchId};
+use crate::domain::{
+    CallbackPolicy, MessageId, NodeId, RouteQuery, SpoolCommand, SwitchCommand, SwitchId,
+};
 use crate::freeswitch::{Switch, SwitchStatus};
+use crate::http::wire::BucketView;
 use crate::media::{Spool, Tools, UploadLimits};
 use crate::messages::{self, Managed, VideoWay};
 use crate::notify::{LinkKey, Webhook};
@@ -30,11 +38,9 @@ use super::house::House;
 
 use keeper::Keeper;
 
-/// How long a call back waits until the recording that it meets is managed. The proxy waits
-/// 400 ms for the whole answer.
-const MANAGED_WITHIN: Duration = Duration::from_millis(300);
 /// How many recordings may be managed and not heard of yet; who misses one waits his time out.
 const MANAGED_MAX: usize = 256;
+const MIB: u64 = 1024 * 1024;
 
 /// What the process has for messages.
 pub(crate) struct Mail {
@@ -46,6 +52,12 @@ pub(crate) struct Mail {
     webhook: Option<Webhook>,
     /// Rung when there may be something to tell.
     pub(crate) bell: Arc<Notify>,
+    /// Rung when messages may have to be brought to another node.
+    repair: Notify,
+    /// How many messages one node alone has, in a cluster, as it was last looked.
+    alone: AtomicU64,
+    /// The bucket for recordings, if there is one.
+    pub(crate) shared: Option<bucket::Shared>,
     managed: broadcast::Sender<MessageId>,
     /// For what is begun by the threads that keep the files.
     tasks: Handle,
@@ -76,17 +88,38 @@ pub(crate) fn open(house: &Arc<House>) -> anyhow::Result<()> {
         links,
         webhook: webhook.transpose()?,
         bell: Arc::new(Notify::new()),
+        repair: Notify::new(),
+        alone: AtomicU64::new(0),
+        shared: config.s3.as_ref().map(bucket::Shared::new).transpose()?,
         managed,
         config: messages,
     };
     house.furnish(mail);
+    keep_files(house);
     for card in orphans {
         tracing::info!(message = %card.message, "a deposit was found in the spool");
         house.handle(Input::Resume(Box::new(card)));
     }
     tokio::spawn(outbox::run(Arc::clone(house)));
     tokio::spawn(retention::run(Arc::clone(house)));
+    tokio::spawn(repair::run(Arc::clone(house)));
+    tokio::spawn(bucket::run(Arc::clone(house)));
     Ok(())
+}
+
+/// Lets other nodes bring and have recordings, once there are both: a spool, and a way to them.
+pub(crate) fn keep_files(house: &Arc<House>) {
+    if let (Some(mail), Some(nodes)) = (house.mail(), house.nodes()) {
+        nodes.endpoint.keep_files(Arc::new(copies::OnSpool::new(house, mail)));
+        mail.repair.notify_one();
+    }
+}
+
+/// Whether something would be lost if this node left its cluster now: what is being left here, and
+/// messages that it alone has.
+pub(crate) async fn is_needed(house: &Arc<House>) -> bool {
+    house.mail().is_some()
+        && (!house.desk().deposits().is_empty() || repair::has_some_alone(house).await)
 }
 
 fn tools(messages: &Messages) -> Tools {
@@ -157,11 +190,22 @@ impl Mail {
 
     /// The limits of uploads.
     pub(crate) fn upload_limits(&self) -> UploadLimits {
-        const MIB: u64 = 1024 * 1024;
         UploadLimits {
             bytes_max: self.config.upload_max_mib.saturating_mul(MIB),
             disk_free_min: self.config.disk_free_min_mib.saturating_mul(MIB),
         }
+    }
+
+    /// How this node gets on with the bucket, if there is one.
+    pub(crate) fn bucket_view(&self) -> Option<BucketView> {
+        let shared = self.shared.as_ref()?;
+        let trouble = shared.bucket.figures().trouble();
+        Some(BucketView { trouble, waiting: shared.waiting() })
+    }
+
+    /// How many messages the loss of one node would take; 0 where there is one.
+    pub(crate) fn alone(&self) -> u64 {
+        self.alone.load(Ordering::Relaxed)
     }
 
     /// How the switches are.
@@ -174,14 +218,29 @@ impl Mail {
         self.switches.iter().for_each(|switch| switch.beat(false));
     }
 
-    /// Does what a call back to a depositing caller wants done first, with a deadline.
-    pub(crate) async fn meet(&self, house: &House, query: &RouteQuery) {
+    /// Does what a call back to a depositing caller wants done first, with a deadline. `asked_at`:
+    /// the node where the call will be asked about; `None`: here. Gives the deposit, and whether
+    /// that was done in time.
+    pub(crate) async fn meet(
+        &self,
+        house: &House,
+        query: &RouteQuery,
+        asked_at: Option<NodeId>,
+        within: Duration,
+    ) -> Option<((MessageId, CallbackPolicy), bool)> {
         if house.desk().deposits().is_empty() {
-            return;
+            return None;
         }
         let mut heard = self.managed.subscribe();
-        let outcome = house.handle(Input::CallBack { query: Box::new(query.clone()) });
-        let Some((Some(message), Managed::Soon)) = outcome.call_back else { return };
+        let query = Box::new(query.clone());
+        let call_id = Arc::clone(&query.call_id);
+        let (met, managed) = house.handle(Input::CallBack { query, asked_at }).call_back?;
+        let message = met?.0;
+        match managed {
+            Managed::Nothing => return None,
+            Managed::Now => return met.map(|met| (met, true)),
+            Managed::Soon => {}
+        }
         let wait = async {
             while let Ok(managed) = heard.recv().await {
                 if managed == message {
@@ -189,11 +248,13 @@ impl Mail {
                 }
             }
         };
-        if tokio::time::timeout(MANAGED_WITHIN, wait).await.is_err() {
+        let in_time = tokio::time::timeout(within, wait).await.is_ok();
+        if !in_time {
             tracing::warn!(
-                call_id = &*query.call_id, %message,
+                call_id = &*call_id, %message,
                 "a recording was not stopped in time; the call that it meets goes on"
             );
         }
+        met.map(|met| (met, in_time))
     }
 }

@@ -8,6 +8,7 @@ use crate::notify::{self, Webhook};
 
 use super::super::clock;
 use super::super::house::House;
+use super::carried;
 
 /// How many notices are told in one turn.
 const TURN: u32 = 50;
@@ -44,13 +45,20 @@ pub(super) async fn run(house: Arc<House>) {
 async fn turn(house: &Arc<House>, webhook: &Webhook) -> Result<Option<i64>, String> {
     let now_ms = house.now().wall_ms;
     let due = house.in_store(move |store| store.notices_due(false, now_ms, TURN)).await?;
+    let mut told = Vec::new();
     for notice in due {
-        tell(house, webhook, notice).await?;
+        told.extend(tell(house, webhook, notice).await?);
     }
+    carried::told(house, told);
     house.in_store(|store| store.next_notice_ms(false)).await
 }
 
-async fn tell(house: &Arc<House>, webhook: &Webhook, notice: Notice) -> Result<(), String> {
+/// Tells one; its id, if nobody has to take it over any more.
+async fn tell(
+    house: &Arc<House>,
+    webhook: &Webhook,
+    notice: Notice,
+) -> Result<Option<Arc<str>>, String> {
     let outcome = webhook.tell(&notice).await;
     let spread = clock::dice().map_or(0, |dice| (dice >> 32) as u32);
     let tried = notify::tried(&notice, &outcome, house.now().wall_ms, spread);
@@ -60,11 +68,12 @@ async fn tell(house: &Arc<House>, webhook: &Webhook, notice: Notice) -> Result<(
             trouble = &**trouble, "a notice was not heard"
         );
     }
+    let over = carried::over(&notice, tried.state);
     house
         .in_store(move |store| {
             let trouble = tried.trouble.as_deref();
             store.set_notice(&tried.id, tried.state, tried.next_ms, trouble)
         })
         .await
-        .map(|_| ())
+        .map(|_| over)
 }

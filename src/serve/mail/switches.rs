@@ -43,6 +43,10 @@ fn sink(house: Weak<House>) -> Sink {
             return;
         }
         let _ = furnished.set(());
+        let event = match house.nodes() {
+            Some(nodes) => nodes.rows.own_of_switch(&house, nodes, event),
+            None => event,
+        };
         house.handle(Input::Switch { switch, event });
     })
 }

@@ -1,5 +1,6 @@
+use super::super::RowChange;
 use super::*;
-use crate::domain::Seat;
+use crate::domain::{NodeId, Seat};
 
 fn at(mono_ms: u64) -> Now {
     Now { mono_ms, wall_ms: 1_000_000 + i64::try_from(mono_ms).unwrap() }
@@ -8,7 +9,7 @@ fn at(mono_ms: u64) -> Now {
 fn new(n: u32, caller: Option<u32>, callee: Option<u32>) -> NewCall<'static> {
     let call_id = Box::leak(format!("call-{n}@host").into_boxed_str());
     NewCall {
-        call: CallRef::new(1, n),
+        call: CallRef::new(NodeId(1), 1, n),
         call_id,
         from_tag: "tag",
         from: "+4930",
@@ -89,7 +90,7 @@ fn changes_are_coalesced_and_disappearances_come_first() {
     table.end(slot);
     table.begin(new(1, None, None), at(0));
     let changes = table.take_changes(10, at(0));
-    assert_eq!(changes[0], RowChange::Gone(CallRef::new(1, 1)));
+    assert_eq!(changes[0], RowChange::Gone(CallRef::new(NodeId(1), 1, 1)));
     assert!(matches!(&changes[1], RowChange::Put(row) if row.call_id == "call-1@host"));
     assert_eq!((changes.len(), table.unwritten()), (2, 0), "what was never written needs no end");
 }

@@ -1,6 +1,6 @@
 //! Calls and their history come back as they were.
 
-use crate::domain::SEATS_MAX;
+use crate::domain::{NodeId, SEATS_MAX};
 use proptest::prelude::*;
 
 use crate::sessions::RowChange;
@@ -64,8 +64,12 @@ fn what_is_gone_stays_gone_and_nonsense_is_left_out() {
     let store = dir.open();
     let changed = SessionRow { state: CallState::Up, answered_ms: Some(NOW_MS), ..row(2) };
     let mut batches = vec![
-        vec![RowChange::Gone(CallRef::new(7, 1)), RowChange::Put(changed.clone())],
-        vec![RowChange::Put(row(1)), RowChange::Put(row(2)), RowChange::Gone(CallRef::new(1, 1))],
+        vec![RowChange::Gone(CallRef::new(NodeId(1), 7, 1)), RowChange::Put(changed.clone())],
+        vec![
+            RowChange::Put(row(1)),
+            RowChange::Put(row(2)),
+            RowChange::Gone(CallRef::new(NodeId(1), 1, 1)),
+        ],
     ];
     store.write_rows_from(Box::new(move |_| batches.pop().unwrap_or_default())).unwrap();
     store.wake();
@@ -88,7 +92,7 @@ fn history_is_found_by_both_names_of_a_call_and_bounded() {
     let dir = Dir::new();
     let store = dir.open();
     store.write_rows_from(Box::new(|_| Vec::new())).unwrap();
-    let call = CallRef::new(7, 0x2f);
+    let call = CallRef::new(NodeId(1), 7, 0x2f);
     for at_ms in 0..300 {
         remember(&store, &entry("a@h", (at_ms % 2 == 0).then_some(call), at_ms));
         remember(&store, &entry("other", None, at_ms));

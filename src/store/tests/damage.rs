@@ -127,10 +127,10 @@ fn files_in_each_others_place_are_damage() {
 
 #[test]
 fn a_newer_format_is_left_alone() {
-    for (file, known) in [("ledger.db", 7), ("session.db", 3)] {
+    for (file, known) in [("ledger.db", 11), ("session.db", 4)] {
         let dir = used();
-        dir.look(file).execute_batch("PRAGMA user_version = 9").unwrap();
-        let sentence = format!("a newer hallporter (format 9, this one knows {known})");
+        dir.look(file).execute_batch("PRAGMA user_version = 12").unwrap();
+        let sentence = format!("a newer hallporter (format 12, this one knows {known})");
         told(&dir.refusal(), &[file, &sentence]);
     }
 }
@@ -171,7 +171,7 @@ fn the_number_of_the_start_grows_even_with_an_old_copy() {
     let store = dir.open();
     let mut rows = Some(vec![RowChange::Put(row(1))]);
     store.write_rows_from(Box::new(move |_| rows.take().unwrap_or_default())).unwrap();
-    remember(&store, &entry("x", Some(CallRef::new(9, 1)), NOW_MS));
+    remember(&store, &entry("x", Some(CallRef::new(NodeId(1), 9, 1)), NOW_MS));
     until("the row is written", || !store.why("x").unwrap().is_empty());
     assert_eq!(store.flush_and_stop(), 0);
     drop(store);

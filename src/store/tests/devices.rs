@@ -1,13 +1,13 @@
 //! What waits to be told to devices: beside what waits for the webhook, and not without end.
 
-use crate::domain::{CallRef, Notice, NoticeKind, NoticeState};
+use crate::domain::{CallRef, NodeId, Notice, NoticeKind, NoticeState};
 
 use super::*;
 use crate::store::outbox as sql;
 
 fn notice(account: &str, number: u32) -> Notice {
     let body = format!(r#"{{"account":"{account}","n":{number}}}"#);
-    let call = CallRef::new(1, number);
+    let call = CallRef::new(NodeId(1), 1, number);
     Notice::about(NoticeKind::Devices, &call, body.into(), number.into())
 }
 
@@ -19,7 +19,7 @@ fn count(store: &Store) -> usize {
 fn devices_and_the_webhook_do_not_wait_for_each_other() {
     let dir = Dir::new();
     let store = dir.open();
-    let call = CallRef::new(1, 7);
+    let call = CallRef::new(NodeId(1), 1, 7);
     let hook = Notice::about(NoticeKind::CallMissed, &call, "{}".into(), 5);
     store.announce(&[notice("alice", 7), hook.clone()]).unwrap();
     assert_eq!(&*hook.id, "call.missed:c1-7");

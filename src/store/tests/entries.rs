@@ -6,8 +6,8 @@ use serde_json::{Value, to_value};
 use crate::desk::Ended;
 use crate::domain::{
     After, Branch, BranchEnd, CallbackPolicy, Cause, Decision, DeviceName, DeviceSkip, EndCause,
-    ForkOrder, Identifier, MailboxName, MessageId, Outcome, PoolKind, Refusal, Room, Side, Stage,
-    StageCause, Step, Wake,
+    ForkOrder, Identifier, MailboxName, MessageId, NodeId, Outcome, PoolKind, Refusal, Room, Side,
+    Stage, StageCause, Step, Wake,
 };
 
 use super::super::entry::{DECIDED, ENDED, Entry, OTHER};
@@ -44,7 +44,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     };
     let side = || pick(&[Side::From, Side::To]);
     let kind = pick(&[PoolKind::Total, PoolKind::In, PoolKind::Out]);
-    let room = pick(&[Room::Yes, Room::Full, Room::Frozen, Room::Forced]);
+    let rooms = [Room::Yes, Room::Full, Room::Frozen, Room::Forced, Room::Overdraft];
+    let room = pick(&[&rooms[..], &[Room::Unreachable, Room::Elsewhere]].concat());
     let skips = [
         DeviceSkip::Disabled,
         DeviceSkip::Loop,
@@ -184,7 +185,7 @@ fn half_an_entry_is_nothing() {
     write(
         &mut page,
         &Decision {
-            call: Some(CallRef::new(1, 2)),
+            call: Some(CallRef::new(NodeId(1), 1, 2)),
             call_id: "a@h".into(),
             at_ms: NOW_MS,
             from_uri: "sip:bob@h".into(),
@@ -218,7 +219,7 @@ fn ends_and_the_rest_come_back() {
     for (cause, code) in
         causes.into_iter().zip([None, Some(0), Some(486), Some(u16::MAX), None, None])
     {
-        let (call, call_id) = (CallRef::new(1, 7), Arc::from("a@h"));
+        let (call, call_id) = (CallRef::new(NodeId(1), 1, 7), Arc::from("a@h"));
         let end = |code, after_ms| BranchEnd {
             device: DeviceName::parse("desk").unwrap(),
             code,
@@ -269,7 +270,7 @@ fn an_entry_is_small() {
         room: Room::Yes,
     };
     let decision = Decision {
-        call: Some(CallRef::new(1, 2)),
+        call: Some(CallRef::new(NodeId(1), 1, 2)),
         call_id: "a@h".into(),
         at_ms: NOW_MS,
         from_uri: "sip:bob@h".into(),

@@ -30,7 +30,7 @@ fn registry_of(store: &Store) -> Registry {
 fn the_registry_of_format_1_is_there_and_takes_mailboxes_and_messages() {
     let dir = old();
     let (store, boot) = dir.try_open().unwrap();
-    assert_eq!((boot, format_of(&dir)), (2, 7));
+    assert_eq!((boot, format_of(&dir)), (2, 11));
     let mut registry = registry_of(&store);
     assert_eq!(registry.applied(), 9);
     let counts = registry.counts();

@@ -3,9 +3,9 @@
 use rusqlite::StatementStatus;
 use rusqlite::types::Value;
 
-use crate::domain::{Message, MessageId, MessageState};
+use crate::domain::{Message, MessageId, MessageState, NodeId};
 
-use super::messages::{content, ids, left, listed, mailbox_name, message};
+use super::messages::{content, gone, ids, left, listed, mailbox_name, message, set};
 use super::*;
 use crate::store::messages as sql;
 
@@ -21,8 +21,8 @@ fn pages_go_from_new_to_old_and_miss_none() {
         let mailbox = mailbox_name(name);
         assert!(left(&store, &Message { left_ms, mailbox, account, ..message(number) }));
     }
-    store.set_message(MessageId::new(7, 4), MessageState::Deleted, NOW_MS, &[]).unwrap();
-    store.set_message(MessageId::new(7, 6), MessageState::Heard, NOW_MS, &[]).unwrap();
+    set(&store, MessageId::new(NodeId(1), 7, 4), MessageState::Deleted, NOW_MS);
+    set(&store, MessageId::new(NodeId(1), 7, 6), MessageState::Heard, NOW_MS);
     let pages = |filter: &MessageFilter| {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -78,7 +78,7 @@ fn a_damaged_row_hides_no_other_and_goes_in_its_time() {
         assert_eq!(ids(&page), [3, 1], "a page is as long as it was wanted");
         assert!(store.has_message(id).unwrap() && !store.has_message(message(9).id).unwrap());
         assert!(store.expired_messages(i64::MAX, 9).unwrap().contains(&id), "{column}");
-        assert_eq!(store.forget_message(id).unwrap(), [content(2)]);
+        assert_eq!(gone(&store, id), [content(2)]);
     }
 }
 
@@ -140,7 +140,7 @@ fn a_page_costs_the_same_however_much_is_there() {
     let many = "INSERT INTO message
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
         SELECT i, 'box', 1, '{\"shown\":\"\",\"uri\":\"\",\"display\":\"\",\"account\":null}', 'c',
-        'busy', 0, iif(i % 1000 = 0, 'new', 'heard'), 1, 1, 1, i, 1, i + 1000000, '[]', NULL FROM n";
+        'busy', 0, iif(i % 1000 = 0, 'new', 'heard'), 1, 1, 1, i, 1, i + 1000000, '[]', NULL, '' FROM n";
     dir.look("ledger.db").execute_batch(many).unwrap();
     let mailbox = Some(mailbox_name("box"));
     let filter = MessageFilter { mailbox: mailbox.clone(), ..MessageFilter::default() };

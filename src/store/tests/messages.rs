@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::domain::{
     Caller, ContentId, DepositCause, GreetingName, Mailbox, MailboxName, Medium, Message,
-    MessageId, MessageState, Notice, NoticeKind, Part, Stored,
+    MessageId, MessageMotion, MessageState, NodeId, Notice, NoticeKind, Outgoing, Part, Stored,
 };
 
 use super::*;
@@ -29,7 +29,7 @@ fn file(number: u32) -> Stored {
 /// One part, which is its own joined file.
 pub(super) fn message(number: u32) -> Message {
     Message {
-        id: MessageId::new(7, number),
+        id: MessageId::new(NodeId(1), 7, number),
         mailbox: mailbox_name("box"),
         account: AccountKey(1),
         caller: Caller::default(),
@@ -43,6 +43,7 @@ pub(super) fn message(number: u32) -> Message {
         began_ms: NOW_MS - 1,
         left_ms: NOW_MS + i64::from(number),
         changed_ms: NOW_MS + i64::from(number),
+        holders: Vec::new(),
     }
 }
 
@@ -52,7 +53,40 @@ fn notice(message: &Message) -> Notice {
 
 /// Leaves a message with its notice; says whether it was new.
 pub(super) fn left(store: &Store, message: &Message) -> bool {
-    store.leave(message, message.left_ms + DAY_MS, &[notice(message)]).unwrap()
+    leave(store, message, message.left_ms + DAY_MS, &[notice(message)]).unwrap()
+}
+
+pub(super) fn outgoing(notices: &[Notice]) -> Outgoing {
+    Outgoing { by: NodeId(1), notices: notices.to_vec() }
+}
+
+fn leave(
+    store: &Store,
+    message: &Message,
+    keep_until_ms: i64,
+    notices: &[Notice],
+) -> Result<bool, Error> {
+    let (message, tells) = (Box::new(message.clone()), outgoing(notices));
+    let motion = MessageMotion::Left { message, keep_until_ms, tells };
+    store.carry_out(NodeId(1), &motion).map(|reply| reply.changed)
+}
+
+/// Sets a message's state; the message, if there is one.
+pub(super) fn set(
+    store: &Store,
+    message: MessageId,
+    state: MessageState,
+    at_ms: i64,
+) -> Option<Message> {
+    let motion = MessageMotion::Set { message, state, at_ms, tells: outgoing(&[]) };
+    let changed = store.carry_out(NodeId(1), &motion).unwrap().changed;
+    changed.then(|| store.message(message).unwrap()).flatten()
+}
+
+/// Takes a message away; the files that are free then.
+pub(super) fn gone(store: &Store, message: MessageId) -> Vec<ContentId> {
+    let motion = MessageMotion::Gone { messages: vec![message], tells: outgoing(&[]) };
+    store.carry_out(NodeId(1), &motion).unwrap().free
 }
 
 pub(super) fn ids(found: &[Message]) -> Vec<u64> {
@@ -128,6 +162,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         began_ms: how.3,
         left_ms: how.4,
         changed_ms: how.5,
+        holders: Vec::new(),
     })
 }
 
@@ -140,7 +175,7 @@ proptest! {
         let store = dir.open();
         let mut first = std::collections::BTreeMap::new();
         for message in &wanted {
-            let new = store.leave(message, i64::MAX, &[]).unwrap();
+            let new = leave(&store, message, i64::MAX, &[]).unwrap();
             prop_assert_eq!(new, !first.contains_key(&message.id));
             first.entry(message.id).or_insert(message);
         }
@@ -203,7 +238,7 @@ fn a_full_disk_takes_neither_message_nor_notice() {
     };
     pages(1);
     let long = Notice { body: "x".repeat(100_000).into(), ..notice(&message(2)) };
-    let leave = || store.leave(&message(2), NOW_MS, std::slice::from_ref(&long));
+    let leave = || leave(&store, &message(2), NOW_MS, std::slice::from_ref(&long));
     let error = leave().unwrap_err();
     assert!(matches!(error, Error::Full { .. }), "{error}");
     // The message itself fitted; the notice did not. Neither is there.
@@ -229,14 +264,14 @@ fn deleted_is_for_good_and_counts_for_nothing() {
     };
     assert_eq!((used("box"), used("other"), used("none")), ((2, 9000), (1, 1000), (0, 0)));
     for (state, at_ms) in [(MessageState::Heard, 1), (MessageState::Saved, 2)] {
-        let set = store.set_message(message(1).id, state, at_ms, &[]).unwrap().unwrap();
+        let set = set(&store, message(1).id, state, at_ms).unwrap();
         assert_eq!((set.state, set.changed_ms, set.left_ms), (state, at_ms, message(1).left_ms));
     }
     assert_eq!(used("box"), (2, 9000), "what was heard takes its room");
-    let gone = store.set_message(message(1).id, MessageState::Deleted, 3, &[]).unwrap().unwrap();
+    let gone = set(&store, message(1).id, MessageState::Deleted, 3).unwrap();
     assert_eq!(gone.state, MessageState::Deleted);
-    assert_eq!(store.set_message(message(1).id, MessageState::New, 4, &[]).unwrap(), None);
-    assert_eq!(store.set_message(message(9).id, MessageState::New, 4, &[]).unwrap(), None);
+    assert_eq!(set(&store, message(1).id, MessageState::New, 4), None);
+    assert_eq!(set(&store, message(9).id, MessageState::New, 4), None);
     assert_eq!((used("box"), listed(&store, &MessageFilter::default())), ((1, 1000), vec![3, 2]));
 }
 
@@ -259,14 +294,14 @@ fn a_file_goes_with_the_last_who_has_it() {
 
     assert_eq!(store.expired_messages(two.left_ms + DAY_MS - 1, 9).unwrap(), []);
     assert_eq!(store.expired_messages(two.left_ms + DAY_MS, 9).unwrap(), [two.id]);
-    store.set_message(same.id, MessageState::Deleted, NOW_MS, &[]).unwrap();
+    set(&store, same.id, MessageState::Deleted, NOW_MS);
     let both = store.expired_messages(i64::MAX, 9).unwrap();
     assert_eq!(both, [same.id, two.id], "each once");
     assert_eq!(store.expired_messages(i64::MAX, 1).unwrap().len(), 1);
 
-    assert_eq!(store.forget_message(two.id).unwrap(), [content(12)], "the others are in use");
-    assert_eq!(store.forget_message(two.id).unwrap(), []);
-    assert_eq!(store.forget_message(same.id).unwrap(), [content(1)]);
+    assert_eq!(gone(&store, two.id), [content(12)], "the others are in use");
+    assert_eq!(gone(&store, two.id), []);
+    assert_eq!(gone(&store, same.id), [content(1)]);
     assert!(store.is_referenced(content(2)).unwrap(), "it is a greeting");
     let changes = [Change::Mailbox(AccountKey(5), Mailbox::new(mailbox_name("greeted")))];
     store.commit(2, NOW_MS, &some_command(), &changes).unwrap();

@@ -1,19 +1,22 @@
 //! The databases as they are: opened, closed, copied, damaged, full.
 
 mod calls;
+mod copies;
 mod damage;
 mod devices;
 mod entries;
 mod formats;
 mod lists;
+mod message_motion;
 mod messages;
 mod outbox;
 mod registry;
+mod whole;
 mod writer;
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
-use crate::domain::{AccountKey, AccountName, CallState, Seat, Seats};
+use crate::domain::{AccountKey, AccountName, CallState, NodeId, Seat, Seats};
 
 use super::*;
 
@@ -81,7 +84,7 @@ const NOW_MS: i64 = 1_800_000_000_000;
 
 fn row(number: u32) -> SessionRow {
     SessionRow {
-        call: CallRef::new(7, number),
+        call: CallRef::new(NodeId(1), 7, number),
         call_id: format!("call-{number}@host"),
         from_tag_hash: number,
         from: "+15550100".to_owned(),

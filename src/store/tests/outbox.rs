@@ -1,13 +1,13 @@
 //! What has to be told waits until it is told, and what was not heard can be seen.
 
-use crate::domain::{MessageId, Notice, NoticeKind, NoticeState};
+use crate::domain::{MessageId, NodeId, Notice, NoticeKind, NoticeState};
 
 use super::messages::killed;
 use super::*;
 use crate::store::outbox as sql;
 
 fn notice(number: u32, at_ms: i64) -> Notice {
-    let message = MessageId::new(7, number);
+    let message = MessageId::new(NodeId(1), 7, number);
     Notice::new(NoticeKind::CallMissed, message, format!(r#"{{"n":{number}}}"#).into(), at_ms)
 }
 

@@ -63,7 +63,7 @@ fn a_batch_that_fails_in_the_middle_is_kept_whole_and_written_later() {
     until("it is written", || store.health().last_error.is_none());
     until("the rest too", || sessions_of(&store).len() == 6);
     let calls: Vec<_> = sessions_of(&store).iter().map(|row| row.call).collect();
-    assert_eq!(calls, [0, 1, 2, 3, 4, 9].map(|number| CallRef::new(7, number)));
+    assert_eq!(calls, [0, 1, 2, 3, 4, 9].map(|number| CallRef::new(NodeId(1), 7, number)));
     assert_eq!(store.why("call-3@host").unwrap().len(), 1);
     let health = store.health();
     assert_eq!((health.rows_waiting, health.failing_since_ms), (0, None));

@@ -82,9 +82,14 @@ impl Daemon {
 
     /// Starts it and waits until it decides.
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(&mut self, more: &[&str]) {
         let config = self.dir.join("hallporter.toml");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallporter"));
-        command.args(["serve", "-c"]).arg(config).current_dir(&self.dir);
+        command.args(["serve", "-c"]).arg(config).args(more).current_dir(&self.dir);
         self.process = Some(Process::start(&mut command, &self.dir.join("log")));
         let ready = eventually(seconds(10.0), || {
             self.get_from("/readyz").is_some_and(|answer| answer.status == 200)

@@ -20,6 +20,10 @@ pub(crate) struct Line {
     ear: Option<JoinHandle<()>>,
 }
 
+/// The same line for one more thread.
+#[derive(Clone)]
+pub(crate) struct Extension(Arc<Shared>);
+
 struct Shared {
     socket: UdpSocket,
     proxy: SocketAddr,
@@ -51,12 +55,11 @@ impl Line {
     }
 
     pub(crate) fn dial(&self, dial: Dial) -> Call {
-        let id = dial.call_id.clone();
-        let leg = Leg::new(dial);
-        let request = leg.invite(&self.shared.me());
-        self.shared.book().calls.insert(id.clone(), leg);
-        self.shared.send(&request);
-        Call { shared: Arc::clone(&self.shared), id }
+        self.extension().dial(dial)
+    }
+
+    pub(crate) fn extension(&self) -> Extension {
+        Extension(Arc::clone(&self.shared))
     }
 
     /// Sends bytes as they are.
@@ -93,6 +96,17 @@ impl Line {
         let mut packet = [0; 4096];
         let count = own.recv(&mut packet).expect("no answer to REGISTER");
         assert_eq!(Message::read(&packet[..count]).code(), Some(200));
+    }
+}
+
+impl Extension {
+    pub(crate) fn dial(&self, dial: Dial) -> Call {
+        let id = dial.call_id.clone();
+        let leg = Leg::new(dial);
+        let request = leg.invite(&self.0.me());
+        self.0.book().calls.insert(id.clone(), leg);
+        self.0.send(&request);
+        Call { shared: Arc::clone(&self.0), id }
     }
 }
 

@@ -1,0 +1,142 @@
+//! How a node gets out of a cluster: by itself, or by an operator's word about one that is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::desk::{Input, Motion};
+use crate::domain::{LedgerCommand, NodeId, RollMotion};
+use crate::http::CouncilError;
+
+use super::super::agree::agree;
+use super::super::house::House;
+use super::super::mail;
+use super::Nodes;
+
+/// How often a leaving node looks whether its calls have ended and the others have its rights.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+impl Nodes {
+    /// Whether this node is leaving.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Why this node answers no calls, in a sentence.
+    pub(crate) fn closed(&self, house: &House) -> Option<String> {
+        let what = if self.witness {
+            "this node is a witness: it has a vote and answers no calls, ask another one"
+        } else if self.is_removed() {
+            "this node was removed from its cluster and answers no calls: ask another one"
+        } else if !self.has_joined(house) {
+            "this node is coming into the cluster: ask another one, or again in a moment"
+        } else {
+            return None;
+        };
+        Some(what.to_owned())
+    }
+
+    /// Whether this node knows as much as the others did when they let it in.
+    fn has_joined(&self, house: &House) -> bool {
+        if !self.joined.load(Ordering::Relaxed) {
+            // The first one founds its cluster, and needs nobody for it.
+            let first = self.own.node == NodeId(1);
+            let listed = house.roll.look(|roll| roll.has(self.own.node)).unwrap_or(first);
+            self.joined.store(listed, Ordering::Relaxed);
+        }
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    /// The node of this name.
+    pub(super) fn called(house: &House, name: &str) -> Option<NodeId> {
+        let find = |roll: &crate::peers::Roll| {
+            roll.members().find(|member| member.name == name).map(|member| member.node)
+        };
+        house.roll.look(find).flatten()
+    }
+
+    /// Takes a node out that is gone.
+    pub(crate) async fn remove(
+        &self,
+        house: &Arc<House>,
+        name: String,
+    ) -> Result<(), CouncilError> {
+        let node = Self::called(house, &name);
+        let node = node.ok_or_else(|| CouncilError::NoNode(name.clone()))?;
+        if node == self.own.node {
+            return Err(CouncilError::Refused(
+                "this is the node that was asked: let it leave by `hallporter cluster leave`, or ask another node".to_owned(),
+            ));
+        }
+        let other = self.book().get(node).cloned().unwrap_or_default();
+        if other.up {
+            return Err(CouncilError::Refused(format!(
+                "{name} is up: let it leave by `hallporter cluster leave` there, or stop it first and wait until `hallporter cluster nodes` shows it as down"
+            )));
+        }
+        self.take_out(house, node).await?;
+        let revoke = LedgerCommand::Revoke { node, expected_boot: other.boot, attested: true };
+        if let Err(error) = agree(house, Motion::Ledger(revoke)).await {
+            tracing::debug!(%error, "there are no rights to be taken from the node");
+        }
+        self.expel(house, node);
+        tracing::warn!(node = node.0, name, "an operator removed a node from the cluster");
+        Ok(())
+    }
+
+    async fn take_out(&self, house: &Arc<House>, node: NodeId) -> Result<(), CouncilError> {
+        let motion = Motion::Roll(RollMotion::Remove { node });
+        let agreed = agree(house, motion).await;
+        agreed.map_err(|error| CouncilError::NotNow(error.to_string()))?;
+        self.spread_roll(house);
+        Ok(())
+    }
+
+    /// Begins to leave, or hears that it is not to wait; says for how many calls it waits.
+    pub(crate) fn leave(
+        self: &Arc<Self>,
+        house: &Arc<House>,
+        now: bool,
+    ) -> Result<u64, CouncilError> {
+        if !self.book().all().any(|(_, other)| other.connected) {
+            return Err(CouncilError::Refused(
+                "no other node is reached: who else should know that this one leaves? To end the cluster, stop the daemon".to_owned(),
+            ));
+        }
+        if now {
+            self.at_once.store(true, Ordering::Relaxed);
+        }
+        if !self.leaving.swap(true, Ordering::Relaxed) {
+            tracing::info!(now, "leaving the cluster: not ready, still answering");
+            house.drain();
+            let (house, nodes) = (Arc::clone(house), Arc::clone(self));
+            tokio::spawn(async move { nodes.go(&house).await });
+        }
+        Ok(house.desk().figures().calls as u64)
+    }
+
+    async fn go(&self, house: &Arc<House>) {
+        while !self.at_once.load(Ordering::Relaxed) {
+            house.handle(Input::Leaving);
+            let is_idle = {
+                let desk = house.desk();
+                desk.figures().calls == 0 && desk.holds_nothing()
+            };
+            if is_idle && !mail::is_needed(house).await {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        while let Err(error) = self.take_out(house, self.own.node).await {
+            tracing::debug!(%error, "the others do not know yet that this node leaves");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        self.good_bye(house);
+        if let Err(error) = self.dir.retire() {
+            let error = format!("{error:#}");
+            tracing::error!(error, "papers of the cluster could not be written down");
+        }
+        tracing::info!("this node has left the cluster");
+        house.stop.notify_one();
+    }
+}

@@ -1,0 +1,226 @@
+//! Who has a vote: what an operator has said, else as many as the nodes that there are allow.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::desk::Motion;
+use crate::domain::{NodeId, RollMotion};
+use crate::http::CouncilError;
+
+use super::super::agree::agree;
+use super::super::house::House;
+use super::Nodes;
+use super::accord::Accord;
+
+/// The most nodes that have a vote: more make every change slower and nothing safer.
+const VOTERS_MAX: usize = 7;
+
+/// A node of the list, as far as votes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) node: NodeId,
+    /// It only has a vote.
+    pub(super) witness: bool,
+    pub(super) up: bool,
+}
+
+/// What the leader is to do next about the members of the agreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A node of the list does not even follow.
+    Follow(NodeId),
+    /// These have a vote, and no others.
+    Voters(BTreeSet<NodeId>),
+    /// A node is not in the list any more.
+    Remove(NodeId),
+}
+
+/// One step at a time, until the agreement has the members that it is to have; `None`: it has.
+/// `chosen`: whom an operator has given a vote; `None`: nobody has said anything.
+pub(super) fn next(accord: &Accord, seats: &[Seat], chosen: Option<&[NodeId]>) -> Option<Change> {
+    let listed = |node: &NodeId| seats.iter().any(|seat| seat.node == *node);
+    let known = |node: &NodeId| accord.voters.contains(node) || accord.followers.contains(node);
+    if let Some(seat) = seats.iter().find(|seat| seat.up && !known(&seat.node)) {
+        return Some(Change::Follow(seat.node));
+    }
+    let now: BTreeSet<NodeId> = accord.voters.iter().copied().collect();
+    let wanted: BTreeSet<NodeId> = match chosen {
+        Some(chosen) => {
+            let can = |node: &&NodeId| listed(node) && known(node);
+            chosen.iter().filter(can).copied().collect()
+        }
+        None => by_rule(&now, seats, known),
+    };
+    // One that a leader has begun who is gone is not through by itself.
+    if !wanted.is_empty() && (wanted != now || accord.changing) {
+        return Some(Change::Voters(wanted));
+    }
+    let gone = accord.followers.iter().find(|node| !listed(node));
+    gone.map(|node| Change::Remove(*node))
+}
+
+/// One vote for one or two nodes, three for three or four, five for more. Who has a vote keeps it
+/// as long as it is in the list, also while it is down: a vote that moves with every fault would
+/// be one fault more.
+fn by_rule(
+    now: &BTreeSet<NodeId>,
+    seats: &[Seat],
+    known: impl Fn(&NodeId) -> bool,
+) -> BTreeSet<NodeId> {
+    let most = match seats.len() {
+        0..=2 => 1,
+        3..=4 => 3,
+        _ => 5,
+    };
+    let mut wanted: Vec<NodeId> =
+        seats.iter().map(|seat| seat.node).filter(|node| now.contains(node)).collect();
+    // Those that answer calls before those that only have a vote.
+    let mut others: Vec<&Seat> = seats.iter().filter(|seat| !now.contains(&seat.node)).collect();
+    others.retain(|seat| seat.up && known(&seat.node));
+    others.sort_by_key(|seat| (seat.witness, seat.node));
+    for seat in others {
+        if wanted.len() < most {
+            wanted.push(seat.node);
+        }
+    }
+    // An even number is no safer than the odd one below it.
+    if wanted.len() > 1 && wanted.len().is_multiple_of(2) {
+        let is_up = |node: &NodeId| seats.iter().any(|seat| seat.node == *node && seat.up);
+        let down = wanted.iter().rposition(|node| !is_up(node));
+        let newest = wanted.iter().rposition(|node| !now.contains(node));
+        wanted.remove(down.or(newest).unwrap_or(wanted.len() - 1));
+    }
+    wanted.into_iter().collect()
+}
+
+impl Nodes {
+    /// What the leader is to do next about the members of the agreement.
+    pub(super) fn next_change(&self, house: &House) -> Option<Change> {
+        let accord = Accord::of(house);
+        if accord.leader != Some(self.own.node) {
+            return None;
+        }
+        let (members, chosen): (Vec<NodeId>, Option<Vec<NodeId>>) = house.roll.look(|roll| {
+            (roll.members().map(|member| member.node).collect(), roll.voters().map(<[_]>::to_vec))
+        })?;
+        let seat = |node: NodeId| {
+            let here = node == self.own.node;
+            let other = self.book().get(node).cloned().unwrap_or_default();
+            let witness = if here { self.witness } else { other.witness };
+            Seat { node, witness, up: here || (other.up && other.connected) }
+        };
+        let seats: Vec<Seat> = members.into_iter().map(seat).collect();
+        next(&accord, &seats, chosen.as_deref())
+    }
+
+    /// Says which nodes have a vote.
+    pub(crate) async fn set_voters(
+        &self,
+        house: &Arc<House>,
+        names: &[String],
+    ) -> Result<(), CouncilError> {
+        if !(1..=VOTERS_MAX).contains(&names.len()) {
+            return Err(CouncilError::Wrong(format!("name 1 to {VOTERS_MAX} nodes, best 3 or 5")));
+        }
+        let mut nodes = Vec::new();
+        for name in names {
+            let node = Self::called(house, name);
+            nodes.push(node.ok_or_else(|| CouncilError::NoNode(name.clone()))?);
+        }
+        nodes.sort_unstable();
+        nodes.dedup();
+        if nodes.len() != names.len() {
+            return Err(CouncilError::Wrong("a name is there twice".to_owned()));
+        }
+        let agreed = agree(house, Motion::Roll(RollMotion::Voters { nodes })).await;
+        agreed.map_err(|error| CouncilError::NotNow(error.to_string()))?;
+        self.spread_roll(house);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(numbers: &[u16]) -> Vec<NodeId> {
+        numbers.iter().copied().map(NodeId).collect()
+    }
+
+    fn accord(voters: &[u16], followers: &[u16]) -> Accord {
+        Accord { voters: ids(voters), followers: ids(followers), ..Accord::default() }
+    }
+
+    fn up(numbers: &[u16]) -> Vec<Seat> {
+        numbers
+            .iter()
+            .map(|number| Seat { node: NodeId(*number), witness: false, up: true })
+            .collect()
+    }
+
+    fn voters(numbers: &[u16]) -> Option<Change> {
+        Some(Change::Voters(ids(numbers).into_iter().collect()))
+    }
+
+    #[test]
+    fn nodes_follow_first_and_get_votes_in_odd_numbers() {
+        assert_eq!(next(&accord(&[1], &[]), &up(&[1]), None), None);
+        assert_eq!(next(&accord(&[1], &[]), &up(&[1, 2]), None), Some(Change::Follow(NodeId(2))));
+        assert_eq!(next(&accord(&[1], &[2]), &up(&[1, 2]), None), None);
+        assert_eq!(next(&accord(&[1], &[2, 3]), &up(&[1, 2, 3]), None), voters(&[1, 2, 3]));
+        assert_eq!(next(&accord(&[1, 2, 3], &[4]), &up(&[1, 2, 3, 4]), None), None);
+        let five = up(&[1, 2, 3, 4, 5]);
+        assert_eq!(next(&accord(&[1, 2, 3], &[4, 5]), &five, None), voters(&[1, 2, 3, 4, 5]));
+        assert_eq!(next(&accord(&[1, 2, 3, 4, 5], &[6]), &up(&[1, 2, 3, 4, 5, 6]), None), None);
+    }
+
+    #[test]
+    fn a_witness_votes_where_two_nodes_answer_calls_and_stands_back_for_a_third() {
+        let mut seats = up(&[1, 2, 3]);
+        seats[1].witness = true;
+        assert_eq!(next(&accord(&[1], &[2, 3]), &seats, None), voters(&[1, 2, 3]));
+        seats.extend(up(&[4]));
+        assert_eq!(next(&accord(&[1], &[2, 3, 4]), &seats, None), voters(&[1, 3, 4]));
+    }
+
+    #[test]
+    fn a_change_that_a_leader_has_begun_who_is_gone_is_brought_to_its_end() {
+        let half = Accord { changing: true, ..accord(&[1, 2, 3], &[]) };
+        assert_eq!(next(&half, &up(&[1, 2, 3]), None), voters(&[1, 2, 3]));
+        assert_eq!(next(&half, &up(&[1, 2, 3]), Some(&ids(&[2]))), voters(&[2]));
+    }
+
+    #[test]
+    fn who_is_down_keeps_its_vote_and_gets_none() {
+        let mut seats = up(&[1, 2, 3]);
+        seats[2].up = false;
+        assert_eq!(next(&accord(&[1, 2, 3], &[]), &seats, None), None);
+        // Two of three would be worse than one.
+        assert_eq!(next(&accord(&[1], &[2, 3]), &seats, None), None);
+    }
+
+    #[test]
+    fn who_was_removed_loses_its_vote_and_then_its_place() {
+        assert_eq!(next(&accord(&[1, 2, 3], &[]), &up(&[1, 2]), None), voters(&[1]));
+        assert_eq!(next(&accord(&[1, 2, 3], &[4]), &up(&[1, 2, 4]), None), voters(&[1, 2, 4]));
+        let mut seats = up(&[1, 2]);
+        seats[0].up = false;
+        assert_eq!(
+            next(&accord(&[1, 2, 3], &[]), &seats, None),
+            voters(&[2]),
+            "not one who is down"
+        );
+        let left = accord(&[1, 2, 4], &[3]);
+        assert_eq!(next(&left, &up(&[1, 2, 4]), None), Some(Change::Remove(NodeId(3))));
+    }
+
+    #[test]
+    fn what_an_operator_says_goes() {
+        let (seats, all) = (up(&[1, 2, 3]), accord(&[1, 2, 3], &[]));
+        assert_eq!(next(&all, &seats, Some(&ids(&[2]))), voters(&[2]));
+        assert_eq!(next(&accord(&[2], &[1, 3]), &seats, Some(&ids(&[2]))), None);
+        // Nobody who is not there, and never nobody at all.
+        assert_eq!(next(&all, &seats, Some(&ids(&[1, 9]))), voters(&[1]));
+        assert_eq!(next(&all, &seats, Some(&ids(&[9]))), None);
+    }
+}
