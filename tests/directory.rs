@@ -50,7 +50,7 @@ fn carry(from: &mut Directory, to: &mut Directory) -> usize {
 
 #[test]
 fn calls_of_others_are_found_by_their_call_id_until_they_are_over() {
-    let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, Limits::default()));
+    let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, 7, Limits::default()));
     two.change(number(1), Some(&call("a@h", 7)));
     two.change(number(2), Some(&call("b@h", 8)));
     two.change(number(3), Some(&call(&"x".repeat(201), 8)));
@@ -101,7 +101,8 @@ fn write(one: &mut Directory, max: usize, disk: &mut Disk) -> usize {
 #[test]
 fn rows_are_written_down_as_a_whole_in_portions_while_they_change() {
     for portion in 1..=13 {
-        let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, Limits::default()));
+        let [mut two, mut one] =
+            [TWO, ONE].map(|node| Directory::new(node, 1, 7, Limits::default()));
         (1..=10).for_each(|n| two.change(number(n), Some(&call(&format!("{n}@h"), n))));
         carry(&mut two, &mut one);
         // Something of an earlier time, which is not there any more.
@@ -121,7 +122,7 @@ fn rows_are_written_down_as_a_whole_in_portions_while_they_change() {
 
 #[test]
 fn what_lies_on_the_disk_holds_until_the_node_tells_of_itself_again() {
-    let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, Limits::default()));
+    let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, 7, Limits::default()));
     (1..=3).for_each(|n| two.change(number(n), Some(&call(&format!("{n}@h"), n))));
     carry(&mut two, &mut one);
     let mut disk = Disk::new();
@@ -135,7 +136,7 @@ fn what_lies_on_the_disk_holds_until_the_node_tells_of_itself_again() {
     let lying = write(&mut one);
     assert_eq!(lying.len(), 2);
 
-    let mut again = Directory::new(ONE, 2, Limits::default());
+    let mut again = Directory::new(ONE, 2, 7, Limits::default());
     again.restore(TWO, lying.into_iter().map(|((_, key), row)| (key, row)).collect());
     assert!(again.find("1@h").is_some() && again.find("3@h").is_some());
     assert!(again.take_unkept(10).is_empty(), "what came from the disk need not go there");
@@ -151,7 +152,7 @@ fn what_lies_on_the_disk_holds_until_the_node_tells_of_itself_again() {
 
 #[test]
 fn deposits_are_found_by_their_caller() {
-    let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, Limits::default()));
+    let [mut two, mut one] = [TWO, ONE].map(|node| Directory::new(node, 1, 7, Limits::default()));
     let message = MessageId::new(TWO, 1, 5);
     let row = Row::Deposit(DepositRow {
         account: AccountKey(2),
@@ -181,7 +182,7 @@ fn deposits_are_found_by_their_caller() {
 
 #[test]
 fn events_wait_for_their_node_and_no_longer() {
-    let mut one = Directory::new(ONE, 1, Limits::default());
+    let mut one = Directory::new(ONE, 1, 7, Limits::default());
     let first = one.keep_event(TWO, 1_000, "first").unwrap();
     let second = one.keep_event(TWO, 2_000, "second").unwrap();
     assert_eq!(one.take_unkept(10).len(), 2);

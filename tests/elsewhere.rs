@@ -38,7 +38,7 @@ impl Node {
         desk.together(Joining { boot, nonce: 1, founding: false }, now());
         desk.restored();
         desk.tell_others();
-        let rows = Directory::new(id, boot, Limits::default());
+        let rows = Directory::new(id, boot, 7, Limits::default());
         Self { id, desk, rows, commands: 0 }
     }
 

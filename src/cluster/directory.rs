@@ -4,24 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
-use crate::domain::{CallRef, MessageId, NodeId, ROW_CALL_ID_BYTES_MAX, Row, RowKey};
+use serde::Deserialize;
 
-use super::{Change, Copies, Frame, Limits, Mark, Marks, News, Telling};
+use crate::domain::{MessageId, NodeId, ROW_CALL_ID_BYTES_MAX, Row, RowKey};
+
+use super::{Change, Copies, Frame, Limits, Mark, Marks, News, Packed, Telling};
 
 mod depositors;
 mod find;
+mod index;
 mod unseen;
 
 use depositors::Depositors;
+use index::CallIndex;
 use unseen::Unseen;
-
-/// A row as it goes over the wire and lies in memory and on the disk.
-pub type Packed = Arc<[u8]>;
 
 /// The most changes of others' rows that wait for the disk. Beyond it the nodes' rows are written
 /// down anew as a whole, in the order of their keys: nothing has to be remembered for that but the
 /// place.
 const UNKEPT_MAX: usize = 200_000;
+
+/// As long as a row usually is, in bytes.
+const ROW_BYTES: usize = 160;
 
 /// The most events that wait for nodes that are away. Beyond it the proxies' own lists have to
 /// tell those nodes.
@@ -71,14 +75,11 @@ impl Walk {
 #[derive(Debug)]
 pub struct Directory {
     copies: Copies<RowKey, Packed>,
-    /// Calls of other nodes by a hash of their Call-IDs. What is looked up is compared, so an entry
-    /// may outlive its row; they are swept when they have become too many.
-    calls: BTreeSet<(u64, NodeId, CallRef)>,
+    calls: CallIndex,
     depositors: Depositors,
     unkept: BTreeSet<(NodeId, RowKey)>,
     /// Whose rows are being written down anew.
     unkept_whole: BTreeMap<NodeId, Walk>,
-    swept_at: usize,
     /// Events of other nodes' calls, until those have them.
     events: BTreeMap<u64, (NodeId, i64, Arc<str>)>,
     unkept_events: BTreeSet<u64>,
@@ -87,16 +88,15 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// At a node that starts for the `boot`-th time.
+    /// At a node that starts for the `boot`-th time. `seed`: of the hashes of what callers choose.
     #[must_use]
-    pub fn new(node: NodeId, boot: u32, limits: Limits) -> Self {
+    pub fn new(node: NodeId, boot: u32, seed: u64, limits: Limits) -> Self {
         Self {
             copies: Copies::new(node, boot, limits),
-            calls: BTreeSet::new(),
+            calls: CallIndex::new(seed),
             depositors: Depositors::default(),
             unkept: BTreeSet::new(),
             unkept_whole: BTreeMap::new(),
-            swept_at: 0,
             events: BTreeMap::new(),
             unkept_events: BTreeSet::new(),
             event: 0,
@@ -125,7 +125,9 @@ impl Directory {
         if row.is_some_and(|row| !fits(&row)) {
             return;
         }
-        let packed = row.and_then(|row| postcard::to_allocvec(row).ok()).map(Packed::from);
+        let packed =
+            row.and_then(|row| postcard::to_extend(row, Vec::with_capacity(ROW_BYTES)).ok());
+        let packed = packed.map(Packed::from);
         if Unseen::is_of(key) && self.copies.row(self.copies.node(), &key) == packed.as_ref() {
             return;
         }
@@ -175,8 +177,9 @@ impl Directory {
             let nodes: BTreeSet<NodeId> = self.unkept.iter().map(|(node, _)| *node).collect();
             nodes.into_iter().for_each(|node| self.keep_whole(node));
         }
-        if self.calls.len() > 2 * self.swept_at + 1024 {
-            self.sweep();
+        if self.calls.is_due() {
+            let copies = &self.copies;
+            self.calls.sweep(|node, call| copies.row(node, &RowKey::Call(call)).is_some());
         }
         true
     }
@@ -211,7 +214,7 @@ impl Directory {
             let room = max - kept.len();
             let rows = self.copies.rows_after(node, last.as_ref()).take(room);
             let before = kept.len();
-            kept.extend(rows.map(|(key, row)| Kept::Row(node, *key, Some(Arc::clone(row)))));
+            kept.extend(rows.map(|(key, row)| Kept::Row(node, *key, Some(row.clone()))));
             if kept.len() - before == room {
                 let last = match kept.last() {
                     Some(Kept::Row(_, key, _)) => Some(*key),
@@ -298,38 +301,44 @@ impl Directory {
     }
 
     fn note(&mut self, node: NodeId, key: RowKey, row: Option<&Packed>) {
-        match (key, row.and_then(|row| unpack(row))) {
-            (RowKey::Call(call), Some(Row::Call(row))) => {
-                self.calls.insert((hash(&*row.call_id), node, call));
+        match key {
+            RowKey::Call(call) => {
+                if let Some(call_id) = row.and_then(|row| call_id(row)) {
+                    self.calls.note(call_id, node, call);
+                }
             }
-            (RowKey::Deposit(message), row) => {
+            RowKey::Deposit(message) => {
+                let row = row.and_then(|row| unpack(row));
                 self.depositors.note(node, MessageId(message), row.as_ref());
             }
-            (RowKey::Account(_) | RowKey::Device(..), _) => self.unseen.changed(node, key),
-            (RowKey::Call(_), _) => {}
+            RowKey::Account(_) | RowKey::Device(..) => self.unseen.changed(node, key),
         }
     }
 
     fn index(&mut self, node: NodeId) {
         self.unseen.all_changed(node);
         self.depositors.forget(node);
-        let rows: Vec<_> =
-            self.copies.rows(node).map(|(key, row)| (*key, Arc::clone(row))).collect();
+        let rows: Vec<_> = self.copies.rows(node).map(|(key, row)| (*key, row.clone())).collect();
         for (key, row) in rows {
             self.note(node, key, Some(&row));
         }
-    }
-
-    fn sweep(&mut self) {
-        let copies = &self.copies;
-        self.calls.retain(|(_, node, call)| copies.row(*node, &RowKey::Call(*call)).is_some());
-        self.swept_at = self.calls.len();
     }
 }
 
 /// Reads a row; `None`: it makes no sense, because another version has written it.
 fn unpack(row: &[u8]) -> Option<Row> {
     postcard::from_bytes(row).ok()
+}
+
+/// The Call-ID of a call's row, without reading the rest of it.
+fn call_id(row: &[u8]) -> Option<&str> {
+    /// How a row begins.
+    #[derive(Deserialize)]
+    enum Head<'a> {
+        Call(&'a str),
+    }
+    let (Head::Call(call_id), _) = postcard::take_from_bytes(row).ok()?;
+    Some(call_id)
 }
 
 /// The hasher has fixed keys: whoever makes two things of one hash gains nothing, for what is found

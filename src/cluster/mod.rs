@@ -11,11 +11,13 @@ mod directory;
 mod ledger;
 mod membership;
 mod numbered;
+mod packed;
 mod seen;
 
 pub use copies::{Copies, Frame, Limits, Marks, NODES_MAX, News};
-pub use directory::{Behind, Directory, Kept, Packed};
+pub use directory::{Behind, Directory, Kept};
 pub use ledger::Ledger;
 pub use membership::{Member, Membership, PACKET_BYTES_MAX, Presence};
 pub use numbered::{Change, Known, Mark, Telling};
+pub use packed::Packed;
 pub use seen::{SEEN_MAX, Seen, Sight};

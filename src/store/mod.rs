@@ -286,6 +286,16 @@ impl Store {
         self.writer.wake();
     }
 
+    /// Other nodes have told something: it is written down within a second or so.
+    pub fn wake_for_told(&self) {
+        self.writer.wake_for_told();
+    }
+
+    /// Something is kept for other nodes, or no longer: it is written down at once.
+    pub fn wake_for_kept(&self) {
+        self.writer.wake_for_kept();
+    }
+
     /// Writes down a decision, a little later. Cheap: a lock and a few hundred bytes.
     pub fn decided(&self, decision: &Decision) {
         self.writer.remember(|waiting| waiting.decided(decision));

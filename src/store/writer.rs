@@ -14,6 +14,8 @@ use rusqlite::Connection;
 use crate::cluster::Kept;
 use crate::sessions::RowChange;
 
+mod health;
+
 use super::history::{self, Page, Waiting};
 use super::{Error, Health, Keep, Wall, copies, locked, sessions};
 
@@ -26,7 +28,10 @@ pub type CopySource = Box<dyn FnMut(usize) -> Vec<Kept> + Send>;
 /// How long rows are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(5);
 /// In how many turns of that what happened to calls is gathered, unless a page is full before.
-const GATHER_TURNS: u32 = 10;
+const HISTORY_TURNS: u32 = 10;
+/// In how many turns other nodes' rows are gathered: a second at least. Those nodes tell them again
+/// after a start, and what comes and goes within a turn is never written.
+const COPIES_TURNS: u32 = 200;
 /// The most rows of one transaction.
 const ROWS_MAX: usize = 500;
 /// The most of other nodes' rows of one transaction.
@@ -56,6 +61,8 @@ struct Shared {
     bell: Condvar,
     /// Rung for each call: whether `state.rows` stands already is seen without its lock.
     rows: AtomicBool,
+    /// The same of what other nodes have told.
+    told: AtomicBool,
     history: Mutex<Waiting>,
     copies: Mutex<Option<CopySource>>,
     flushed: Condvar,
@@ -69,6 +76,10 @@ struct State {
     history: bool,
     /// There is a whole page of it.
     page: bool,
+    /// Other nodes have told something.
+    told: bool,
+    /// Something is kept for other nodes, and waits for no turn.
+    kept: bool,
     stop: bool,
     /// How often somebody asked for all to be written, and up to which of these it was.
     flush: u64,
@@ -79,6 +90,11 @@ struct State {
 impl State {
     fn in_haste(&self) -> bool {
         self.stop || self.flush > self.flushed
+    }
+
+    /// Whether there is something that is not gathered for long.
+    fn is_due(&self) -> bool {
+        self.rows || self.page || self.kept || self.in_haste()
     }
 }
 
@@ -113,7 +129,8 @@ impl Writer {
             batch: Vec::new(),
             copied: Vec::new(),
             pages: Vec::new(),
-            turns: 0,
+            history_turns: 0,
+            copies_turns: 0,
             remembered: 0,
         };
         let thread = std::thread::Builder::new()
@@ -131,7 +148,19 @@ impl Writer {
 
     pub(super) fn copies_from(&self, source: CopySource) {
         *locked(&self.shared.copies) = Some(source);
-        self.wake();
+        self.wake_for_kept();
+    }
+
+    pub(super) fn wake_for_kept(&self) {
+        self.shared.state().kept = true;
+        self.shared.bell.notify_one();
+    }
+
+    pub(super) fn wake_for_told(&self) {
+        if !self.shared.told.swap(true, Ordering::AcqRel) {
+            self.shared.state().told = true;
+            self.shared.bell.notify_one();
+        }
     }
 
     pub(super) fn wake(&self) {
@@ -201,6 +230,8 @@ impl Drop for Watch {
 struct Turn {
     /// Whether history is to be written too.
     history: bool,
+    /// Whether what other nodes have told is.
+    copies: bool,
     stop: bool,
     /// Up to which wish all is written then.
     flush: u64,
@@ -217,8 +248,10 @@ struct Work {
     batch: Vec<RowChange>,
     copied: Vec<Kept>,
     pages: Vec<Page>,
-    /// How often rows were written since history was.
-    turns: u32,
+    /// How many turns have gone since history was written.
+    history_turns: u32,
+    /// The same of what other nodes have told.
+    copies_turns: u32,
     remembered: usize,
 }
 
@@ -234,6 +267,7 @@ impl Work {
                     self.pages = locked(&self.shared.history).take();
                 }
                 if self.copied.is_empty()
+                    && turn.copies
                     && let Some(source) = &mut *locked(&self.shared.copies)
                 {
                     self.copied = source(COPIES_MAX);
@@ -243,7 +277,10 @@ impl Work {
                 }
                 let written = self.write();
                 let failed = written.is_err();
-                self.note(written);
+                let now_ms = (self.wall)();
+                let mut state = self.shared.state();
+                health::note(&mut state.health, self.batch.len(), written, &self.path, now_ms);
+                drop(state);
                 if failed && turn.stop {
                     return self.batch.len() + (self.rows)(usize::MAX).len();
                 }
@@ -278,33 +315,46 @@ impl Work {
     /// Waits for work, then a moment for more of it; says what to do.
     fn wait(&mut self) -> Turn {
         let idle = self.batch.is_empty() && self.pages.is_empty() && self.copied.is_empty();
-        let nothing =
-            |state: &mut State| idle && !state.rows && !state.history && !state.in_haste();
+        let nothing = |state: &mut State| idle && !state.history && !state.told && !state.is_due();
         let state = self.shared.state();
         let state = self.shared.bell.wait_while(state, nothing);
-        let state = state.unwrap_or_else(PoisonError::into_inner);
-        // Rows are waited for by a start after a kill; what happened to calls, by people.
-        let history_alone =
-            |state: &mut State| idle && !state.rows && !state.page && !state.in_haste();
-        let all = GATHER * GATHER_TURNS;
-        let waited = self.shared.bell.wait_timeout_while(state, all, history_alone);
-        let (state, patience) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        // Rows are waited for by a start after a kill; what happened to calls, by people; and what
+        // other nodes have told, by nobody.
+        while idle && !state.is_due() {
+            let with_history = state.history;
+            let turns = if with_history { HISTORY_TURNS } else { COPIES_TURNS };
+            let same = |state: &mut State| !state.is_due() && state.history == with_history;
+            let waited = self.shared.bell.wait_timeout_while(state, GATHER * turns, same);
+            let patience;
+            (state, patience) = waited.unwrap_or_else(PoisonError::into_inner);
+            if patience.timed_out() {
+                self.history_turns += turns;
+                self.copies_turns += turns;
+                break;
+            }
+        }
         let in_haste = |state: &mut State| !state.in_haste();
         let rested = self.shared.bell.wait_timeout_while(state, GATHER, in_haste);
         let (mut state, _) = rested.unwrap_or_else(PoisonError::into_inner);
-        self.turns += 1;
-        let history = patience.timed_out()
-            || state.page
-            || state.in_haste()
-            || !idle
-            || (state.history && self.turns >= GATHER_TURNS);
+        self.history_turns += 1;
+        self.copies_turns += 1;
+        let at_once = state.in_haste() || !idle;
+        let history =
+            at_once || state.page || (state.history && self.history_turns >= HISTORY_TURNS);
         if history {
-            self.turns = 0;
+            self.history_turns = 0;
             (state.history, state.page) = (false, false);
+        }
+        let copies = at_once || state.kept || (state.told && self.copies_turns >= COPIES_TURNS);
+        if copies {
+            self.copies_turns = 0;
+            (state.told, state.kept) = (false, false);
+            self.shared.told.store(false, Ordering::Release);
         }
         state.rows = false;
         self.shared.rows.store(false, Ordering::Release);
-        Turn { history, stop: state.stop, flush: state.flush }
+        Turn { history, copies, stop: state.stop, flush: state.flush }
     }
 
     fn flushed(&self, up_to: u64) {
@@ -342,33 +392,5 @@ impl Work {
         self.copied.clear();
         locked(&self.shared.history).give_back(self.pages.drain(..));
         Ok(())
-    }
-
-    /// Tells of a change for the worse or the better, once.
-    fn note(&self, written: rusqlite::Result<()>) {
-        let now_ms = (self.wall)();
-        let mut state = self.shared.state();
-        let health = &mut state.health;
-        health.rows_waiting = self.batch.len();
-        match written {
-            Ok(()) => {
-                if health.last_error.take().is_some() {
-                    tracing::info!("calls are written down again");
-                }
-                health.failing_since_ms = None;
-            }
-            Err(error) => {
-                let sentence = Error::of(&self.path, &error).to_string();
-                if health.last_error.is_none() {
-                    tracing::error!(
-                        error = sentence,
-                        "calls can't be written down; trying again every second"
-                    );
-                    health.failing_since_ms = Some(now_ms);
-                }
-                health.last_error = Some(sentence);
-                health.failures += 1;
-            }
-        }
     }
 }

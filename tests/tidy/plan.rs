@@ -143,7 +143,7 @@ pub(crate) const PACKAGES: &[(&str, &[&str])] = &[
     ("form_urlencoded", &["freeswitch"]),
     ("futures_util", &["bucket", "freeswitch"]),
     ("getrandom", &["cli", "serve"]),
-    ("hashbrown", &["domain", "sessions"]),
+    ("hashbrown", &["cluster", "domain", "sessions"]),
     ("http_body", &["http"]),
     ("hmac", &["notify"]),
     // The CLI shows times to people.

@@ -2,7 +2,7 @@
 
 use crate::domain::{AccountKey, CallRef, DepositRow, FarCall, MessageId, NodeId, Row, RowKey};
 
-use super::{Directory, depositors, hash, unpack};
+use super::{Directory, depositors, unpack};
 
 impl Directory {
     /// The call of another node with this Call-ID; of several the first node's.
@@ -14,10 +14,8 @@ impl Directory {
     /// The same of every node that counts it, in the order of the nodes: more than one do where a
     /// proxy has asked another daemon because the first one was slow.
     pub fn find_all(&self, call_id: &str) -> impl Iterator<Item = FarCall> {
-        let hash = hash(call_id);
-        let from = (hash, NodeId(0), CallRef(0));
-        let same = self.calls.range(from..).take_while(move |(of, ..)| *of == hash);
-        let found = same.filter_map(|(_, node, call)| self.call(*node, *call));
+        let same = self.calls.of(call_id).into_iter();
+        let found = same.filter_map(|(node, call)| self.call(node, call));
         found.filter(move |far| &*far.row.call_id == call_id)
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{NodeId, RowKey, Sight};
 
-use super::{Directory, Packed, unpack};
+use super::super::Packed;
+use super::{Directory, unpack};
 
 /// The key before all that are told to the desk.
 const BEFORE: RowKey = RowKey::Deposit(u64::MAX);

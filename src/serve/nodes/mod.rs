@@ -114,7 +114,7 @@ impl Nodes {
         let (endpoint, events) = Endpoint::start(socket, shown, settings, clock)?;
         let member = Member { node: own.node, boot: house.boot, returns: 0, address: config.reach };
         let others = members.known.iter().map(|known| known.address).collect();
-        let rows = Rows::new(own.node, house.boot, house.store.load_copies()?);
+        let rows = Rows::new(own.node, house.boot, seed, house.store.load_copies()?);
         let nodes = Arc::new(Self {
             own,
             reach: config.reach,

@@ -75,7 +75,7 @@ impl Rows {
                 "an event of another node's call was not kept: too many wait for nodes that are away"
             );
         }
-        house.store.wake();
+        house.store.wake_for_kept();
         kept.unwrap_or(0)
     }
 
@@ -99,7 +99,7 @@ impl Rows {
     /// A peer has an event.
     pub(super) fn event_taken(&self, house: &House, nodes: &Nodes, peer: NodeId, number: u64) {
         self.directory().event_taken(peer, number);
-        house.store.wake();
+        house.store.wake_for_kept();
         let batch = lock(&self.batches.0).get(&peer).copied().unwrap_or_default();
         if batch.last == number {
             self.send_events(nodes, peer, u64::MAX);

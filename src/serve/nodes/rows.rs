@@ -67,8 +67,8 @@ pub(crate) struct Lag {
 
 impl Rows {
     /// With what was written down of the others.
-    pub(crate) fn new(node: NodeId, boot: u32, copied: Copied) -> Self {
-        let mut directory = Directory::new(node, boot, Limits::default());
+    pub(crate) fn new(node: NodeId, boot: u32, seed: u64, copied: Copied) -> Self {
+        let mut directory = Directory::new(node, boot, seed, Limits::default());
         for (of, rows) in copied.rows {
             directory.restore(of, rows);
         }
@@ -156,7 +156,7 @@ impl Rows {
         self.deposits.store(directory.deposits(), Ordering::Relaxed);
         drop(directory);
         self.show(house);
-        house.store.wake();
+        house.store.wake_for_told();
     }
 
     /// Rows have come.
@@ -167,7 +167,7 @@ impl Rows {
         drop(directory);
         if news {
             self.show(house);
-            house.store.wake();
+            house.store.wake_for_told();
         }
     }
 
@@ -257,7 +257,7 @@ impl Rows {
                 let same = written.take().filter(|(before, _)| *before == part);
                 let written = match same {
                     Some(same) => written.insert(same),
-                    None => match postcard::to_allocvec(&Letter::Rows(frame)) {
+                    None => match written_down(frame) {
                         Ok(bytes) => written.insert((part, bytes)),
                         Err(_) => continue,
                     },
@@ -269,6 +269,16 @@ impl Rows {
             }
         }
     }
+}
+
+/// A frame as it goes over the wire, written without growing again and again.
+fn written_down(frame: Frame<RowKey, Packed>) -> Result<Vec<u8>, postcard::Error> {
+    /// What a row takes besides itself, and a frame besides its rows, at most.
+    const ROOM: usize = 64;
+    let rows = frame.1.rows.iter();
+    let room = rows.map(|change| ROOM + change.row.as_ref().map_or(0, |row| row.len()));
+    let written = Vec::with_capacity(ROOM + room.sum::<usize>());
+    postcard::to_extend(&Letter::Rows(frame), written)
 }
 
 /// Which rows a frame has: two with the same ones, made in one go, are the same.

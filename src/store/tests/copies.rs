@@ -107,3 +107,28 @@ fn calls_written_down_before_nodes_had_copies_are_there_still() {
     let copied = written(&dir, vec![vec![put(TWO, call(TWO, 1), b"one")]]);
     assert_eq!(copied.rows.len(), 1);
 }
+
+/// Nobody wakes it a second time, and nothing else is to be written.
+#[test]
+fn what_is_told_is_written_by_itself_and_what_is_kept_too() {
+    let dir = Dir::new();
+    let store = dir.open();
+    store.write_rows_from(Box::new(|_| Vec::new())).unwrap();
+    let waiting = Arc::new(Mutex::new(Vec::new()));
+    let source = Arc::clone(&waiting);
+    store.write_copies_from(Box::new(move |_| std::mem::take(&mut *locked(&source))));
+    let count =
+        |sql: &str| -> u32 { dir.look("session.db").query_row(sql, [], |row| row.get(0)).unwrap() };
+    for number in 1..4 {
+        locked(&waiting).push(put(TWO, call(TWO, number), b"told"));
+        store.wake_for_told();
+        until("it is written", || count("SELECT count(*) FROM copy") == number);
+    }
+    locked(&waiting).push(Kept::Event(1, Some((TWO, 5, "kept".into()))));
+    store.wake_for_kept();
+    until("it is written", || count("SELECT count(*) FROM kept_event") == 1);
+    locked(&waiting).push(put(TWO, call(TWO, 9), b"told"));
+    store.wake_for_told();
+    assert_eq!(store.why("anything").unwrap(), [], "whoever asks has all written first");
+    assert_eq!(count("SELECT count(*) FROM copy"), 4);
+}
