@@ -10,8 +10,11 @@ use super::{Desk, Output, Ticket};
 
 /// How often the ledger is asked again while a call waits.
 const POLL_EVERY_MS: u64 = 45;
-/// How long others have to give something back before a pool is taken for full.
+/// How long others have to give something back before a pool is taken for full, where calls wait for
+/// as long as is usual.
 const FULL_AFTER_MS: u64 = 100;
+/// The usual time.
+const USUAL_WITHIN_MS: u64 = 170;
 /// How long it is remembered that a pool was full everywhere, so that not every call that is
 /// refused is a question to the ledger.
 const FULL_FOR_MS: u64 = 200;
@@ -194,7 +197,7 @@ impl Desk {
         for number in waiting.of_pool(pool) {
             let Some(question) = waiting.questions.get_mut(&number) else { continue };
             question.heard = true;
-            if up && now.mono_ms >= question.since_ms + FULL_AFTER_MS {
+            if up && now.mono_ms >= question.since_ms + full_after_ms(question) {
                 full.push(number);
             }
         }
@@ -308,6 +311,14 @@ impl Desk {
             self.want(pool, want);
         }
     }
+}
+
+/// How long others have before what a question wants is taken for gone. Whoever lets calls wait for
+/// longer has nodes that are far apart: a right that is given back goes four ways and through the
+/// disk, and comes when 100 ms are long over.
+fn full_after_ms(question: &Question) -> u64 {
+    let within_ms = question.until_ms - question.since_ms;
+    FULL_AFTER_MS + 2 * within_ms.saturating_sub(USUAL_WITHIN_MS)
 }
 
 impl Waiting {
