@@ -237,12 +237,6 @@ impl Ledger {
         self.pools.get(&pool).map_or(0, Pool::out)
     }
 
-    /// Rights that are out, summed over all pools with a cap; for the figures.
-    #[must_use]
-    pub fn out_of_capped(&self) -> u64 {
-        self.pools.values().filter(|pool| pool.cap < UNLIMITED).map(Pool::out).sum()
-    }
-
     fn pool(&mut self, pool: PoolId) -> &mut Pool {
         self.pools.entry(pool).or_insert_with(|| Pool { cap: UNLIMITED, shares: Vec::new() })
     }

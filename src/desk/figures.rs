@@ -47,8 +47,6 @@ pub struct Figures {
     pub unwritten: usize,
     /// Tombstones that stand.
     pub tombstones: usize,
-    /// Rights of capped accounts that are out.
-    pub rights_out: u64,
     /// Accounts, identifiers and devices.
     pub registry: crate::registry::Counts,
     /// Whether every proxy has been asked since the start.

@@ -381,7 +381,6 @@ impl Desk {
             reserved: self.table.reserved(),
             unwritten: self.table.unwritten(),
             tombstones: self.tombstones.len(),
-            rights_out: self.ledger.out_of_capped(),
             registry: self.registry.counts(),
             settled: self.looks.settled() && (self.together.is_none() || self.rights.is_settled()),
             deposits: self.deposits.len(),

@@ -50,6 +50,13 @@ impl Desk {
         last
     }
 
+    /// Adds up the rights of capped accounts that are out, in the same portions.
+    pub fn add_up_out(&self, out: &mut u64, after: Option<PoolId>) -> Option<PoolId> {
+        let (held, last) = self.ledger.held_behind(after, PORTION);
+        *out += held.iter().map(|(.., rights)| rights).sum::<u64>();
+        last
+    }
+
     /// Adds up this node's rights, a portion from an account on; gives the place where to go on.
     pub fn add_up_rights(&self, sum: &mut RightsSum, from: usize) -> Option<usize> {
         self.rights.add_up(sum, from, PORTION)

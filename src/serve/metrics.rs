@@ -102,6 +102,11 @@ pub(crate) fn text(house: &House) -> String {
     let mut page = Page(String::with_capacity(4096));
     decisions(&mut page, &figures);
     calls(&mut page, &figures);
+    page.gauge(
+        "hallporter_rights_out",
+        "Rights of capped accounts that are out.",
+        rights_out(house),
+    );
     let counts = figures.registry;
     page.gauge("hallporter_accounts", "Accounts.", counts.accounts);
     page.gauge("hallporter_identifiers", "Identifiers.", counts.identifiers);
@@ -124,6 +129,17 @@ pub(crate) fn text(house: &House) -> String {
     messages(&mut page, &figures, house);
     cluster::cluster(&mut page, &figures, house);
     page.0
+}
+
+/// Added up a portion at a time: calls are decided in between.
+fn rights_out(house: &House) -> u64 {
+    let (mut out, mut after) = (0, None);
+    loop {
+        after = house.desk().add_up_out(&mut out, after);
+        if after.is_none() {
+            return out;
+        }
+    }
 }
 
 /// Pushes; where nobody sends any, nothing is said of them.
@@ -196,11 +212,6 @@ fn calls(page: &mut Page, figures: &Figures) {
     let settled = u8::from(figures.settled);
     page.gauge("hallporter_calls", "Calls in the table.", figures.calls);
     page.gauge("hallporter_calls_reserved", "Of these, not answered yet.", figures.reserved);
-    page.gauge(
-        "hallporter_rights_out",
-        "Rights of capped accounts that are out.",
-        figures.rights_out,
-    );
     page.gauge("hallporter_settled", "Every proxy was asked since the start.", settled);
     page.gauge("hallporter_tombstones", "Ends and refusals remembered.", figures.tombstones);
     for (name, help, count) in [
