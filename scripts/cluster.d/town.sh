@@ -114,8 +114,9 @@ prepare_region() {
     say "  $region \$ hallporter init --dir porter --name $region --region $region --listen $ip:8170 --cluster-listen $ip:8171"
     hallporter init --dir "$porter" --name "$region" --region "$region" \
         --listen "$ip:8170" --cluster-listen "$ip:8171" >"$town/$region/init.log"
-    # Nobody waits for a draining daemon here.
-    sed -i 's/^#* *drain = .*/drain = "0s"/; s/^#* *look_every = .*/look_every = "1s"/' "$porter/hallporter.toml"
+    # Nobody waits for a draining daemon here; and regions may be far apart (40 ms one way).
+    sed -i 's/^#* *drain = .*/drain = "0s"/; s/^#* *look_every = .*/look_every = "1s"/;
+        s/^#* *ask_within = .*/ask_within = "250ms"/' "$porter/hallporter.toml"
     for other in "${regions[@]}"; do
         printf '\n[[kamailio.proxy]]\nname = "%s"\nrpc = "http://%s:8090/RPC"\n' \
             "$other" "$(address_of "$other")" >>"$porter/hallporter.toml"

@@ -110,7 +110,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
         };
         let ours = || {
             let field = field()?;
-            let mut side = ours::Hallporters::start(&place, field.regions())?;
+            let mut side = ours::Hallporters::start(&place, field.regions(), delay_ms)?;
             one(plan, watch, &field, &mut side)
         };
         let theirs = report("DMQ", theirs());
