@@ -75,6 +75,8 @@ launch() {
     # None of the three forks: the process that is known here is the program, and leads its group.
     setsid nsenter --net="/run/netns/$tag-$region" -- "$@" >>"$town/$region/$name.log" 2>&1 </dev/null &
     echo $! >"$town/$region/$name.pid"
+    # Else the shell says something of its own when it is killed.
+    disown $!
 }
 
 # signal REGION NAME SIGNAL: to all of the group, as long as it is the one that was started.
