@@ -58,7 +58,7 @@ act_cut() {
     await 10 eval '[ "$(calls_in west)" -eq 5 ]' || true
     say "  up: $(where_up)"
     run "$field" ask "$tag" cut west
-    await 30 eval '[ "$(calls_in west)" -eq 0 ]' || true
+    await 30 eval '[ "$(calls_in west)" -eq 0 ]' && await 10 count_is west 0 || true
     callers west "alone" 6 "$number" 5
     callers north "elsewhere" 6 "$number" 5
     most=$(most_up 4)

@@ -105,6 +105,7 @@ async fn serve(
         Nodes::start(&house, Dir::new(&config.node.data_dir), papers, socket)?;
     }
     mail::open(&house)?;
+    house.informed().await;
     look::first(&house, FIRST_LOOK_WITHIN).await;
     tokio::spawn(alarm::run(Arc::clone(&house)));
     house.welcomed().await;

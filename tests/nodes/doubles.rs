@@ -67,3 +67,23 @@ fn a_call_that_two_nodes_count_is_left_to_one_by_a_third_that_sees_it() {
         lists(node, &[]);
     }
 }
+
+#[test]
+fn a_node_that_starts_takes_no_call_of_another_for_its_own() {
+    let (url, has) = proxy();
+    let [a, b] = ["a", "b"].map(|name| Node::new("starts", name));
+    a.configure_with("a", &format!("[[kamailio.proxy]]\nname = \"k\"\nrpc = {url:?}\n"));
+    let (nodes, mut daemons) = cluster_of(vec![a, b]);
+    account(&nodes, 0);
+    let [a, b] = [&nodes[0], &nodes[1]];
+    // With it b has all rights, for nobody else can be asked later.
+    call(b, "w@h");
+    daemons[0].kill();
+    call(b, "x@h");
+    has.lock().unwrap().push("x@h");
+    daemons[0] = a.home.start();
+    for node in [a, b] {
+        lists(node, &[["w@h", "b", "reserved"], ["x@h", "b", "reserved"]]);
+    }
+    assert!(!daemons[0].log().contains("a call that was not known here"), "{}", daemons[0].log());
+}

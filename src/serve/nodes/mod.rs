@@ -6,6 +6,7 @@ mod book;
 mod clocks;
 mod doubles;
 pub(crate) mod errands;
+mod informed;
 mod join;
 mod keep;
 mod leave;

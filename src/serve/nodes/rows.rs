@@ -51,6 +51,8 @@ pub(crate) struct Rows {
     heard: Mutex<BTreeMap<NodeId, (Marks, Option<u64>)>>,
     pub(super) batches: Batches,
     bell: Notify,
+    /// Rung when a peer comes, goes, or has told something: whoever waits for that is one.
+    pub(super) news: Notify,
     pub(super) doubles: Mutex<Doubles>,
     /// Held while the desk is shown what other nodes see, so that it is shown in order.
     showing: Mutex<()>,
@@ -82,6 +84,7 @@ impl Rows {
             heard: Mutex::default(),
             batches: Batches::default(),
             bell: Notify::new(),
+            news: Notify::new(),
             doubles: Mutex::default(),
             showing: Mutex::default(),
         }
@@ -131,6 +134,7 @@ impl Rows {
         lock(&self.waiting).remove(&peer);
         lock(&self.heard).remove(&peer);
         self.directory().peer(peer, false);
+        self.news.notify_one();
         self.show(house);
     }
 
@@ -168,6 +172,7 @@ impl Rows {
         if news {
             self.show(house);
             house.store.wake_for_told();
+            self.news.notify_one();
         }
     }
 
@@ -193,6 +198,7 @@ impl Rows {
         let before = heard.get(&peer).and_then(|(_, since_ms)| *since_ms);
         let since_ms = (behind.changes > 0).then(|| before.unwrap_or(now.mono_ms));
         heard.insert(peer, (marks, since_ms));
+        self.news.notify_one();
         self.ring();
     }
 
