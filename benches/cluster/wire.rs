@@ -1,10 +1,7 @@
 //! The table of calls over real sockets, without TLS and without a disk: five nodes in one process,
 //! a plain TCP connection each way between any two, letters written and read as they are between
-//! daemons.
+//! daemons, by tasks as they are there.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +10,9 @@ use hallporter::cluster::{Directory, Frame, Limits, Marks, Packed};
 use hallporter::domain::{AccountKey, CallRef, CallRow, CallState, NodeId, Row, RowKey};
 use hallporter::peers::{FrameReader, Kind, framed};
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 const NODES: u16 = 5;
 const ROWS: u64 = 100_000;
@@ -35,7 +35,7 @@ enum Letter {
 struct Node {
     number: u16,
     directory: Mutex<Directory>,
-    to: Vec<(NodeId, TcpStream)>,
+    to: Vec<(NodeId, tokio::sync::Mutex<TcpStream>)>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,10 +60,13 @@ fn call(node: u16, number: u64) -> (RowKey, Row) {
 
 /// Prints what a change takes.
 pub(super) fn run() -> anyhow::Result<()> {
-    let over = Arc::new(AtomicBool::new(false));
-    let nodes = connected(&over)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure())
+}
+
+async fn measure() -> anyhow::Result<()> {
+    let nodes = connected().await?;
     let began = Instant::now();
-    all_alike(&nodes, began)?;
+    all_alike(&nodes, began).await?;
     println!(
         "over TCP, without TLS: {NODES} nodes know {ROWS} rows of each other after {:.2} s",
         began.elapsed().as_secs_f64()
@@ -74,20 +77,18 @@ pub(super) fn run() -> anyhow::Result<()> {
         let mut directory = locked(&node.directory);
         (0..before / 2).for_each(|at| replace(&mut directory, node.number, at));
     }
-    all_alike(&nodes, Instant::now())?;
+    all_alike(&nodes, Instant::now()).await?;
     let (began, cpu_s) = (Instant::now(), super::cpu_s());
-    let tellers: Vec<_> = nodes
-        .iter()
-        .map(|node| {
-            let node = Arc::clone(node);
-            std::thread::spawn(move || tell_for(&node, before, MEASURED))
-        })
-        .collect();
-    let mut changes = 0;
-    for teller in tellers {
-        changes += teller.join().map_err(|_| anyhow::anyhow!("a node has stopped"))??;
+    let mut tellers = tokio::task::JoinSet::new();
+    for node in &nodes {
+        let node = Arc::clone(node);
+        tellers.spawn(async move { tell_for(&node, before, MEASURED).await });
     }
-    all_alike(&nodes, began)?;
+    let mut changes = 0;
+    while let Some(told) = tellers.join_next().await {
+        changes += told??;
+    }
+    all_alike(&nodes, began).await?;
     let spent_s = super::cpu_s() - cpu_s;
     #[expect(clippy::cast_precision_loss, reason = "millions, not quadrillions")]
     let each_us = spent_s * 1e6 / (changes * u64::from(NODES)) as f64;
@@ -95,15 +96,11 @@ pub(super) fn run() -> anyhow::Result<()> {
         "  {changes} changes in {:.1} s, all of them at all nodes: {each_us:.2} us of CPU a change and node (goal: 3)",
         began.elapsed().as_secs_f64()
     );
-    over.store(true, Ordering::Relaxed);
-    for (_, stream) in nodes.iter().flat_map(|node| &node.to) {
-        stream.shutdown(std::net::Shutdown::Both)?;
-    }
     Ok(())
 }
 
-fn connected(over: &Arc<AtomicBool>) -> anyhow::Result<Vec<Arc<Node>>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+async fn connected() -> anyhow::Result<Vec<Arc<Node>>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut nodes: Vec<Node> = (1..=NODES)
         .map(|number| {
             let mut directory = Directory::new(NodeId(number), 1, 7, Limits::default());
@@ -117,19 +114,17 @@ fn connected(over: &Arc<AtomicBool>) -> anyhow::Result<Vec<Arc<Node>>> {
     let mut ends = Vec::new();
     for from in 0..NODES {
         for to in (0..NODES).filter(|to| *to != from) {
-            let sender = TcpStream::connect(listener.local_addr()?)?;
+            let sender = TcpStream::connect(listener.local_addr()?).await?;
             sender.set_nodelay(true)?;
-            nodes[usize::from(from)].to.push((NodeId(to + 1), sender));
-            ends.push((from, to, listener.accept()?.0));
+            nodes[usize::from(from)].to.push((NodeId(to + 1), sender.into()));
+            ends.push((from, to, listener.accept().await?.0));
         }
     }
     let nodes: Vec<Arc<Node>> = nodes.into_iter().map(Arc::new).collect();
     for (from, to, stream) in ends {
-        let (node, over) = (Arc::clone(&nodes[usize::from(to)]), Arc::clone(over));
-        std::thread::spawn(move || {
-            if let Err(error) = hear(&node, NodeId(from + 1), stream)
-                && !over.load(Ordering::Relaxed)
-            {
+        let node = Arc::clone(&nodes[usize::from(to)]);
+        tokio::spawn(async move {
+            if let Err(error) = hear(&node, NodeId(from + 1), stream).await {
                 println!("node {} hears nothing more: {error}", node.number);
             }
         });
@@ -142,10 +137,10 @@ fn connected(over: &Arc<AtomicBool>) -> anyhow::Result<Vec<Arc<Node>>> {
 }
 
 /// Takes in what another node says, for as long as it says anything.
-fn hear(node: &Node, from: NodeId, mut stream: TcpStream) -> anyhow::Result<()> {
+async fn hear(node: &Node, from: NodeId, mut stream: TcpStream) -> anyhow::Result<()> {
     let (mut reader, mut piece) = (FrameReader::new(), vec![0; 64 << 10]);
     loop {
-        let length = stream.read(&mut piece)?;
+        let length = stream.read(&mut piece).await?;
         anyhow::ensure!(length > 0, "it is closed");
         reader.push(&piece[..length]);
         while let Some(frame) = reader.take()? {
@@ -160,7 +155,7 @@ fn hear(node: &Node, from: NodeId, mut stream: TcpStream) -> anyhow::Result<()> 
 }
 
 /// Calls of a node end and others begin, and all peers are told every few milliseconds.
-fn tell_for(node: &Node, before: u64, time: Duration) -> anyhow::Result<u64> {
+async fn tell_for(node: &Node, before: u64, time: Duration) -> anyhow::Result<u64> {
     let (began, mut changed, mut turn) = (Instant::now(), 0_u64, 0_u32);
     while began.elapsed() < time {
         let due_us = began.elapsed().as_micros() * u128::from(CHANGES_A_SECOND / u64::from(NODES));
@@ -174,12 +169,12 @@ fn tell_for(node: &Node, before: u64, time: Duration) -> anyhow::Result<u64> {
             // What is for the disk is taken, as it is by the thread that writes.
             directory.take_unkept(KEPT_MAX);
         }
-        tell(node)?;
+        tell(node).await?;
         turn += 1;
         if turn.is_multiple_of(MARKS_EVERY) {
-            say_marks(node)?;
+            say_marks(node).await?;
         }
-        std::thread::sleep(FLUSH);
+        sleep(FLUSH).await;
     }
     Ok(changed)
 }
@@ -191,7 +186,7 @@ fn replace(directory: &mut Directory, node: u16, at: u64) {
     directory.change(key, Some(&row));
 }
 
-fn tell(node: &Node) -> anyhow::Result<()> {
+async fn tell(node: &Node) -> anyhow::Result<()> {
     loop {
         let told = locked(&node.directory).copies_mut().tell();
         if told.is_empty() {
@@ -205,16 +200,19 @@ fn tell(node: &Node) -> anyhow::Result<()> {
                 written = Some((part, written_as_frame(&Letter::Rows(frame))?));
             }
             if let Some((_, bytes)) = &written {
-                send(node, to, bytes)?;
+                send(node, to, bytes).await?;
             }
         }
     }
 }
 
-fn say_marks(node: &Node) -> anyhow::Result<()> {
+async fn say_marks(node: &Node) -> anyhow::Result<()> {
     let marks = locked(&node.directory).copies().marks();
     let bytes = written_as_frame(&Letter::Marks(marks))?;
-    node.to.iter().try_for_each(|(to, _)| send(node, *to, &bytes))
+    for (to, _) in &node.to {
+        send(node, *to, &bytes).await?;
+    }
+    Ok(())
 }
 
 fn written_as_frame(letter: &Letter) -> anyhow::Result<Bytes> {
@@ -222,15 +220,15 @@ fn written_as_frame(letter: &Letter) -> anyhow::Result<Bytes> {
     Ok(framed(Kind::Rows, &body)?)
 }
 
-fn send(node: &Node, to: NodeId, frame: &[u8]) -> anyhow::Result<()> {
+async fn send(node: &Node, to: NodeId, frame: &[u8]) -> anyhow::Result<()> {
     if let Some((_, stream)) = node.to.iter().find(|(peer, _)| *peer == to) {
-        (&mut &*stream).write_all(frame)?;
+        stream.lock().await.write_all(frame).await?;
     }
     Ok(())
 }
 
 /// Until all nodes know the same of all.
-fn all_alike(nodes: &[Arc<Node>], since: Instant) -> anyhow::Result<()> {
+async fn all_alike(nodes: &[Arc<Node>], since: Instant) -> anyhow::Result<()> {
     loop {
         let known: Vec<_> =
             nodes.iter().map(|node| locked(&node.directory).copies().marks().known).collect();
@@ -239,9 +237,9 @@ fn all_alike(nodes: &[Arc<Node>], since: Instant) -> anyhow::Result<()> {
         }
         anyhow::ensure!(since.elapsed() < PATIENCE, "nodes do not come to know the same");
         for node in nodes {
-            say_marks(node)?;
-            tell(node)?;
+            say_marks(node).await?;
+            tell(node).await?;
         }
-        std::thread::sleep(FLUSH);
+        sleep(FLUSH).await;
     }
 }
