@@ -1,7 +1,6 @@
 //! All nodes' calls and deposits as this node knows them: packed rows, and how they are found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -339,12 +338,4 @@ fn call_id(row: &[u8]) -> Option<&str> {
     }
     let (Head::Call(call_id), _) = postcard::take_from_bytes(row).ok()?;
     Some(call_id)
-}
-
-/// The hasher has fixed keys: whoever makes two things of one hash gains nothing, for what is found
-/// is compared.
-fn hash(what: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    hasher.finish()
 }

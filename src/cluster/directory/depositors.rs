@@ -1,10 +1,9 @@
 //! By whom the deposits of other nodes are found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use crate::domain::{AccountKey, DepositRow, MessageId, NodeId, Row};
-
-use super::hash;
 
 /// Deposits by hashes of their callers. What is found is compared by whoever looks.
 #[derive(Debug, Default)]
@@ -61,4 +60,12 @@ pub(super) fn his(row: Row, account: Option<AccountKey>, shown: &str) -> Option<
     let Row::Deposit(row) = row else { return None };
     let known = account.is_some() && row.caller == account;
     (known || (!shown.is_empty() && &*row.shown == shown)).then_some(row)
+}
+
+/// The hasher has fixed keys: whoever makes two things of one hash gains nothing, for what is found
+/// is compared.
+fn hash(what: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
