@@ -145,6 +145,16 @@ impl Traffic {
         assert!(eventually(PATIENCE, more), "no calls: {:?}", self.shared.refused.lock());
     }
 
+    /// Everybody hangs up, after which it is seen that nobody was refused, and that no more calls
+    /// than the cap were up at once.
+    #[track_caller]
+    pub(crate) fn stop_unrefused(self, town: &Town, cap: usize) {
+        let seen = self.stop();
+        assert!(seen.most <= cap, "{seen:?}");
+        let why = town.why(&seen.refused).join("\n");
+        assert_eq!(seen.refused, [""; 0], "of {} calls\n{why}", seen.made);
+    }
+
     /// Everybody hangs up.
     pub(crate) fn stop(mut self) -> Seen {
         self.shared.over.store(true, Ordering::SeqCst);

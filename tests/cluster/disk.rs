@@ -53,10 +53,7 @@ fn a_full_disk_at_one_node_loses_no_call_and_no_count() {
     traffic.goes_on(60);
     disk.make_room();
     traffic.goes_on(30);
-    let seen = traffic.stop();
-    assert!(seen.most <= CAP, "{seen:?}");
-    let why = town.why(&seen.refused).join("\n");
-    assert_eq!(seen.refused, [""; 0], "of {} calls\n{why}", seen.made);
+    traffic.stop_unrefused(&town, CAP);
     cap_is_exactly(&town, "alice", "+49301", CAP);
     drop(town);
 }

@@ -19,9 +19,6 @@ fn a_rolling_restart_refuses_nobody() {
         node.start();
         traffic.goes_on(30);
     }
-    let seen = traffic.stop();
-    assert!(seen.most <= CAP, "{seen:?}");
-    let why = town.why(&seen.refused).join("\n");
-    assert_eq!(seen.refused, [""; 0], "of {} calls\n{why}", seen.made);
+    traffic.stop_unrefused(&town, CAP);
     cap_is_exactly(&town, "alice", "+49301", CAP);
 }
