@@ -6,11 +6,14 @@
 //! node is for what goes over the wire without TLS; with TLS and the disk: `scripts/load rows`.
 #![allow(
     clippy::disallowed_methods,
+    clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
     reason = "a measurement reads the clock"
 )]
 
+#[path = "shared/processor.rs"]
+mod processor;
 #[path = "cluster/wire.rs"]
 mod wire;
 
@@ -78,14 +81,6 @@ fn in_the_core() {
         .last()
         .map_or(0, |last| (1..=NODES).map(|node| last.rows(NodeId(node)).count()).sum::<usize>());
     println!("a newcomer has {came} rows after {:.2} s", began.elapsed().as_secs_f64());
-}
-
-/// CPU time of this process, in steps of 10 ms.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let behind = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = |at: usize| behind.split_whitespace().nth(at).and_then(|t| t.parse::<f64>().ok());
-    (ticks(11).unwrap_or(f64::NAN) + ticks(12).unwrap_or(f64::NAN)) / 100.0
 }
 
 fn micros(began: Instant, count: u64) -> f64 {

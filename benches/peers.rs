@@ -13,6 +13,9 @@
     reason = "a measurement reads the clock, and stops at the first surprise"
 )]
 
+#[path = "shared/processor.rs"]
+mod processor;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,6 +27,8 @@ use hallporter::peers::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+use processor::cpu_s;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -231,12 +236,4 @@ impl Measured {
             cpu_s * 1e6 / deltas as f64
         );
     }
-}
-
-/// CPU time of this process, in steps of 10 ms.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("this is Linux");
-    let behind = stat.rsplit(')').next().expect("a name in brackets");
-    let ticks = |at: usize| behind.split_whitespace().nth(at).and_then(|t| t.parse::<f64>().ok());
-    (ticks(11).expect("user time") + ticks(12).expect("system time")) / 100.0
 }

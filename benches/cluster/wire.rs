@@ -14,6 +14,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
+use super::processor::cpu_s;
+
 const NODES: u16 = 5;
 const ROWS: u64 = 100_000;
 /// 10,000 calls a second begin and end.
@@ -78,7 +80,7 @@ async fn measure() -> anyhow::Result<()> {
         (0..before / 2).for_each(|at| replace(&mut directory, node.number, at));
     }
     all_alike(&nodes, Instant::now()).await?;
-    let (began, cpu_s) = (Instant::now(), super::cpu_s());
+    let (began, before_s) = (Instant::now(), cpu_s());
     let mut tellers = tokio::task::JoinSet::new();
     for node in &nodes {
         let node = Arc::clone(node);
@@ -89,7 +91,7 @@ async fn measure() -> anyhow::Result<()> {
         changes += told??;
     }
     all_alike(&nodes, began).await?;
-    let spent_s = super::cpu_s() - cpu_s;
+    let spent_s = cpu_s() - before_s;
     #[expect(clippy::cast_precision_loss, reason = "millions, not quadrillions")]
     let each_us = spent_s * 1e6 / (changes * u64::from(NODES)) as f64;
     println!(
