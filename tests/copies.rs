@@ -12,6 +12,9 @@ mod dice;
 #[path = "copies/world.rs"]
 mod world;
 
+use hallporter::cluster::{Copies, Limits};
+use hallporter::domain::NodeId;
+
 use world::{Planted, World};
 
 const STEPS: usize = 1_500;
@@ -49,4 +52,31 @@ fn planted_faults_are_caught() {
         let caught = (0..100).find_map(|seed| walk(seed, planted).err());
         assert!(caught.is_some(), "{planted:?} was not caught in 100 walks");
     }
+}
+
+/// What a start told that never came to be known to the others' log, so that the next one, on an
+/// empty disk, has its number again.
+#[test]
+fn a_node_is_right_about_its_own_rows() {
+    let (one, two) = (NodeId(1), NodeId(2));
+    let new = |node| Copies::<u32, &'static str>::new(node, 1, Limits::default());
+    let mut hears = new(two);
+    let mut meet = |tells: &mut Copies<u32, &'static str>| {
+        tells.peer_up(two);
+        for _ in 0..3 {
+            tells.take_marks(two, &hears.marks());
+            for (_, frame) in tells.tell() {
+                hears.take(frame);
+            }
+        }
+        hears.rows(one).map(|(key, row)| (*key, *row)).collect::<Vec<_>>()
+    };
+    let mut before = new(one);
+    before.change(7, Some("of before"));
+    before.change(8, Some("of before, too"));
+    assert_eq!(meet(&mut before), [(7, "of before"), (8, "of before, too")]);
+    let mut after = new(one);
+    after.change(9, Some("of now"));
+    after.change(9, None);
+    assert_eq!(meet(&mut after), []);
 }

@@ -163,6 +163,11 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
             let theirs = marks.known.get(node).copied().unwrap_or_default();
             let ours = copy.rows.known;
             let start = match *node {
+                // What it has was told by a start of this node that had the same number, and was
+                // lost with its disk.
+                node if node == self.node && theirs.mark == ours.mark && theirs.sum != ours.sum => {
+                    Some(Mark::default())
+                }
                 node if node == self.node => Some(theirs.mark),
                 node if node == peer || marks.hears.contains(&node) => None,
                 _ => start((self.node, ours), (peer, theirs)),
