@@ -239,12 +239,14 @@ impl Rights {
         spare > 0
     }
 
-    /// What the node gives back for one that starves: all that is spare of a small cap, half of
-    /// it of a large one. Subtracted before it is told, as in [`Rights::surplus`].
+    /// What the node gives back for one that starves. Of a small cap no more than is wanted: the
+    /// rest would lie where nobody calls, and be asked for by the next call here. Of a large one
+    /// half of what is spare. Subtracted before it is told, as in [`Rights::surplus`].
     pub fn give_for(&mut self, pool: PoolId, beneficiary: NodeId, want: u32) -> Option<SyncItem> {
         let own = self.pool_mut(pool);
         let spare = own.spare();
-        let back = if own.cap <= SMALL_CAP_MAX { spare } else { spare.div_ceil(2) };
+        let back =
+            if own.cap <= SMALL_CAP_MAX { spare.min(u64::from(want)) } else { spare.div_ceil(2) };
         if back == 0 || want == 0 {
             return None;
         }
