@@ -48,10 +48,10 @@ enum Due {
     Call,
     End { node: usize, call: u32 },
     Put { command: LedgerCommand },
-    Failed { node: usize },
+    Failed { node: usize, command: LedgerCommand },
     Apply { node: usize, command: LedgerCommand },
     Recall { to: usize, pool: PoolId, beneficiary: NodeId, want: u32 },
-    Wake { node: usize },
+    Wake { node: usize, at_ms: u64 },
 }
 
 #[derive(Default)]
@@ -185,12 +185,14 @@ impl World {
                     self.later(in_ms, Due::Apply { node, command: command.clone() });
                 }
             }
-            Due::Failed { node } => self.handle(node, Input::AskFailed),
+            Due::Failed { node, command } => self.handle(node, Input::AskFailed(command)),
             Due::Apply { node, command } => self.handle(node, Input::Agreed(command)),
             Due::Recall { to, pool, beneficiary, want } => {
                 self.handle(to, Input::Recalled { pool, beneficiary, want });
             }
-            Due::Wake { node } => {
+            // There was reason to wake earlier, and it was done.
+            Due::Wake { node, at_ms } if at_ms != self.woken_at_ms[node] => {}
+            Due::Wake { node, .. } => {
                 self.woken_at_ms[node] = u64::MAX;
                 self.handle(node, Input::Wakeup);
             }
@@ -254,7 +256,7 @@ impl World {
         {
             self.woken_at_ms[node] = at_ms;
             let in_ms = usize::try_from(at_ms.saturating_sub(self.now_ms)).unwrap().max(1);
-            self.later(in_ms, Due::Wake { node });
+            self.later(in_ms, Due::Wake { node, at_ms });
         }
     }
 
@@ -268,7 +270,7 @@ impl World {
             Output::Ask(command) => {
                 self.counted.asked += 1;
                 if self.lost() {
-                    return self.later(300, Due::Failed { node });
+                    return self.later(300, Due::Failed { node, command });
                 }
                 let in_ms = self.ways_ms[node][0];
                 self.later(in_ms, Due::Put { command });

@@ -37,12 +37,12 @@ fn a_wrong_expectation_is_noticed() {
 
 #[test]
 fn asking() {
-    check(include_str!("together/asking.txt"), 6);
+    check(include_str!("together/asking.txt"), 12);
 }
 
 #[test]
 fn waiting() {
-    check(include_str!("together/waiting.txt"), 7);
+    check(include_str!("together/waiting.txt"), 8);
 }
 
 #[test]

@@ -1,4 +1,8 @@
-//! What is asked of the ledger next: one question at a time.
+//! What is asked of the ledger next. The first question goes at once, and what comes up while it is
+//! on its way gathers for the next one: for as long as an answer takes, or a few milliseconds where
+//! the ledger is far away.
+
+use std::collections::BTreeSet;
 
 use crate::admission::Rights;
 use crate::domain::{LEDGER_BATCH_MAX, LedgerCommand, NodeId, Now, PoolId, SyncItem};
@@ -8,25 +12,92 @@ use super::{Desk, Output};
 
 /// After how long without an answer the ledger is asked again.
 const ASK_AGAIN_MS: u64 = 1_000;
+/// How long a question gathers what is asked for while others are on their way.
+const GATHER_MS: u64 = 10;
+/// How many questions are on their way at once, at most.
+const ON_THEIR_WAY_MAX: usize = 16;
+
+/// Questions that are on their way: of each pool, one at a time. Their answers may come in any
+/// order, since what is returned and granted are totals that only grow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OnTheirWay {
+    /// With the time at which each is asked again.
+    questions: Vec<(LedgerCommand, u64)>,
+    /// Those that this node asks about for itself.
+    pools: BTreeSet<PoolId>,
+    gathers_until_ms: u64,
+}
+
+impl OnTheirWay {
+    pub(super) fn is_empty(&self) -> bool {
+        self.questions.is_empty()
+    }
+
+    fn put(&mut self, command: LedgerCommand, now: Now) {
+        self.pools.extend(own_pools(&command));
+        self.gathers_until_ms = now.mono_ms + GATHER_MS;
+        self.questions.push((command, now.mono_ms + ASK_AGAIN_MS));
+    }
+
+    /// A question has come back, or never will; says whether it was on its way.
+    pub(super) fn remove(&mut self, command: &LedgerCommand) -> bool {
+        let at = self.questions.iter().position(|(asked, _)| asked == command);
+        at.is_some_and(|at| {
+            let (command, _) = self.questions.remove(at);
+            for pool in own_pools(&command) {
+                self.pools.remove(&pool);
+            }
+            true
+        })
+    }
+
+    fn overdue(&self, now: Now) -> Option<LedgerCommand> {
+        let mut questions = self.questions.iter();
+        questions.find(|(_, again_ms)| now.mono_ms >= *again_ms).map(|(command, _)| command.clone())
+    }
+
+    /// From when on one more may be asked; `None`: when one of these has come back.
+    fn next_at_ms(&self) -> Option<u64> {
+        match self.questions.len() {
+            0 => Some(0),
+            ON_THEIR_WAY_MAX.. => None,
+            _ => Some(self.gathers_until_ms),
+        }
+    }
+}
+
+fn own_pools(command: &LedgerCommand) -> impl Iterator<Item = PoolId> + '_ {
+    let (own, items) = match command {
+        LedgerCommand::Sync { node, items, .. } => (Some(*node), items.as_slice()),
+        LedgerCommand::Hello { .. }
+        | LedgerCommand::SetCap { .. }
+        | LedgerCommand::Revoke { .. } => (None, &[][..]),
+    };
+    items.iter().filter(move |item| Some(item.beneficiary) == own).map(|item| item.pool)
+}
 
 impl Desk {
-    /// Asks the ledger, if there is something to ask and no question on its way.
+    /// Asks the ledger, if there is something to ask and it may be asked now.
     pub(super) fn ask_next(&mut self, now: Now) {
         let node = self.settings.node;
         let Some(together) = &mut self.together else { return };
-        if let Some((command, _)) = together.in_flight.take_if(|(_, again)| now.mono_ms >= *again) {
+        if let Some(command) = together.on_their_way.overdue(now) {
+            together.on_their_way.remove(&command);
             self.ask_again(&command);
         }
         let Some(together) = &mut self.together else { return };
-        if together.fenced || together.in_flight.is_some() || now.mono_ms < together.not_before_ms {
+        let due = together.on_their_way.next_at_ms().is_some_and(|at_ms| now.mono_ms >= at_ms);
+        if together.fenced || !due || now.mono_ms < together.not_before_ms {
             return;
         }
+        let first = together.on_their_way.is_empty();
         let boot = together.boot;
         let release_after_ms = self.settings.together.release_after_ms;
         let command = if !self.rights.is_welcomed() {
-            Some(LedgerCommand::Hello { node, boot, nonce: together.nonce })
-        } else if let Some(dead) = together
-            .presumed_dead(now, release_after_ms, |dead| self.ledger.is_worth_revoking(dead))
+            first.then_some(LedgerCommand::Hello { node, boot, nonce: together.nonce })
+        } else if first
+            && let Some(dead) = together
+                .presumed_dead(now, release_after_ms, |dead| self.ledger.is_worth_revoking(dead))
         {
             let expected_boot = self.ledger.boot(dead);
             Some(LedgerCommand::Revoke { node: dead, expected_boot, attested: false })
@@ -44,7 +115,7 @@ impl Desk {
             (!items.is_empty()).then_some(LedgerCommand::Sync { node, boot, items })
         };
         if let Some(command) = command {
-            together.in_flight = Some((command.clone(), now.mono_ms + ASK_AGAIN_MS));
+            together.on_their_way.put(command.clone(), now);
             self.outputs.push_back(Output::Ask(command));
         }
     }
@@ -52,26 +123,36 @@ impl Desk {
     /// When something is to be done about rights, milliseconds on the monotonic clock.
     pub(super) fn together_wakeup(&self) -> Option<u64> {
         let together = self.together.as_ref()?;
-        let again = match &together.in_flight {
-            Some((_, again_ms)) => Some(*again_ms),
-            None if together.fenced => None,
-            None => together.has_to_ask(&self.rights).then_some(together.not_before_ms),
-        };
+        let way = &together.on_their_way;
+        let again = way.questions.iter().map(|(_, again_ms)| *again_ms).min();
+        let next = way.next_at_ms().filter(|_| together.has_to_ask(&self.rights));
+        let next = next.map(|at_ms| at_ms.max(together.not_before_ms));
         let release_after_ms = self.settings.together.release_after_ms;
         // Not while a question is on its way: what is due has to wait for its answer, and a time
         // that has passed already would be waited for without a rest.
-        let leads = together.leading && together.in_flight.is_none() && !together.fenced;
+        let leads = together.leading && way.is_empty() && !together.fenced;
         let revoke = together.down_since_ms.iter().filter(|_| leads).filter_map(|(node, since)| {
             let due = since.saturating_add(release_after_ms?).max(together.not_before_ms);
             self.ledger.is_worth_revoking(*node).then_some(due)
         });
-        again.into_iter().chain(revoke).chain(together.waiting.wakeup()).min()
+        again.into_iter().chain(next).chain(revoke).chain(together.waiting.wakeup()).min()
     }
 }
 
 impl Together {
+    /// Whether there is something to ask that is not on its way already.
     fn has_to_ask(&self, rights: &Rights) -> bool {
-        !rights.is_welcomed() || !self.wanted.is_empty() || !self.gifts.is_empty()
+        !self.fenced
+            && if rights.is_welcomed() {
+                !self.gifts.is_empty() || self.askable().next().is_some()
+            } else {
+                self.on_their_way.is_empty()
+            }
+    }
+
+    fn askable(&self) -> impl Iterator<Item = PoolId> + '_ {
+        let asked = &self.on_their_way.pools;
+        self.wanted.keys().copied().filter(|pool| !asked.contains(pool))
     }
 
     fn presumed_dead(
@@ -92,9 +173,10 @@ impl Together {
         for given in &mut items {
             given.returned = item(given.pool, 0).returned;
         }
-        while items.len() < LEDGER_BATCH_MAX
-            && let Some((pool, want)) = self.wanted.pop_first()
-        {
+        let room = LEDGER_BATCH_MAX.saturating_sub(items.len());
+        let pools: Vec<PoolId> = self.askable().take(room).collect();
+        for pool in pools {
+            let want = self.wanted.remove(&pool).unwrap_or_default();
             items.push(item(pool, want));
         }
         items

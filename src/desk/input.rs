@@ -149,7 +149,7 @@ pub enum Input {
     Agreed(LedgerCommand),
     /// What [`super::Output::Ask`] asked for could not be put into the log; or nobody knows
     /// whether it was, and it may still come.
-    AskFailed,
+    AskFailed(LedgerCommand),
     /// Another node has too few rights of a pool: [`super::Output::Recall`], arrived. Believed only
     /// as far as it costs nothing.
     Recalled {

@@ -22,8 +22,9 @@ impl Desk {
     /// it is on its way, that may be granted when nobody is here any more.
     #[must_use]
     pub fn holds_nothing(&self) -> bool {
-        let is_asking =
-            |it: &Together| it.in_flight.is_some() || !it.wanted.is_empty() || it.waiting.len() > 0;
+        let is_asking = |it: &Together| {
+            !it.on_their_way.is_empty() || !it.wanted.is_empty() || it.waiting.len() > 0
+        };
         self.rights.is_welcomed()
             && !self.together.as_deref().is_some_and(is_asking)
             && self.ledger.held_by(self.settings.node).next().is_none()

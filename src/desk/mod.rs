@@ -257,7 +257,7 @@ impl Desk {
                 self.outputs.push_back(Output::Known(known));
             }
             Input::Agreed(command) => self.agreed(&command, now),
-            Input::AskFailed => self.ask_failed(now),
+            Input::AskFailed(command) => self.ask_failed(&command, now),
             Input::Recalled { pool, beneficiary, want } => self.recalled(pool, beneficiary, want),
             Input::NodeUp(node) => self.node_up(node),
             Input::NodeDown(node) => self.node_down(node, now),

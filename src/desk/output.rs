@@ -108,8 +108,7 @@ pub enum Output {
         call_id: Arc<str>,
     },
     /// Put this into the log; it comes back as [`super::Input::Agreed`], or
-    /// [`super::Input::AskFailed`] says that it did not. One that is asked for while another is on
-    /// its way takes its place: nobody waits for that any more.
+    /// [`super::Input::AskFailed`] says that it did not. Several may be on their way at once.
     Ask(LedgerCommand),
     /// What came of an [`super::Input::Agreed`]; the same on every node.
     Ledger(LedgerReply),

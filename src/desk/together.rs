@@ -11,6 +11,7 @@ use crate::domain::{
     Now, Policy, PoolId, ProxyId, SyncItem, UNLIMITED,
 };
 
+use super::asking::OnTheirWay;
 use super::waiting::Waiting;
 use super::{Desk, Output};
 
@@ -39,7 +40,7 @@ pub(super) struct Together {
     /// What the next question holds: how many are wanted; 0: only what was returned.
     pub(super) wanted: BTreeMap<PoolId, u32>,
     pub(super) gifts: Vec<SyncItem>,
-    pub(super) in_flight: Option<(LedgerCommand, u64)>,
+    pub(super) on_their_way: OnTheirWay,
     pub(super) not_before_ms: u64,
     pub(super) up: BTreeSet<NodeId>,
     pub(super) down_since_ms: BTreeMap<NodeId, u64>,
@@ -82,7 +83,7 @@ impl Desk {
             strangers: BTreeMap::new(),
             wanted: BTreeMap::new(),
             gifts: Vec::new(),
-            in_flight: None,
+            on_their_way: OnTheirWay::default(),
             not_before_ms: 0,
             up: BTreeSet::new(),
             down_since_ms: BTreeMap::new(),
@@ -177,9 +178,7 @@ impl Desk {
             return self.outputs.push_back(Output::Ledger(reply));
         };
         let (boot, nonce) = (together.boot, together.nonce);
-        if together.in_flight.as_ref().is_some_and(|(asked, _)| asked == command) {
-            together.in_flight = None;
-        }
+        together.on_their_way.remove(command);
         match (command, &reply) {
             (LedgerCommand::Hello { node, boot: of, nonce: by }, LedgerReply::HelloOk(held))
                 if *node == own =>
@@ -231,11 +230,12 @@ impl Desk {
     }
 
     /// A question could not be put, or nobody knows whether it was.
-    pub(super) fn ask_failed(&mut self, now: Now) {
+    pub(super) fn ask_failed(&mut self, command: &LedgerCommand, now: Now) {
         let Some(together) = &mut self.together else { return };
-        let Some((command, _)) = together.in_flight.take() else { return };
-        together.not_before_ms = now.mono_ms + ASK_AFTER_FAILURE_MS;
-        self.ask_again(&command);
+        if together.on_their_way.remove(command) {
+            together.not_before_ms = now.mono_ms + ASK_AFTER_FAILURE_MS;
+            self.ask_again(command);
+        }
     }
 
     /// Puts back what a question held. Returns are told again, wishes only where they are still

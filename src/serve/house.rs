@@ -64,8 +64,6 @@ pub(crate) struct House {
     pub(crate) stop: Notify,
     /// Questions that wait for other nodes.
     pub(super) questions: Questions,
-    /// How many times the ledger was asked: only the last time matters.
-    pub(super) asked: AtomicU64,
     /// Rung when a message was deleted.
     pub(crate) retention: Notify,
     /// Rung when there may be something to tell to devices.
@@ -126,7 +124,6 @@ impl House {
             pushes,
             stop: Notify::new(),
             questions: Questions::default(),
-            asked: AtomicU64::new(0),
             retention: Notify::new(),
             tell_bell: Notify::new(),
             me: Weak::clone(me),

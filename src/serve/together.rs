@@ -134,17 +134,14 @@ impl House {
         }
     }
 
-    /// Puts a question to the ledger. A newer one takes the place of one that is under way.
+    /// Puts a question to the ledger.
     pub(super) fn ask_ledger(&self, command: LedgerCommand) {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let Some(house) = self.me.upgrade() else { return };
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Err(error) = agree(&house, Motion::Ledger(command)).await {
+            if let Err(error) = agree(&house, Motion::Ledger(command.clone())).await {
                 tracing::debug!(%error, "the ledger can't be asked");
-                if house.asked.load(Ordering::Relaxed) == asked {
-                    house.handle(Input::AskFailed);
-                }
+                house.handle(Input::AskFailed(command));
             }
         });
     }

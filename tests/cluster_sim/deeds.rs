@@ -57,13 +57,20 @@ impl World {
             Due::Put { from, .. } if self.sites[from.0].left => {}
             Due::Put { from, command } => {
                 if self.sites[from.0].mute && self.dice.chance(50) {
-                    self.later(300, Due::Failed { at: from });
+                    self.later(300, Due::Failed { at: from, command });
                 } else {
                     self.append(Entry::Ledger(command));
                 }
             }
-            Due::Failed { at } => self.to(at, |world, at| world.handle(at, Input::AskFailed)),
-            Due::Wake { at } => self.to(at, |world, at| world.handle(at, Input::Wakeup)),
+            Due::Failed { at, command } => {
+                self.to(at, |world, at| world.handle(at, Input::AskFailed(command)));
+            }
+            Due::Wake { at } => self.to(at, |world, at| {
+                // Else there was reason to wake earlier, and it was done.
+                if world.processes[at].wakes_at.take_if(|at_ms| *at_ms <= world.now_ms).is_some() {
+                    world.handle(at, Input::Wakeup);
+                }
+            }),
             Due::Beat { at } => self.to(at, |world, at| world.beat(at)),
             Due::Apply { process, upto } => self.apply(process, upto),
             Due::Arrive { from, to, parcel } => self.arrive(from, to, parcel),
@@ -85,7 +92,7 @@ impl World {
     }
 
     /// Does something to a process, wherever it is by now, if it still is.
-    fn to(&mut self, (_, life): (usize, u64), deed: impl Fn(&mut Self, usize)) {
+    fn to(&mut self, (_, life): (usize, u64), deed: impl FnOnce(&mut Self, usize)) {
         if let Some(at) = self.processes.iter().position(|process| process.life == life) {
             deed(self, at);
         }

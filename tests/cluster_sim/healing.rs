@@ -22,7 +22,8 @@ impl World {
         if self.planted == Planted::TwoAsOne {
             self.stop(self.processes.len() - 1);
         }
-        for _ in 0..4 {
+        // An empty disk learns from the log of one start of its node at a time that it is over.
+        for _ in 0..12 {
             for node in 0..self.sites.len() {
                 self.mend(node);
                 if node == 0 || self.mix.opened || self.lets_in() {
@@ -30,7 +31,7 @@ impl World {
                     self.start(node);
                 }
             }
-            self.run(15_000)?;
+            self.run(5_000)?;
         }
         self.run(5_000)?;
         self.all_is_free()?;

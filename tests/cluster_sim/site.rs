@@ -55,6 +55,8 @@ pub(crate) struct Process {
     pub(crate) membership: Option<Membership>,
     /// When membership is to be woken.
     pub(crate) beats_at: u64,
+    /// When the desk is to be woken, if it is.
+    pub(crate) wakes_at: Option<u64>,
     pub(crate) copies: Option<Copies<CallRef, Row>>,
 }
 
@@ -72,6 +74,7 @@ impl Process {
             fenced: None,
             membership: None,
             beats_at: 0,
+            wakes_at: None,
             copies: None,
         }
     }

@@ -63,7 +63,7 @@ pub(crate) enum Entry {
 pub(crate) enum Due {
     Ask,
     Put { from: (usize, u64), command: LedgerCommand },
-    Failed { at: (usize, u64) },
+    Failed { at: (usize, u64), command: LedgerCommand },
     Apply { process: usize, upto: usize },
     Arrive { from: usize, to: usize, parcel: Parcel },
     Recall { to: usize, pool: PoolId, beneficiary: NodeId, want: u32 },
@@ -219,7 +219,9 @@ impl World {
         let at = (self.processes[process].node, self.processes[process].life);
         if let Some(at_ms) = self.processes[process].desk.as_ref().and_then(Desk::wakeup) {
             let in_ms = usize::try_from(at_ms.saturating_sub(self.now_ms)).unwrap().max(1);
-            if in_ms < 2_000 {
+            let wakes_at = self.now_ms + in_ms as u64;
+            if in_ms < 2_000 && self.processes[process].wakes_at.is_none_or(|at| wakes_at < at) {
+                self.processes[process].wakes_at = Some(wakes_at);
                 self.later(in_ms, Due::Wake { at });
             }
         }
@@ -245,7 +247,7 @@ impl World {
             }
             Output::Ask(command) => {
                 if self.mute(process) || self.lost() {
-                    return self.later(300, Due::Failed { at });
+                    return self.later(300, Due::Failed { at, command });
                 }
                 let times = if self.dice.chance(self.mix.repeated) { 2 } else { 1 };
                 for _ in 0..times {

@@ -233,8 +233,9 @@ impl Town {
         match (deed, rest) {
             ("end", [call]) => self.event(at, EventKind::End, call),
             ("fails", []) => {
-                self.asks.clear();
-                self.handle(at, Input::AskFailed);
+                for command in std::mem::take(&mut self.asks) {
+                    self.handle(at, Input::AskFailed(command));
+                }
             }
             ("down", []) => {
                 others.iter().for_each(|other| self.handle(*other, Input::NodeDown(id(at))));
