@@ -274,6 +274,7 @@ impl Ledger {
 
     fn sync_item(&mut self, node: NodeId, item: &SyncItem) -> Grant {
         let boot = self.boot(item.beneficiary);
+        let is_there = self.starts.get(&item.beneficiary).is_some_and(|start| start.nonce != 0);
         let pool = self.pool(item.pool);
         let giver = pool.share(node);
         // A report that was overtaken must not take anything back, and nobody can return what was
@@ -284,7 +285,12 @@ impl Ledger {
         giver.revoked &= item.want > 0;
         let returned = before != (giver.returned, giver.revoked);
         // What is given back for somebody is for him, whatever half of the rest would be.
-        let free = if item.beneficiary == node { pool.issuable() } else { pool.free_u32() };
+        let free = match item.beneficiary {
+            own if own == node => pool.issuable(),
+            _ if is_there => pool.free_u32(),
+            // Nobody is there who could ever give it back.
+            _ => 0,
+        };
         let given = free.min(item.want);
         let share = pool.share(item.beneficiary);
         share.granted += u64::from(given);

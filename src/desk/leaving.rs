@@ -29,4 +29,14 @@ impl Desk {
             && !self.together.as_deref().is_some_and(is_asking)
             && self.ledger.held_by(self.settings.node).next().is_none()
     }
+    /// Ends what this node decides for good, if it has no call and [`Desk::holds_nothing`]: no call
+    /// of a capped account gets in from here on, so that somebody may say that all of its are gone.
+    /// Says whether it does.
+    pub fn retire(&mut self) -> bool {
+        let may_go = self.table.is_empty() && self.holds_nothing();
+        if let Some(together) = self.together.as_mut().filter(|_| may_go) {
+            together.fenced = true;
+        }
+        may_go
+    }
 }

@@ -229,11 +229,6 @@ impl World {
         self.go(node);
     }
 
-    pub(crate) fn gives_back(&self, node: usize) -> bool {
-        let desk = self.processes[node].desk.as_ref();
-        self.planted == Planted::LeftWithRights || desk.is_some_and(Desk::holds_nothing)
-    }
-
     /// Says good-bye.
     pub(crate) fn good_bye(&mut self, node: usize) {
         let now = self.now();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallporter::cluster::{Copies, Limits, Member, Membership};
 use hallporter::desk::{Desk, Input, Joining, Settings, Ticket, TogetherSettings};
-use hallporter::domain::{CallRef, LedgerRow, ProxyId};
+use hallporter::domain::{CallRef, LedgerCommand, LedgerRow, ProxyId};
 use hallporter::registry::Change;
 use hallporter::sessions::{RowChange, SessionRow};
 
@@ -266,13 +266,22 @@ impl World {
 
     /// A node that wants to go, and whose calls are over, is gone for good.
     pub(crate) fn go(&mut self, node: usize) {
-        let Some(desk) = &self.processes[node].desk else { return };
-        if self.sites[node].switch.is_empty() && desk.figures().calls == 0 && self.gives_back(node)
+        let faulty = self.planted == Planted::LeftWithRights;
+        let Some(desk) = &mut self.processes[node].desk else { return };
+        if !self.sites[node].switch.is_empty()
+            || desk.figures().calls > 0
+            || !(faulty || desk.retire())
         {
-            self.good_bye(node);
-            self.stop(node);
-            self.sites[node].left = true;
+            return;
         }
+        if !faulty {
+            let expected_boot = self.truth.boot(id(node));
+            let revoke = LedgerCommand::Revoke { node: id(node), expected_boot, attested: true };
+            self.append(Entry::Ledger(revoke));
+        }
+        self.good_bye(node);
+        self.stop(node);
+        self.sites[node].left = true;
     }
 
     pub(crate) fn proxy() -> ProxyId {

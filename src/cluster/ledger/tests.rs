@@ -114,6 +114,20 @@ fn a_presumption_frees_no_strict_account_and_one_node_at_a_time() {
 }
 
 #[test]
+fn nothing_is_given_to_a_node_that_has_gone() {
+    let mut ledger = ledger(5);
+    sync(&mut ledger, A, 0, 5);
+    ledger.apply(&LedgerCommand::Revoke { node: B, expected_boot: 1, attested: true });
+    let items = vec![SyncItem { pool: pool(), returned: 2, want: 2, beneficiary: B }];
+    ledger.apply(&LedgerCommand::Sync { node: A, boot: 1, items });
+    assert_eq!((ledger.held_by(B).count(), ledger.free(pool())), (0, 2));
+    ledger.apply(&LedgerCommand::Hello { node: B, boot: 2, nonce: 9 });
+    let items = vec![SyncItem { pool: pool(), returned: 3, want: 1, beneficiary: B }];
+    ledger.apply(&LedgerCommand::Sync { node: A, boot: 1, items });
+    assert_eq!((ledger.held_by(B).count(), ledger.free(pool())), (1, 2), "it is back");
+}
+
+#[test]
 fn a_ledger_that_was_written_down_is_the_same() {
     let mut ledger = ledger(5);
     let mut written: BTreeMap<String, LedgerRow> = BTreeMap::new();

@@ -118,11 +118,8 @@ impl Nodes {
     async fn go(&self, house: &Arc<House>) {
         while !self.at_once.load(Ordering::Relaxed) {
             house.handle(Input::Leaving);
-            let is_idle = {
-                let desk = house.desk();
-                desk.figures().calls == 0 && desk.holds_nothing()
-            };
-            if is_idle && !mail::is_needed(house).await {
+            if !mail::is_needed(house).await && house.desk().retire() {
+                self.give_up_rights(house).await;
                 break;
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -138,5 +135,21 @@ impl Nodes {
         }
         tracing::info!("this node has left the cluster");
         house.stop.notify_one();
+    }
+    /// Lets the ledger know that this node has no calls any more and will have none: what somebody
+    /// else is just giving back for it stays with the others.
+    async fn give_up_rights(&self, house: &Arc<House>) {
+        loop {
+            let node = self.own.node;
+            let expected_boot = house.desk().boot_of(node);
+            let revoke = LedgerCommand::Revoke { node, expected_boot, attested: true };
+            let agreed = agree(house, Motion::Ledger(revoke)).await;
+            let Err(error) = agreed else { return };
+            tracing::debug!(%error, "the others do not know yet that this node needs no rights");
+            if self.at_once.load(Ordering::Relaxed) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
