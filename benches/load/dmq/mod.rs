@@ -24,7 +24,7 @@ const DELAYS_MS: [u64; 2] = [0, 40];
 /// Complete calls, a second, while the processor time of a call is taken.
 const PACES: [u32; 2] = [100, 400];
 const FLOW: Duration = Duration::from_secs(5);
-const FLOWS: usize = 3;
+const FLOWS: usize = 5;
 /// Calls that are up when their machine loses its power.
 const LOST: u32 = 4;
 const CAPPED: &str = "+49301";
@@ -75,11 +75,23 @@ struct Shown {
     unanswered: usize,
     /// What was counted where when there were too many.
     explained: Vec<String>,
+    /// Of an INVITE of the bursts, those that are refused too.
+    burst_cpu_us: Vec<f64>,
     cpu_us: [Vec<f64>; PACES.len()],
     /// So long a dead node's calls were watched.
     watch: Option<Duration>,
     left: u32,
     left_for: Option<Duration>,
+}
+
+/// One side in its regions, with its callers and phones.
+struct Stage {
+    name: &'static str,
+    side: Box<dyn Side>,
+    talk: talk::Talk,
+    shown: Shown,
+    /// Goes last: all of it is in there.
+    _field: Field,
 }
 
 /// Prints both sides.
@@ -96,102 +108,143 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     for delay_ms in DELAYS_MS {
         println!("\n{delay_ms} ms one way");
         let place = Place::new("dmq")?;
-        let field = || -> anyhow::Result<Field> {
-            let field = Field::of_test("dmq", &["north", "south", "west"])?;
-            field.relay.delay(Duration::from_millis(delay_ms));
-            Ok(field)
+        let theirs = |field: &Field| -> anyhow::Result<Box<dyn Side>> {
+            Ok(Box::new(theirs::Dmq::start(&place, field.regions())?))
         };
+        let ours = |field: &Field| -> anyhow::Result<Box<dyn Side>> {
+            Ok(Box::new(ours::Hallporters::start(&place, field.regions(), delay_ms)?))
+        };
+        // Both are there all the time, and idle while it is the other one's turn: the machine is
+        // not as fast at any time as it is at another.
+        let stages =
+            [Stage::new("DMQ", delay_ms, theirs), Stage::new("hallporter", delay_ms, ours)];
+        let mut stages = stages.map(|stage| stage.inspect_err(missed).ok());
+        take(&mut stages, |stage| stage.bursts(plan));
+        for turn in 0..FLOWS * PACES.len() {
+            take(&mut stages, |stage| stage.flow(turn % PACES.len()));
+        }
         // How long a dead node's calls count is no matter of the way.
-        let watch = (delay_ms == 0).then_some(plan.watch);
-        let theirs = || {
-            let field = field()?;
-            let mut side = theirs::Dmq::start(&place, field.regions())?;
-            one(plan, watch, &field, &mut side)
-        };
-        let ours = || {
-            let field = field()?;
-            let mut side = ours::Hallporters::start(&place, field.regions(), delay_ms)?;
-            one(plan, watch, &field, &mut side)
-        };
-        let theirs = report("DMQ", theirs());
-        let ours = report("hallporter", ours());
-        if let (Some(ours), Some(theirs)) = (ours, theirs) {
-            for (place, pace) in PACES.into_iter().enumerate() {
-                println!(
-                    "  CPU a call at {pace}/s: {:.2} of DMQ's (goal: at most 1)",
-                    ratio(&ours.cpu_us[place], &theirs.cpu_us[place])
-                );
-            }
+        if delay_ms == 0 {
+            take(&mut stages, |stage| stage.death(plan.watch));
+        }
+        stages.iter().flatten().for_each(|stage| report(stage.name, &stage.shown));
+        if let [Some(theirs), Some(ours)] = &stages {
+            compare(&ours.shown, &theirs.shown);
         }
     }
     Ok(())
 }
 
-/// All that one side has to show.
-fn one(
-    plan: &Plan,
-    watch: Option<Duration>,
-    field: &Field,
-    side: &mut dyn Side,
-) -> anyhow::Result<Shown> {
-    let mut talk = talk::Talk::new(field.regions(), &side.proxies())?;
-    let mut shown = Shown { watch, ..Shown::default() };
-    for number in [Some(CAPPED), side.available()].into_iter().flatten() {
-        for _ in 0..plan.bursts {
-            let burst = talk.burst(CALLS, number, &[0, 1, 2]);
-            let list = if number == CAPPED { &mut shown.admitted } else { &mut shown.available };
-            list.push(f64::from(u32::try_from(burst.admitted)?));
-            shown.unanswered += burst.unanswered;
-            if burst.admitted > CAP as usize {
-                let why = side.explain();
-                if !why.is_empty() {
-                    shown.explained.push(format!("{number}: {} up; {why}", burst.admitted));
-                }
-            }
-            talk.hang_up_all();
-            all_free(side)?;
+/// Both sides in turn; one with which something is wrong is not there any more.
+fn take(stages: &mut [Option<Stage>; 2], deed: impl Fn(&mut Stage) -> anyhow::Result<()>) {
+    for stage in stages {
+        if let Some(there) = stage
+            && let Err(error) = deed(there)
+        {
+            missed(&error.context(there.name));
+            *stage = None;
         }
     }
-    for turn in 0..FLOWS * PACES.len() {
-        let place = turn % PACES.len();
-        let before = side.cpu_s()?;
-        let calls = talk.flow(PACES[place], FLOW, FREE);
+}
+
+fn missed(error: &anyhow::Error) {
+    println!("  not measured: {error:#}");
+}
+
+fn compare(ours: &Shown, theirs: &Shown) {
+    let bursts = ratio(&ours.burst_cpu_us, &theirs.burst_cpu_us);
+    println!("  CPU an INVITE in the bursts: {bursts:.2} of DMQ's (goal: at most 1)");
+    let paces = PACES.iter().zip(&ours.cpu_us).zip(&theirs.cpu_us);
+    for ((pace, ours), theirs) in paces {
+        println!("  CPU a call at {pace}/s: {:.2} of DMQ's (goal: at most 1)", ratio(ours, theirs));
+    }
+}
+
+impl Stage {
+    fn new(
+        name: &'static str,
+        delay_ms: u64,
+        start: impl FnOnce(&Field) -> anyhow::Result<Box<dyn Side>>,
+    ) -> anyhow::Result<Self> {
+        let field = Field::of_test(&name[..3].to_lowercase(), &["north", "south", "west"])?;
+        field.relay.delay(Duration::from_millis(delay_ms));
+        let side = start(&field)?;
+        let talk = talk::Talk::new(field.regions(), &side.proxies())?;
+        Ok(Self { name, side, talk, shown: Shown::default(), _field: field })
+    }
+
+    fn bursts(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let Self { side, talk, shown, .. } = self;
+        for number in [Some(CAPPED), side.available()].into_iter().flatten() {
+            for _ in 0..plan.bursts {
+                let before = side.cpu_s()?;
+                let burst = talk.burst(CALLS, number, &[0, 1, 2]);
+                let admitted = f64::from(u32::try_from(burst.admitted)?);
+                shown.unanswered += burst.unanswered;
+                if number == CAPPED && burst.admitted > CAP as usize {
+                    let why = side.explain();
+                    if !why.is_empty() {
+                        shown.explained.push(format!("{number}: {} up; {why}", burst.admitted));
+                    }
+                }
+                talk.hang_up_all();
+                if number == CAPPED {
+                    shown.admitted.push(admitted);
+                    let cpu_s = side.cpu_s()? - before;
+                    shown.burst_cpu_us.push(cpu_s * 1e6 / f64::from(CALLS));
+                } else {
+                    shown.available.push(admitted);
+                }
+                all_free(&**side)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, place: usize) -> anyhow::Result<()> {
+        let before = self.side.cpu_s()?;
+        let calls = self.talk.flow(PACES[place], FLOW, FREE);
         // What is still told of them belongs to them.
         std::thread::sleep(Duration::from_secs(1));
         if calls == 0 {
             bail!("not one call came through");
         }
         let calls = f64::from(u32::try_from(calls)?);
-        shown.cpu_us[place].push((side.cpu_s()? - before) * 1e6 / calls);
+        self.shown.cpu_us[place].push((self.side.cpu_s()? - before) * 1e6 / calls);
+        Ok(())
     }
-    let Some(watch) = watch else { return Ok(shown) };
-    let number = side.available().unwrap_or(CAPPED);
-    let mut up = 0;
-    // A right that is elsewhere may come too late for one of them.
-    for _ in 0..TRIES {
-        up += u32::try_from(talk.burst(LOST - up, number, &[2]).admitted)?;
-        if up == LOST {
-            break;
+
+    fn death(&mut self, watch: Duration) -> anyhow::Result<()> {
+        let Self { side, talk, shown, .. } = self;
+        shown.watch = Some(watch);
+        let number = side.available().unwrap_or(CAPPED);
+        let mut up = 0;
+        // A right that is elsewhere may come too late for one of them.
+        for _ in 0..TRIES {
+            up += u32::try_from(talk.burst(LOST - up, number, &[2]).admitted)?;
+            if up == LOST {
+                break;
+            }
         }
-    }
-    if up != LOST {
-        bail!("of {LOST} calls {up} were admitted");
-    }
-    // Everybody has heard of them.
-    std::thread::sleep(Duration::from_secs(2));
-    side.kill(2);
-    let killed = Instant::now();
-    talk.forget();
-    loop {
-        shown.left = CAP - one_by_one(&mut talk, number);
-        talk.hang_up_all();
-        if shown.left == 0 {
-            shown.left_for = Some(killed.elapsed());
+        if up != LOST {
+            bail!("of {LOST} calls {up} were admitted");
         }
-        if shown.left == 0 || killed.elapsed() > watch {
-            return Ok(shown);
+        // Everybody has heard of them.
+        std::thread::sleep(Duration::from_secs(2));
+        side.kill(2);
+        let killed = Instant::now();
+        talk.forget();
+        loop {
+            shown.left = CAP - one_by_one(talk, number);
+            talk.hang_up_all();
+            if shown.left == 0 {
+                shown.left_for = Some(killed.elapsed());
+            }
+            if shown.left == 0 || killed.elapsed() > watch {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_secs(5));
         }
-        std::thread::sleep(Duration::from_secs(5));
     }
 }
 
@@ -213,9 +266,8 @@ fn all_free(side: &dyn Side) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints what one side has shown, or why it has not.
-fn report(name: &str, shown: anyhow::Result<Shown>) -> Option<Shown> {
-    let shown = shown.inspect_err(|error| println!("  {name:<10} not measured: {error:#}")).ok()?;
+/// Prints what one side has shown.
+fn report(name: &str, shown: &Shown) {
     show_bursts(name, &shown.admitted);
     if !shown.available.is_empty() {
         show_bursts("available", &shown.available);
@@ -226,6 +278,11 @@ fn report(name: &str, shown: anyhow::Result<Shown>) -> Option<Shown> {
     if shown.unanswered > 0 {
         println!("             {} calls got no final answer", shown.unanswered);
     }
+    println!(
+        "             CPU an INVITE in the bursts, all processes: {:.0} us   ({})",
+        median(&shown.burst_cpu_us),
+        list(&shown.burst_cpu_us, 0)
+    );
     for (pace, cpu_us) in PACES.iter().zip(&shown.cpu_us) {
         println!(
             "             CPU a call at {pace}/s, all processes: {:.0} us   ({})",
@@ -245,7 +302,6 @@ fn report(name: &str, shown: anyhow::Result<Shown>) -> Option<Shown> {
         ),
         (None, None) => {}
     }
-    Some(shown)
 }
 
 fn show_bursts(name: &str, admitted: &[f64]) {
