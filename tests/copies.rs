@@ -77,6 +77,8 @@ fn a_node_is_right_about_its_own_rows() {
     assert_eq!(meet(&mut before), [(7, "of before"), (8, "of before, too")]);
     let mut after = new(one);
     after.change(9, Some("of now"));
-    after.change(9, None);
-    assert_eq!(meet(&mut after), []);
+    assert_eq!(meet(&mut after), [(9, "of now")], "it has told less than was told before");
+    let mut later = new(one);
+    (0..4).for_each(|row| later.change(row, None));
+    assert_eq!(meet(&mut later), []);
 }

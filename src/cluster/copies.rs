@@ -159,6 +159,11 @@ impl<K: Ord + Hash + Clone, R: Clone> Copies<K, R> {
     /// A peer says what it knows, and will be told what it does not.
     pub fn take_marks(&mut self, peer: NodeId, marks: &Marks) {
         let Some(all_told) = self.peers.get_mut(&peer) else { return };
+        if let Some(own) = self.copies.get_mut(&self.node)
+            && let Some(theirs) = marks.known.get(&self.node)
+        {
+            own.rows.skip_to(theirs.mark);
+        }
         for (node, copy) in &self.copies {
             let theirs = marks.known.get(node).copied().unwrap_or_default();
             let ours = copy.rows.known;

@@ -11,6 +11,9 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
+/// The most changes that a start can have told: what is said beyond that is not so.
+const SKIPPED_MAX: u64 = 1 << 40;
+
 /// How far a node's rows are known: the number of its start, and that of the last change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
@@ -100,6 +103,17 @@ impl<K: Ord + Hash + Clone, R: Clone> Numbered<K, R> {
     pub(super) fn change(&mut self, key: K, row: Option<R>) {
         self.known.mark.number += 1;
         self.put(Change { number: self.known.mark.number, key, row });
+    }
+
+    /// Somebody knows more of this start than it has told: one before it had the same number, and
+    /// was lost with its disk. Goes on behind what that one told, unless that is far beyond what
+    /// any start can have told.
+    pub(super) fn skip_to(&mut self, mark: Mark) {
+        let known = &mut self.known.mark;
+        let skipped = mark.number.saturating_sub(known.number);
+        if mark.boot == known.boot && skipped <= SKIPPED_MAX {
+            known.number += skipped;
+        }
     }
 
     /// The row, if it is there.
