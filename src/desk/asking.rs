@@ -26,6 +26,7 @@ pub(super) struct OnTheirWay {
     /// Those that this node asks about for itself.
     pools: BTreeSet<PoolId>,
     gathers_until_ms: u64,
+    takes_ms: u64,
 }
 
 impl OnTheirWay {
@@ -49,6 +50,22 @@ impl OnTheirWay {
             }
             true
         })
+    }
+
+    /// A question has come back with its answer.
+    pub(super) fn answered(&mut self, command: &LedgerCommand, now: Now) {
+        let asked = self.questions.iter().find(|(asked, _)| asked == command);
+        if let Some((_, again_ms)) = asked {
+            let took_ms = (now.mono_ms + ASK_AGAIN_MS).saturating_sub(*again_ms);
+            // One that was held up by something is not what the next will take.
+            self.takes_ms = took_ms.min((3 * self.takes_ms + took_ms).div_ceil(4));
+        }
+        self.remove(command);
+    }
+
+    /// How long an answer takes as a rule.
+    pub(super) fn takes_ms(&self) -> u64 {
+        self.takes_ms
     }
 
     fn overdue(&self, now: Now) -> Option<LedgerCommand> {

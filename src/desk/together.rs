@@ -178,7 +178,7 @@ impl Desk {
             return self.outputs.push_back(Output::Ledger(reply));
         };
         let (boot, nonce) = (together.boot, together.nonce);
-        together.on_their_way.remove(command);
+        together.on_their_way.answered(command, now);
         match (command, &reply) {
             (LedgerCommand::Hello { node, boot: of, nonce: by }, LedgerReply::HelloOk(held))
                 if *node == own =>

@@ -304,8 +304,11 @@ impl Desk {
         let Some(together) = &mut self.together else { return };
         let Some(question) = together.waiting.questions.get_mut(&number) else { return };
         question.poll_ms = now.mono_ms + POLL_EVERY_MS;
+        // What is given back is only here when the ledger has it. Too late for this question, it
+        // would be missed where it was.
+        let in_time = now.mono_ms + together.on_their_way.takes_ms() < question.until_ms;
         for (pool, want) in question.missing.clone() {
-            if self.ledger.free(pool) == 0 {
+            if in_time && self.ledger.free(pool) == 0 {
                 self.recall(pool, now);
             }
             self.want(pool, want);

@@ -167,6 +167,9 @@ impl World {
         let part = if fails { dialogs.len() / 2 } else { dialogs.len() };
         self.handle(process, Input::LookSeen { proxy, dialogs: dialogs[..part].to_vec() });
         if fails {
+            // Nobody can count on having seen a part of it: the next list has all.
+            let node = self.processes[process].node;
+            self.sites[node].switch.values_mut().for_each(|up| up.shown = false);
             return self.handle(process, Input::LookFailed { proxy });
         }
         self.handle(process, Input::LookEnd { proxy });
