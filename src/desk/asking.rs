@@ -26,6 +26,7 @@ pub(super) struct OnTheirWay {
     /// Those that this node asks about for itself.
     pools: BTreeSet<PoolId>,
     gathers_until_ms: u64,
+    /// How long an answer takes as a rule.
     takes_ms: u64,
 }
 

@@ -29,6 +29,7 @@ impl Desk {
             && !self.together.as_deref().is_some_and(is_asking)
             && self.ledger.held_by(self.settings.node).next().is_none()
     }
+
     /// Ends what this node decides for good, if it has no call and [`Desk::holds_nothing`]: no call
     /// of a capped account gets in from here on, so that somebody may say that all of its are gone.
     /// Says whether it does.
