@@ -142,6 +142,8 @@ impl Desk {
                     let (node, pool, short) = (own, *pool, false);
                     self.rights.granted(&Grant { node, boot, pool, granted, returned, short });
                     self.after_entry(pool);
+                    // Its cap may have been lowered since, which is known here already.
+                    self.pool_changed(pool);
                 }
                 LedgerRow::Start { .. } | LedgerRow::Share { .. } => {}
             }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallporter::admission::seats;
 use hallporter::cluster::Ledger;
-use hallporter::domain::{AccountKey, LedgerCommand, Policy, PoolId, PoolKind, Seats, UNLIMITED};
+use hallporter::domain::{
+    AccountKey, Identifier, LedgerCommand, Policy, PoolId, PoolKind, Seats, UNLIMITED,
+};
 use hallporter::registry::{Change, Command, Registry};
 use serde_json::{Value, json};
 
@@ -194,9 +196,11 @@ impl Book {
 
 /// What a call between two of the accounts holds, as a registry has them.
 pub(crate) fn seats_in(registry: &Registry, from: Option<usize>, to: Option<usize>) -> Seats {
-    let line = |account: Option<usize>| {
-        let key = account.and_then(|account| registry.find(&name(account)));
+    let line = |key: Option<AccountKey>| {
         key.into_iter().flat_map(|key| registry.line(key)).map(|(key, _)| key)
     };
+    let from = from.and_then(|account| registry.find(&name(account)));
+    // An account whose number is not there yet is called by nobody.
+    let to = to.and_then(|account| registry.owner(&Identifier::parse(&number(account)).ok()?));
     seats(line(from), line(to)).seats()
 }
