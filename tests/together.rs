@@ -42,7 +42,7 @@ fn asking() {
 
 #[test]
 fn waiting() {
-    check(include_str!("together/waiting.txt"), 9);
+    check(include_str!("together/waiting.txt"), 10);
 }
 
 #[test]

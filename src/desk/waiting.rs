@@ -18,7 +18,7 @@ const USUAL_WITHIN_MS: u64 = 170;
 /// How long it is remembered that a pool was full everywhere, so that not every call that is
 /// refused is a question to the ledger.
 const FULL_FOR_MS: u64 = 200;
-/// How often the same holders are asked for the same rights.
+/// How often the same holders are asked for the same rights, unless twice as many are wanted.
 const RECALL_EVERY_MS: u64 = 40;
 /// How many pools are remembered to be full; all are forgotten beyond it.
 const FULL_MAX: usize = 100_000;
@@ -44,7 +44,8 @@ pub(super) struct Waiting {
     given: u64,
     tickets: usize,
     full_until_ms: BTreeMap<PoolId, u64>,
-    recalled_ms: BTreeMap<PoolId, u64>,
+    /// When the holders of a pool were asked last, and for how many.
+    recalled: BTreeMap<PoolId, (u64, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -174,14 +175,17 @@ impl Desk {
         let holders = self.holders(pool);
         let beneficiary = self.settings.node;
         let Some(together) = &mut self.together else { return };
-        let recalled_ms = &mut together.waiting.recalled_ms;
-        let last = recalled_ms.get(&pool);
-        if last.is_some_and(|last| now.mono_ms < last + RECALL_EVERY_MS) {
+        // No more than wait here: others may be waiting for the rest. While ever more come, not each
+        // of them is a letter.
+        let want = u32::try_from(together.waiting.of_pool(pool).len()).unwrap_or(u32::MAX).max(1);
+        let last = together.waiting.recalled.get(&pool);
+        let lately = |(at_ms, asked): &(u64, u32)| {
+            now.mono_ms < at_ms + RECALL_EVERY_MS && want < asked.saturating_mul(2)
+        };
+        if last.is_some_and(lately) {
             return;
         }
-        recalled_ms.insert(pool, now.mono_ms);
-        // No more than wait here: others may be waiting for the rest.
-        let want = u32::try_from(together.waiting.of_pool(pool).len()).unwrap_or(u32::MAX).max(1);
+        together.waiting.recalled.insert(pool, (now.mono_ms, want));
         for (to, _) in holders.into_iter().filter(|(node, _)| together.up.contains(node)) {
             self.figures.recalls_sent += 1;
             self.outputs.push_back(Output::Recall { to, pool, beneficiary, want });
@@ -387,7 +391,7 @@ impl Waiting {
             }
         }
         if self.questions.is_empty() {
-            self.recalled_ms.clear();
+            self.recalled.clear();
         }
         Some(question)
     }
