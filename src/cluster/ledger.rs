@@ -273,8 +273,8 @@ impl Ledger {
     }
 
     fn sync_item(&mut self, node: NodeId, item: &SyncItem) -> Grant {
-        let boot = self.boot(item.beneficiary);
-        let is_there = self.starts.get(&item.beneficiary).is_some_and(|start| start.nonce != 0);
+        let start = self.starts.get(&item.beneficiary);
+        let (boot, is_there) = start.map_or((0, false), |start| (start.boot, start.nonce != 0));
         let pool = self.pool(item.pool);
         let giver = pool.share(node);
         // A report that was overtaken must not take anything back, and nobody can return what was

@@ -41,27 +41,28 @@ impl OnTheirWay {
         self.questions.push((command, now.mono_ms + ASK_AGAIN_MS));
     }
 
-    /// A question has come back, or never will; says whether it was on its way.
-    pub(super) fn remove(&mut self, command: &LedgerCommand) -> bool {
-        let at = self.questions.iter().position(|(asked, _)| asked == command);
-        at.is_some_and(|at| {
-            let (command, _) = self.questions.remove(at);
-            for pool in own_pools(&command) {
-                self.pools.remove(&pool);
-            }
-            true
-        })
+    fn take(&mut self, at: usize) -> (LedgerCommand, u64) {
+        let question = self.questions.remove(at);
+        for pool in own_pools(&question.0) {
+            self.pools.remove(&pool);
+        }
+        question
+    }
+
+    /// A question has come back, or never will: when it would have been asked again, if it was on
+    /// its way.
+    pub(super) fn remove(&mut self, command: &LedgerCommand) -> Option<u64> {
+        let at = self.questions.iter().position(|(asked, _)| asked == command)?;
+        Some(self.take(at).1)
     }
 
     /// A question has come back with its answer.
     pub(super) fn answered(&mut self, command: &LedgerCommand, now: Now) {
-        let asked = self.questions.iter().find(|(asked, _)| asked == command);
-        if let Some((_, again_ms)) = asked {
-            let took_ms = (now.mono_ms + ASK_AGAIN_MS).saturating_sub(*again_ms);
+        if let Some(again_ms) = self.remove(command) {
+            let took_ms = (now.mono_ms + ASK_AGAIN_MS).saturating_sub(again_ms);
             // One that was held up by something is not what the next will take.
             self.takes_ms = took_ms.min((3 * self.takes_ms + took_ms).div_ceil(4));
         }
-        self.remove(command);
     }
 
     /// How long an answer takes as a rule.
@@ -69,9 +70,9 @@ impl OnTheirWay {
         self.takes_ms
     }
 
-    fn overdue(&self, now: Now) -> Option<LedgerCommand> {
-        let mut questions = self.questions.iter();
-        questions.find(|(_, again_ms)| now.mono_ms >= *again_ms).map(|(command, _)| command.clone())
+    fn take_overdue(&mut self, now: Now) -> Option<LedgerCommand> {
+        let at = self.questions.iter().position(|(_, again_ms)| now.mono_ms >= *again_ms)?;
+        Some(self.take(at).0)
     }
 
     /// From when on one more may be asked; `None`: when one of these has come back.
@@ -99,8 +100,7 @@ impl Desk {
     pub(super) fn ask_next(&mut self, now: Now) {
         let node = self.settings.node;
         let Some(together) = &mut self.together else { return };
-        if let Some(command) = together.on_their_way.overdue(now) {
-            together.on_their_way.remove(&command);
+        if let Some(command) = together.on_their_way.take_overdue(now) {
             self.ask_again(&command);
         }
         let Some(together) = &mut self.together else { return };

@@ -21,6 +21,7 @@ mod meetings;
 mod motion;
 mod output;
 mod push;
+mod queue;
 mod rights;
 mod route;
 mod rules;

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 
 use super::asking::OnTheirWay;
-use super::waiting::Waiting;
+use super::queue::Waiting;
 use super::{Desk, Output};
 
 /// After how long the ledger is asked again when a question could not be put.
@@ -234,7 +234,7 @@ impl Desk {
     /// A question could not be put, or nobody knows whether it was.
     pub(super) fn ask_failed(&mut self, command: &LedgerCommand, now: Now) {
         let Some(together) = &mut self.together else { return };
-        if together.on_their_way.remove(command) {
+        if together.on_their_way.remove(command).is_some() {
             together.not_before_ms = now.mono_ms + ASK_AFTER_FAILURE_MS;
             self.ask_again(command);
         }

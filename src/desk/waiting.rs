@@ -1,11 +1,9 @@
 //! Questions that wait for rights of other nodes: a call is never answered on half of them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use crate::admission::Look;
 use crate::domain::{NodeId, Now, Policy, PoolId, Room, RouteQuery};
 
+use super::queue::Question;
 use super::{Desk, Output, Ticket};
 
 /// How often the ledger is asked again while a call waits.
@@ -33,29 +31,6 @@ pub(super) enum Stance {
     Last { heard: bool },
     /// It is not meant: nobody is asked for it.
     Rehearse,
-}
-
-/// The questions that wait.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Waiting {
-    questions: BTreeMap<u64, Question>,
-    by_pool: BTreeSet<(PoolId, u64)>,
-    by_call: BTreeMap<Arc<str>, Vec<u64>>,
-    given: u64,
-    tickets: usize,
-    full_until_ms: BTreeMap<PoolId, u64>,
-    /// When the holders of a pool were asked last, and for how many.
-    recalled: BTreeMap<PoolId, (u64, u32)>,
-}
-
-#[derive(Clone, Debug)]
-struct Question {
-    asked: Vec<(Ticket, Box<RouteQuery>)>,
-    since_ms: u64,
-    poll_ms: u64,
-    until_ms: u64,
-    missing: Vec<(PoolId, u32)>,
-    heard: bool,
 }
 
 impl Desk {
@@ -177,7 +152,7 @@ impl Desk {
         let Some(together) = &mut self.together else { return };
         // No more than wait here: others may be waiting for the rest. While ever more come, not each
         // of them is a letter.
-        let want = u32::try_from(together.waiting.of_pool(pool).len()).unwrap_or(u32::MAX).max(1);
+        let want = u32::try_from(together.waiting.count(pool)).unwrap_or(u32::MAX).max(1);
         let last = together.waiting.recalled.get(&pool);
         let lately = |(at_ms, asked): &(u64, u32)| {
             now.mono_ms < at_ms + RECALL_EVERY_MS && want < asked.saturating_mul(2)
@@ -274,7 +249,7 @@ impl Desk {
     /// Something has become known of a call that may wait.
     pub(super) fn consider_call_again(&mut self, call_id: &str, now: Now) {
         let Some(together) = &self.together else { return };
-        let numbers = together.waiting.by_call.get(call_id).cloned().unwrap_or_default();
+        let numbers = together.waiting.of_call(call_id);
         numbers.into_iter().for_each(|number| self.consider_again(number, now));
     }
 
@@ -326,73 +301,4 @@ impl Desk {
 fn full_after_ms(question: &Question) -> u64 {
     let within_ms = question.until_ms - question.since_ms;
     FULL_AFTER_MS + 2 * within_ms.saturating_sub(USUAL_WITHIN_MS)
-}
-
-impl Waiting {
-    pub(super) fn wants(&self, pool: PoolId) -> bool {
-        self.by_pool.range((pool, 0)..=(pool, u64::MAX)).next().is_some()
-    }
-
-    pub(super) fn has_call(&self, call_id: &str) -> bool {
-        self.by_call.contains_key(call_id)
-    }
-
-    pub(super) fn wakeup(&self) -> Option<u64> {
-        self.questions.values().map(|question| question.until_ms.min(question.poll_ms)).min()
-    }
-
-    /// Since when the oldest question waits.
-    pub(super) fn oldest_ms(&self) -> Option<u64> {
-        self.questions.values().map(|question| question.since_ms).min()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.tickets
-    }
-
-    fn of_pool(&self, pool: PoolId) -> Vec<u64> {
-        self.by_pool.range((pool, 0)..=(pool, u64::MAX)).map(|(_, number)| *number).collect()
-    }
-
-    /// The question that is asked again by this one.
-    fn same(&mut self, query: &RouteQuery) -> Option<&mut Question> {
-        let numbers = self.by_call.get(&query.call_id)?;
-        let number = numbers.iter().copied().find(|number| {
-            let first = self.questions.get(number).and_then(|it| it.asked.first());
-            first.is_some_and(|(_, first)| {
-                first.ruri == query.ruri
-                    && first.from_tag == query.from_tag
-                    && first.trail == query.trail
-            })
-        })?;
-        self.questions.get_mut(&number)
-    }
-
-    fn insert(&mut self, number: u64, question: Question) {
-        self.by_pool.extend(question.missing.iter().map(|(pool, _)| (*pool, number)));
-        if let Some((_, query)) = question.asked.first() {
-            self.by_call.entry(Arc::clone(&query.call_id)).or_default().push(number);
-        }
-        self.questions.insert(number, question);
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Question> {
-        let question = self.questions.remove(&number)?;
-        self.tickets = self.tickets.saturating_sub(question.asked.len());
-        for (pool, _) in &question.missing {
-            self.by_pool.remove(&(*pool, number));
-        }
-        if let Some((_, query)) = question.asked.first()
-            && let Some(numbers) = self.by_call.get_mut(&query.call_id)
-        {
-            numbers.retain(|other| *other != number);
-            if numbers.is_empty() {
-                self.by_call.remove(&query.call_id);
-            }
-        }
-        if self.questions.is_empty() {
-            self.recalled.clear();
-        }
-        Some(question)
-    }
 }
