@@ -268,10 +268,8 @@ impl World {
     pub(crate) fn go(&mut self, node: usize) {
         let faulty = self.planted == Planted::LeftWithRights;
         let Some(desk) = &mut self.processes[node].desk else { return };
-        if !self.sites[node].switch.is_empty()
-            || desk.figures().calls > 0
-            || !(faulty || desk.retire())
-        {
+        let mut goes = || if faulty { desk.figures().calls == 0 } else { desk.retire() };
+        if !self.sites[node].switch.is_empty() || !goes() {
             return;
         }
         if !faulty {
