@@ -63,8 +63,14 @@ impl Kamailio {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("kamailio-cfg");
-        for name in ["kamailio.cfg", "hallporter.cfg", "hallporter-texts.cfg"] {
-            std::fs::copy(shipped.join(name), dir.join(name))?;
+        // All of it, whatever includes what; the settings are written anew below.
+        for entry in std::fs::read_dir(&shipped)? {
+            let path = entry?.path();
+            if let Some(name) =
+                path.file_name().filter(|_| path.extension() == Some("cfg".as_ref()))
+            {
+                std::fs::copy(&path, dir.join(name))?;
+            }
         }
         let sip: SocketAddr = format!("{HOST}:{}", free_udp_port()?).parse()?;
         let settings = format!(
