@@ -332,8 +332,8 @@ impl Rights {
     /// Reads the pools of both ends of a call, for nothing but to have them read: see
     /// `sessions::Table::touch_ahead`.
     #[must_use]
-    pub fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) -> u32 {
-        [caller, callee].into_iter().flatten().fold(0, |all, account| {
+    pub fn touch_ahead(&self, ends: [Option<AccountKey>; 2]) -> u32 {
+        ends.into_iter().flatten().fold(0, |all, account| {
             let pools = self.accounts.get(account.0 as usize);
             all ^ pools.map_or(0, |pools| pools[0].used ^ pools[1].used ^ pools[2].used)
         })

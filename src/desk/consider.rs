@@ -11,6 +11,7 @@ use crate::routing::{List, honour, order};
 
 use super::Desk;
 use super::greeting::Coming;
+use super::named::Named;
 use super::rules::{Asked, Ordered};
 use super::trail::trail_header;
 
@@ -35,13 +36,13 @@ impl Desk {
     pub(super) fn consider(
         &mut self,
         query: &RouteQuery,
+        named: &Named<'_>,
         held: Option<&Seats>,
         now: Now,
     ) -> Considered {
         let mut steps = Vec::with_capacity(12);
-        let asked = self.ask(query);
-        if asked.emergency {
-            let number = self.emergency(asked.ruri).unwrap_or_default();
+        if named.emergency {
+            let number = self.emergency(named.ruri).unwrap_or_default();
             steps.push(Step::Emergency { number: number.into() });
             let found = query.account.as_ref().and_then(|name| self.registry.find(name.as_str()));
             let caller = self.caller(query, found).ok().flatten();
@@ -53,8 +54,8 @@ impl Desk {
             let nobody = (None, None);
             return considered(query, now, outcome, steps, nobody, Seats::default(), false);
         }
-        let (identifier, callee) = self.callee_asked(&asked);
-        let caller = match self.caller(query, asked.account) {
+        let (identifier, callee) = self.callee_named(named);
+        let caller = match self.caller(query, named.account) {
             Ok(caller) => caller,
             // Not even an account that nobody knows is kept from calling back.
             Err(_) if self.in_grace(callee, now) => None,

@@ -144,7 +144,8 @@ impl Desk {
         let meeting = self.find_meeting(query).or(there);
         let held = meeting.as_ref().and_then(|meeting| self.held_at(meeting));
         self.stance = Stance::Rehearse;
-        let mut considered = self.consider(query, held.as_ref(), now);
+        let named = self.named(query);
+        let mut considered = self.consider(query, &named, held.as_ref(), now);
         self.stance = Stance::Ask;
         if let Some(meeting) = meeting.filter(|_| lets_in(&considered)) {
             self.lead_to(&meeting, &mut considered);

@@ -3,7 +3,6 @@
 //! Nothing here reads a clock, opens a socket or waits; the same inputs give the same outputs.
 
 mod alone;
-mod asked;
 mod asking;
 mod confirm;
 mod consider;
@@ -19,6 +18,7 @@ mod leaving;
 mod lifecycle;
 mod meetings;
 mod motion;
+mod named;
 mod output;
 mod push;
 mod queue;

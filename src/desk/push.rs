@@ -37,8 +37,10 @@ impl Asker {
         });
         let contacts = contacts.collect();
         let any = wakes(decision).next().is_some();
-        let display = Arc::clone(&query.from_display);
-        any.then(|| Box::new(Self { display, video: query.video, contacts }))
+        any.then(|| {
+            let display = Arc::clone(&query.from_display);
+            Box::new(Self { display, video: query.video, contacts })
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::sessions::{CallHash, NewCall, Session, Slot, Tombstone};
 
 use super::consider::Considered;
+use super::named::Named;
 use super::push::Asker;
 use super::{Desk, Leg, Output, Ticket};
 
@@ -43,45 +44,49 @@ impl Desk {
 
     /// Decides a question; `None`: it has to wait for the rights in `missing`.
     pub(super) fn decide(&mut self, query: &RouteQuery, now: Now) -> Option<(Arc<Decision>, bool)> {
+        let named = self.named(query);
         if query.method == Method::Message {
-            let considered = self.judge(query, None, now);
+            let considered = self.judge(query, &named, None, now);
             self.tell_of(query, &considered.decision, considered.callee, now);
             return Some((Arc::new(considered.decision), false));
         }
-        let hash = self.table.hash(&query.call_id);
-        match self.table.find_hashed(hash, &query.call_id) {
+        match self.table.find_hashed(named.call, &query.call_id) {
             Some(slot) if self.is_undecided(slot, query) => self.forget(slot),
-            Some(slot) => return self.decide_known(slot, query, now),
+            Some(slot) => return self.decide_known(slot, query, &named, now),
             None => {}
         }
-        let tombstone = self.tombstones.find_hashed(hash, &query.call_id, query.dialog, now);
+        let tombstones = &self.tombstones;
+        let tombstone = tombstones.find_hashed(named.call, &query.call_id, query.dialog, now);
         match tombstone.map(|tombstone| &tombstone.refused) {
-            Some(Some(refused))
-                if refused.ruri == query.ruri
-                    && self.emergency(Spelled::read(&query.ruri)).is_none() =>
-            {
+            Some(Some(refused)) if refused.ruri == query.ruri && !named.emergency => {
                 return Some((Arc::clone(refused), true));
             }
             Some(None) => {
-                return Some((Arc::new(self.alone(query, Cause::Cancelled, now)), false));
+                return Some((Arc::new(self.alone(query, &named, Cause::Cancelled, now)), false));
             }
             Some(Some(_)) | None => {}
         }
         let held = self.meeting_seats(query);
-        let mut considered = self.judge(query, held.as_ref(), now);
+        let mut considered = self.judge(query, &named, held.as_ref(), now);
         if !self.missing.is_empty() {
             return None;
         }
         self.meet(query, &mut considered);
         self.tell_of(query, &considered.decision, considered.callee, now);
-        Some((self.carry_out(query, hash, considered, now), false))
+        Some((self.carry_out(query, named.call, considered, now), false))
     }
 
     /// Considers a question that will be answered. Whoever dials an emergency number can be
     /// called back, whatever becomes of the call.
-    fn judge(&mut self, query: &RouteQuery, held: Option<&Seats>, now: Now) -> Considered {
+    fn judge(
+        &mut self,
+        query: &RouteQuery,
+        named: &Named<'_>,
+        held: Option<&Seats>,
+        now: Now,
+    ) -> Considered {
         self.missing.clear();
-        let considered = self.consider(query, held, now);
+        let considered = self.consider(query, named, held, now);
         if considered.emergency
             && let Some(caller) = considered.caller
         {
@@ -95,12 +100,13 @@ impl Desk {
         &mut self,
         slot: Slot,
         query: &RouteQuery,
+        named: &Named<'_>,
         now: Now,
     ) -> Option<(Arc<Decision>, bool)> {
         let Some(known) = self.table.get(slot).filter(|known| is_same_call(known, query)) else {
             // Else anybody could carry any number of calls in the slot of one, by giving all of
             // them the same Call-ID.
-            return Some((Arc::new(self.alone(query, Cause::CallIdReuse, now)), false));
+            return Some((Arc::new(self.alone(query, named, Cause::CallIdReuse, now)), false));
         };
         let (call, held) = (known.call, known.seats.clone());
         let passed = query.trail.len();
@@ -109,12 +115,12 @@ impl Desk {
             self.table.set_dialog(slot, dialog);
         }
         let legs = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
-        let asked = |leg: &&Leg| leg.answer.ruri == query.ruri && leg.passed == passed;
-        if let Some(leg) = legs.iter().find(asked) {
+        let same = |leg: &&Leg| leg.answer.ruri == query.ruri && leg.passed == passed;
+        if let Some(leg) = legs.iter().find(same) {
             return Some((Arc::clone(&leg.answer), true));
         }
         let legs = legs.len();
-        let mut considered = self.judge(query, Some(&held), now);
+        let mut considered = self.judge(query, named, Some(&held), now);
         if !self.missing.is_empty() {
             return None;
         }
@@ -122,7 +128,7 @@ impl Desk {
         let refused = matches!(considered.decision.outcome, Outcome::Refuse(_));
         let seats = held.with(&considered.seats);
         if seats.is_none() || legs >= LEGS_MAX {
-            return Some((Arc::new(self.alone(query, Cause::Loop, now)), false));
+            return Some((Arc::new(self.alone(query, named, Cause::Loop, now)), false));
         }
         let seats = seats.filter(|seats| !refused && *seats != held);
         let new = considered.emergency || passed > 0 || seats.is_some();
@@ -169,10 +175,15 @@ impl Desk {
         }
         let call = self.next_call();
         decision.call = Some(call);
+        // It is made, and shared, before the table is written to: what counts references waits for
+        // all that was written before, and those lines come from far away (`benches/decision.rs`).
+        let decision = Arc::new(decision);
         let counts = caller.is_some() || callee.is_some() || emergency;
         if !counts || self.table.is_full() {
-            return Arc::new(decision);
+            return decision;
         }
+        let (passed, asker) = (query.trail.len(), Asker::of(query, &decision));
+        let leg = vec![Leg { passed, answer: short(&decision), callee, asker }];
         self.take_seats(&seats);
         let from = self.shown(&query.from_uri);
         // What was recognised already needs no second reading.
@@ -204,10 +215,7 @@ impl Desk {
             self.table.set_proxy(slot, proxy);
         }
         self.turns_taken(callee, &decision);
-        let decision = Arc::new(decision);
-        let (passed, asker) = (query.trail.len(), Asker::of(query, &decision));
-        let leg = Leg { passed, answer: short(&decision), callee, asker };
-        self.pending.insert(slot, vec![leg]);
+        self.pending.insert(slot, leg);
         decision
     }
 
@@ -225,9 +233,9 @@ impl Desk {
 
     /// A refusal for which nobody's account is asked. An emergency call is let through even so,
     /// and takes no slot.
-    fn alone(&mut self, query: &RouteQuery, cause: Cause, now: Now) -> Decision {
-        if self.emergency(Spelled::read(&query.ruri)).is_some() {
-            return self.judge(query, None, now).decision;
+    fn alone(&mut self, query: &RouteQuery, named: &Named<'_>, cause: Cause, now: Now) -> Decision {
+        if named.emergency {
+            return self.judge(query, named, None, now).decision;
         }
         Decision {
             call: None,

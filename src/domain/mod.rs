@@ -3,6 +3,7 @@
 mod account;
 mod call;
 mod call_back;
+mod cells;
 mod decision;
 mod device;
 mod device_state;
@@ -46,6 +47,7 @@ mod zone;
 pub use account::{Account, AccountKey, Caps, MAX_PARENT_DEPTH, Policy, RefusalCodes};
 pub use call::{BOOT_MAX, CallRef, CallState, EndCause, NodeId, ProxyId};
 pub use call_back::{CallBackMet, CallBackQuery};
+pub use cells::{Cell, Cells};
 pub(crate) use decision::longest_s;
 pub use decision::{Branch, Decision, DeviceSkip, ForkOrder, Outcome, Room, Side, Stage, Step};
 pub use device::{Device, RING_S_MAX, STAGE_MAX, Target};

@@ -5,13 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{Account, AccountKey, Care, Device, Identifier, Mailbox, Rules};
 
-use super::Registry;
-
 /// Accounts in one block; the pointers to all blocks of a large installation stay in a cache.
 const BLOCK: usize = 256;
-
-/// How many devices are read ahead. More are rare, and those would push out what is needed.
-const DEVICES_AHEAD: usize = 6;
 
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -68,35 +63,4 @@ impl Entries {
 
 fn place(key: AccountKey) -> (usize, usize) {
     (key.0 as usize / BLOCK, key.0 as usize % BLOCK)
-}
-
-impl Registry {
-    /// Reads what a call between two accounts will read of them, for nothing but to have it read:
-    /// see `sessions::Table::touch_ahead`. What lies at the same distance is asked for together.
-    #[must_use]
-    pub fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) -> usize {
-        let ends = [caller, callee].map(|key| key.and_then(|key| self.entries.get(key)));
-        let mut all = 0;
-        for entry in ends.into_iter().flatten() {
-            all ^= usize::from(entry.account.enabled) ^ entry.devices.len();
-        }
-        for entry in ends.into_iter().flatten() {
-            all ^= first(entry.account.name.as_str());
-            let above = entry.account.parent.and_then(|parent| self.entries.get(parent));
-            all ^= above.map_or(0, |above| first(above.account.name.as_str()));
-        }
-        let [_, Some(callee)] = ends else { return all };
-        all ^= usize::from(callee.identifiers.first().is_some_and(Identifier::is_address));
-        for device in callee.devices.iter().take(DEVICES_AHEAD) {
-            all ^= usize::from(device.stage) ^ device.name.as_str().len();
-        }
-        for device in callee.devices.iter().take(DEVICES_AHEAD) {
-            all ^= device.target.uri().map_or(0, |uri| first(uri.as_str()));
-        }
-        all
-    }
-}
-
-fn first(text: &str) -> usize {
-    usize::from(text.as_bytes().first().copied().unwrap_or_default())
 }

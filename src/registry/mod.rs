@@ -10,6 +10,7 @@ mod change;
 mod command;
 mod entries;
 mod error;
+mod find;
 mod mailbox;
 mod plan;
 mod rules;
@@ -19,12 +20,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::domain::{
-    Account, AccountKey, AccountName, Device, DeviceName, Identifier, Index, MailboxName, Number,
+    Account, AccountKey, AccountName, Cells, Device, DeviceName, Identifier, Index, MailboxName,
 };
 
-use cells::{Cells, NameCell, NumberCell, name_hash};
+use cells::{NameCell, NumberCell};
 use entries::{Entries, Entry};
 
+pub use cells::NameHash;
 pub use change::Change;
 pub use command::{AccountPatch, AccountSpec, CarePatch, Command, DevicePatch, MailboxPatch};
 pub use error::Error;
@@ -137,32 +139,6 @@ impl Registry {
     #[must_use]
     pub fn account(&self, key: AccountKey) -> Option<&Account> {
         self.entry(key).map(|entry| &entry.account)
-    }
-
-    /// An account's key by its name.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<AccountKey> {
-        let hash = name_hash(name, self.by_name.seed());
-        let is = |cell: NameCell| {
-            cell.hash == hash
-                && self.account(cell.account).is_some_and(|account| account.name.as_str() == name)
-        };
-        self.by_name.find(hash, is).map(|cell| cell.account)
-    }
-
-    /// The account that an identifier leads to.
-    #[must_use]
-    pub fn owner(&self, identifier: &Identifier) -> Option<AccountKey> {
-        match identifier {
-            Identifier::Number(number) => self.owner_of_number(*number),
-            Identifier::Address(address) => self.by_address.get(&**address).copied(),
-        }
-    }
-
-    /// The account that a number leads to.
-    #[must_use]
-    pub fn owner_of_number(&self, number: Number) -> Option<AccountKey> {
-        self.by_number.owner(number)
     }
 
     /// Whether any identifier is an address at this host, whatever the case of its letters.
@@ -299,7 +275,7 @@ impl Registry {
                 self.children.remove(&(parent, key));
             }
         }
-        let hash = name_hash(account.name.as_str(), self.by_name.seed());
+        let hash = self.hash(account.name.as_str());
         self.by_name.insert(NameCell { hash, account: key });
         self.names.insert(account.name.clone(), key);
         if let Some(parent) = account.parent {
@@ -309,8 +285,8 @@ impl Registry {
     }
 
     fn forget_name(&mut self, name: &AccountName, key: AccountKey) {
-        let hash = name_hash(name.as_str(), self.by_name.seed());
-        self.by_name.remove(hash, |cell| cell.account == key);
+        let hash = self.hash(name.as_str());
+        self.by_name.remove(hash.0, |cell| cell.account == key);
         self.names.remove(name);
     }
 

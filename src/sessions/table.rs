@@ -132,11 +132,18 @@ impl Table {
         self.slots.iter().zip(0..).find(|(known, _)| is(known)).map(|(_, place)| Slot(place))
     }
 
+    /// Reads where a Call-ID would stand, for nothing but to have it read: see
+    /// [`Table::touch_ahead`].
+    #[must_use]
+    pub fn touch_hashed(&self, hash: CallHash) -> bool {
+        self.call_ids.touch(hash)
+    }
+
     /// Reads what beginning a call between two accounts will read, for nothing but to have it
     /// read: with a million calls none of it is in a cache, and asked for together the lines come
     /// together.
     #[must_use]
-    pub fn touch_ahead(&self, caller: Option<AccountKey>, callee: Option<AccountKey>) -> u32 {
+    pub fn touch_ahead(&self, [caller, callee]: [Option<AccountKey>; 2]) -> u32 {
         let head = |account: Option<AccountKey>, end: usize| {
             let heads = account.and_then(|account| self.heads.get(account.0 as usize));
             heads.map_or(NONE, |heads| heads[end])
@@ -327,11 +334,7 @@ impl Table {
         if session.state() == CallState::Reserved {
             self.reserved.insert((session.deadline_ds, place));
         }
-        let (slots, seed) = (&self.slots, self.call_ids.seed());
-        let known = |place: u32| slots.get(place as usize).and_then(Option::as_ref);
-        self.call_ids.insert(hash, place, |place| {
-            Keys::hash(seed, known(place).map_or("", Session::call_id))
-        });
+        self.call_ids.insert(hash, place);
         self.slots[place as usize] = Some(session);
         for end in 0..2 {
             self.link(place, end);

@@ -1,13 +1,18 @@
 //! What a question names, looked up once and all together.
 
+use std::hint::black_box;
+
 use crate::domain::{AccountKey, Identifier, Number, RouteQuery, Spelled};
+use crate::sessions::CallHash;
 
 use super::Desk;
 
 /// What a question names, before anything is said about it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct Named<'a> {
     pub(super) ruri: Spelled<'a>,
+    /// The hash of its Call-ID.
+    pub(super) call: CallHash,
     /// An emergency number was dialled; then nothing was looked up.
     pub(super) emergency: bool,
     /// The number that was dialled, if it is one.
@@ -20,23 +25,25 @@ pub(super) struct Asked<'a> {
 
 impl Desk {
     /// Reads what a question names. With a full house nothing of it is in a cache, so all lines
-    /// are asked for at once here instead of one after the other where they are needed
-    /// (`benches/decision.rs`).
-    pub(super) fn ask<'a>(&self, query: &'a RouteQuery) -> Asked<'a> {
+    /// are asked for here, those at the same distance together, instead of one after the other
+    /// where they are needed (`benches/decision.rs`).
+    pub(super) fn named<'a>(&self, query: &'a RouteQuery) -> Named<'a> {
         let ruri = Spelled::read(&query.ruri);
+        let call = self.table.hash(&query.call_id);
         if self.emergency(ruri).is_some() {
-            return Asked { ruri, emergency: true, number: None, owner: None, account: None };
+            let emergency = true;
+            return Named { ruri, call, emergency, number: None, owner: None, account: None };
         }
         let number = ruri.number(&self.settings.numbering);
-        let owner = number.and_then(|number| self.registry.owner_of_number(number));
-        let name = query.account.as_ref();
-        let account = name.and_then(|name| self.registry.find(name.as_str()));
-        std::hint::black_box((
-            self.rights.touch_ahead(account, owner),
-            self.table.touch_ahead(account, owner),
-            self.registry.touch_ahead(account, owner),
-        ));
-        Asked { ruri, emergency: false, number, owner, account }
+        let name = query.account.as_ref().map(|name| (self.registry.hash(name.as_str()), name));
+        black_box(self.table.touch_hashed(call));
+        let likely = self.registry.likely_ends(name.map(|(hash, _)| hash), number);
+        black_box((self.registry.touch_ahead(likely), self.rights.touch_ahead(likely)));
+        black_box((self.table.touch_ahead(likely), self.registry.touch_behind(likely)));
+        black_box(self.registry.touch_last(likely));
+        let account = name.and_then(|(hash, name)| self.registry.find_hashed(hash, name.as_str()));
+        let [_, owner] = likely;
+        Named { ruri, call, emergency: false, number, owner, account }
     }
 
     /// The emergency number that a URI dials, if it does. Needs no look-up.
@@ -54,11 +61,11 @@ impl Desk {
     }
 
     /// The same, of a question that was read.
-    pub(super) fn callee_asked(
+    pub(super) fn callee_named(
         &self,
-        asked: &Asked<'_>,
+        named: &Named<'_>,
     ) -> (Option<Identifier>, Option<AccountKey>) {
-        self.called(asked.ruri, asked.number, asked.owner)
+        self.called(named.ruri, named.number, named.owner)
     }
 
     fn called(
