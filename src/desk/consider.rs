@@ -35,11 +35,11 @@ impl Desk {
     /// room where it sits.
     pub(super) fn consider(
         &mut self,
-        query: &RouteQuery,
         named: &Named<'_>,
         held: Option<&Seats>,
         now: Now,
     ) -> Considered {
+        let query = named.query;
         let mut steps = Vec::with_capacity(12);
         if named.emergency {
             let number = self.emergency(named.ruri).unwrap_or_default();

@@ -145,7 +145,7 @@ impl Desk {
         let held = meeting.as_ref().and_then(|meeting| self.held_at(meeting));
         self.stance = Stance::Rehearse;
         let named = self.named(query);
-        let mut considered = self.consider(query, &named, held.as_ref(), now);
+        let mut considered = self.consider(&named, held.as_ref(), now);
         self.stance = Stance::Ask;
         if let Some(meeting) = meeting.filter(|_| lets_in(&considered)) {
             self.lead_to(&meeting, &mut considered);

@@ -10,6 +10,7 @@ use super::Desk;
 /// What a question names, before anything is said about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Named<'a> {
+    pub(super) query: &'a RouteQuery,
     pub(super) ruri: Spelled<'a>,
     /// The hash of its Call-ID.
     pub(super) call: CallHash,
@@ -30,9 +31,11 @@ impl Desk {
     pub(super) fn named<'a>(&self, query: &'a RouteQuery) -> Named<'a> {
         let ruri = Spelled::read(&query.ruri);
         let call = self.table.hash(&query.call_id);
-        if self.emergency(ruri).is_some() {
-            let emergency = true;
-            return Named { ruri, call, emergency, number: None, owner: None, account: None };
+        let emergency = self.emergency(ruri).is_some();
+        let (number, owner, account) = (None, None, None);
+        let nothing = Named { query, ruri, call, emergency, number, owner, account };
+        if emergency {
+            return nothing;
         }
         let number = ruri.number(&self.settings.numbering);
         let name = query.account.as_ref().map(|name| (self.registry.hash(name.as_str()), name));
@@ -43,7 +46,7 @@ impl Desk {
         black_box(self.registry.touch_last(likely));
         let account = name.and_then(|(hash, name)| self.registry.find_hashed(hash, name.as_str()));
         let [_, owner] = likely;
-        Named { ruri, call, emergency: false, number, owner, account }
+        Named { number, owner, account, ..nothing }
     }
 
     /// The emergency number that a URI dials, if it does. Needs no look-up.

@@ -46,13 +46,13 @@ impl Desk {
     pub(super) fn decide(&mut self, query: &RouteQuery, now: Now) -> Option<(Arc<Decision>, bool)> {
         let named = self.named(query);
         if query.method == Method::Message {
-            let considered = self.judge(query, &named, None, now);
+            let considered = self.judge(&named, None, now);
             self.tell_of(query, &considered.decision, considered.callee, now);
             return Some((Arc::new(considered.decision), false));
         }
         match self.table.find_hashed(named.call, &query.call_id) {
             Some(slot) if self.is_undecided(slot, query) => self.forget(slot),
-            Some(slot) => return self.decide_known(slot, query, &named, now),
+            Some(slot) => return self.decide_known(slot, &named, now),
             None => {}
         }
         let tombstones = &self.tombstones;
@@ -62,12 +62,12 @@ impl Desk {
                 return Some((Arc::clone(refused), true));
             }
             Some(None) => {
-                return Some((Arc::new(self.alone(query, &named, Cause::Cancelled, now)), false));
+                return Some((Arc::new(self.alone(&named, Cause::Cancelled, now)), false));
             }
             Some(Some(_)) | None => {}
         }
         let held = self.meeting_seats(query);
-        let mut considered = self.judge(query, &named, held.as_ref(), now);
+        let mut considered = self.judge(&named, held.as_ref(), now);
         if !self.missing.is_empty() {
             return None;
         }
@@ -78,15 +78,9 @@ impl Desk {
 
     /// Considers a question that will be answered. Whoever dials an emergency number can be
     /// called back, whatever becomes of the call.
-    fn judge(
-        &mut self,
-        query: &RouteQuery,
-        named: &Named<'_>,
-        held: Option<&Seats>,
-        now: Now,
-    ) -> Considered {
+    fn judge(&mut self, named: &Named<'_>, held: Option<&Seats>, now: Now) -> Considered {
         self.missing.clear();
-        let considered = self.consider(query, named, held, now);
+        let considered = self.consider(named, held, now);
         if considered.emergency
             && let Some(caller) = considered.caller
         {
@@ -99,14 +93,14 @@ impl Desk {
     fn decide_known(
         &mut self,
         slot: Slot,
-        query: &RouteQuery,
         named: &Named<'_>,
         now: Now,
     ) -> Option<(Arc<Decision>, bool)> {
+        let query = named.query;
         let Some(known) = self.table.get(slot).filter(|known| is_same_call(known, query)) else {
             // Else anybody could carry any number of calls in the slot of one, by giving all of
             // them the same Call-ID.
-            return Some((Arc::new(self.alone(query, named, Cause::CallIdReuse, now)), false));
+            return Some((Arc::new(self.alone(named, Cause::CallIdReuse, now)), false));
         };
         let (call, held) = (known.call, known.seats.clone());
         let passed = query.trail.len();
@@ -120,7 +114,7 @@ impl Desk {
             return Some((Arc::clone(&leg.answer), true));
         }
         let legs = legs.len();
-        let mut considered = self.judge(query, named, Some(&held), now);
+        let mut considered = self.judge(named, Some(&held), now);
         if !self.missing.is_empty() {
             return None;
         }
@@ -128,7 +122,7 @@ impl Desk {
         let refused = matches!(considered.decision.outcome, Outcome::Refuse(_));
         let seats = held.with(&considered.seats);
         if seats.is_none() || legs >= LEGS_MAX {
-            return Some((Arc::new(self.alone(query, named, Cause::Loop, now)), false));
+            return Some((Arc::new(self.alone(named, Cause::Loop, now)), false));
         }
         let seats = seats.filter(|seats| !refused && *seats != held);
         let new = considered.emergency || passed > 0 || seats.is_some();
@@ -233,9 +227,10 @@ impl Desk {
 
     /// A refusal for which nobody's account is asked. An emergency call is let through even so,
     /// and takes no slot.
-    fn alone(&mut self, query: &RouteQuery, named: &Named<'_>, cause: Cause, now: Now) -> Decision {
+    fn alone(&mut self, named: &Named<'_>, cause: Cause, now: Now) -> Decision {
+        let query = named.query;
         if named.emergency {
-            return self.judge(query, named, None, now).decision;
+            return self.judge(named, None, now).decision;
         }
         Decision {
             call: None,

@@ -56,7 +56,7 @@ impl Registry {
         number: Option<Number>,
     ) -> [Option<AccountKey>; 2] {
         let likely = name.and_then(|hash| self.by_name.likely(hash));
-        [likely, number.and_then(|number| self.by_number.owner(number))]
+        [likely, number.and_then(|number| self.owner_of_number(number))]
     }
 
     /// Reads what a call will read of its caller and its callee, for nothing but to have it read:
