@@ -158,6 +158,27 @@ async fn broken_frames_and_lies_are_counted_and_change_nothing() {
     node.stop().await;
 }
 
+/// What is put in another's name does not come to stand in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_in_anothers_name_is_left_out_by_the_leader() {
+    let mut world = World::new("names");
+    let [one, two, three] = three(&mut world).await;
+    soon(two.agreement.until(|standing| standing.leader == Some(NodeId(1)))).await;
+    let lie = Bytes::from_static(b"in the name of 3");
+    let (liar, told) = (two.agreement.clone(), lie.clone());
+    let putting = tokio::spawn(async move { liar.propose(told).await });
+    soon(one.agreement.until(|standing| standing.nonsense > 0)).await;
+    // It would be put again and again.
+    putting.abort();
+    let own = Bytes::from_static(b"in the name of 2");
+    soon(two.agreement.propose(own.clone())).await.unwrap();
+    soon(three.agreement.until(|_| three.list.all().contains(&own))).await;
+    assert!(!three.list.all().contains(&lie));
+    for node in [one, two, three] {
+        node.stop().await;
+    }
+}
+
 /// What a follower has put while the leader goes comes about all the same, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_put_while_the_leader_goes_comes_about_once() {

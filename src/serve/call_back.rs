@@ -32,7 +32,7 @@ pub(super) async fn meet(house: &House, query: &RouteQuery) {
         let query = Box::new(query.clone());
         let sane = house.handle(Input::Met { query, node, met }).known;
         if let (Some(false), Some(nodes)) = (sane, house.nodes()) {
-            nodes.count_nonsense();
+            nodes.count_nonsense(node);
         }
     }
 }
@@ -70,7 +70,7 @@ async fn there(
                     | Done::Why(_)
                     | Done::Refused(_)
                     | Done::Failed(_),
-                ) => nodes.count_nonsense(),
+                ) => nodes.count_nonsense(node),
                 Err(NotDone::Away | NotDone::Silent) => not_met(house, nodes, query, node),
             }
         }

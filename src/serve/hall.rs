@@ -190,6 +190,10 @@ impl Hall for Floor {
         Ok(answers)
     }
 
+    fn can_put(&self, from: NodeId, motion: &[u8]) -> bool {
+        Put::is_from(motion, from)
+    }
+
     fn whole(&self) -> Result<(Option<Vec<u8>>, Box<dyn Whole>), String> {
         let (mark, whole) = said(self.store.whole())?;
         Ok((mark, Box::new(Rows(whole))))

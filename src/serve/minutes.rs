@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::desk::{Motion, Verdict};
-use crate::domain::{NodeId, PutId};
+use crate::domain::{LedgerCommand, NodeId, PutId};
 
 use super::house::lock;
 
@@ -44,6 +44,28 @@ impl Put {
             return Err(format!("it is of version {}, not {VERSION}", put.version));
         }
         Ok(put)
+    }
+
+    /// Whether a motion can come from that node: nobody puts in another's name, or asks for another's
+    /// rights and gives them back. A kind that only a newer version knows has a name on it as well.
+    pub(super) fn is_from(bytes: &[u8], node: NodeId) -> bool {
+        #[derive(Deserialize)]
+        struct Head {
+            by: u16,
+        }
+        let Ok(put) = serde_json::from_slice::<Self>(bytes) else {
+            return serde_json::from_slice::<Head>(bytes).is_ok_and(|head| head.by == node.0);
+        };
+        let about = match put.motion {
+            Motion::Ledger(
+                LedgerCommand::Hello { node, .. } | LedgerCommand::Sync { node, .. },
+            ) => node,
+            Motion::Ledger(LedgerCommand::SetCap { .. } | LedgerCommand::Revoke { .. })
+            | Motion::Registry { .. }
+            | Motion::Roll(_)
+            | Motion::Message(_) => node,
+        };
+        put.by == node.0 && about == node
     }
 
     pub(super) fn id(&self) -> PutId {
@@ -194,6 +216,31 @@ mod tests {
         let (put, mut waits) = minutes.put(motion());
         minutes.give_up(&put.id());
         assert_eq!(waits.here().await, None);
+    }
+
+    #[test]
+    fn nobody_puts_in_anothers_name_or_asks_for_anothers_rights() {
+        let minutes = Minutes::new(3, 9);
+        minutes.is_of(2);
+        let bytes = |motion| minutes.put(motion).0.bytes().unwrap();
+        let of = |motion| {
+            let bytes = bytes(motion);
+            [1, 2].map(|node| Put::is_from(&bytes, NodeId(node)))
+        };
+        let hello =
+            |of| Motion::Ledger(LedgerCommand::Hello { node: NodeId(of), boot: 1, nonce: 7 });
+        let sync = |of| {
+            Motion::Ledger(LedgerCommand::Sync { node: NodeId(of), boot: 1, items: Vec::new() })
+        };
+        assert_eq!(of(motion()), [false, true]);
+        assert_eq!((of(hello(2)), of(sync(2))), ([false, true], [false, true]));
+        assert_eq!((of(hello(1)), of(sync(1))), ([false; 2], [false; 2]));
+        let revoke = LedgerCommand::Revoke { node: NodeId(1), expected_boot: 1, attested: false };
+        assert_eq!(of(Motion::Ledger(revoke)), [false, true], "another takes it for dead");
+
+        let newer = br#"{"by":2,"boot":3,"number":0,"version":99,"motion":{"unheard_of":1}}"#;
+        assert_eq!([1, 2].map(|node| Put::is_from(newer, NodeId(node))), [false, true]);
+        assert!(!Put::is_from(b"{}", NodeId(2)));
     }
 
     #[test]

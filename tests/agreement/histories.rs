@@ -52,6 +52,9 @@ impl Hall for Books {
         kept.mark = Some(mark.to_vec());
         Ok(answers)
     }
+    fn can_put(&self, from: NodeId, motion: &[u8]) -> bool {
+        serde_json::from_slice::<Motion>(motion).is_ok_and(|((by, _), _)| by == from.0)
+    }
     fn whole(&self) -> Result<Packed, String> {
         Err("the log is kept whole here".to_owned())
     }

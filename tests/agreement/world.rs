@@ -180,6 +180,10 @@ impl Hall for List {
         list.mark = Some(mark.to_vec());
         Ok(answers)
     }
+    fn can_put(&self, from: NodeId, motion: &[u8]) -> bool {
+        let name = motion.strip_prefix(b"in the name of ");
+        name.is_none_or(|name| name == from.0.to_string().as_bytes())
+    }
     fn whole(&self) -> Result<(Option<Vec<u8>>, Box<dyn Whole>), String> {
         let Carry { all, mark, again: _ } = self.0.lock().unwrap().clone();
         Ok((mark, Box::new(Pieces(all.into_iter()))))

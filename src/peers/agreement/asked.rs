@@ -5,10 +5,11 @@ use std::sync::Arc;
 use openraft::raft::AppendEntriesRequest;
 use openraft::{Snapshot, Vote};
 
+use crate::domain::NodeId;
 use crate::peers::endpoint::lock;
 
 use super::inner::Inner;
-use super::machine::Arrival;
+use super::machine::{Arrival, Hall};
 use super::types::{Content, Meta, RaftVote, Types, blocking};
 use super::wire::{Ask, Frame, Reply};
 
@@ -25,14 +26,15 @@ pub(super) struct Arriving {
 }
 
 /// Whether what is asked can be true, coming from that node.
-pub(super) fn is_honest(from: u64, ask: &Ask) -> bool {
-    let its_own = |vote: &Vote<u64>| vote.leader_id.node_id == from;
+pub(super) fn is_honest(hall: &dyn Hall, from: NodeId, ask: &Ask) -> bool {
+    let its_own = |vote: &Vote<u64>| vote.leader_id.node_id == u64::from(from.0);
     match ask {
         Ask::Append(request) => its_own(&request.vote) && follows(request),
         Ask::Vote(request) => its_own(&request.vote),
         Ask::Begin(vote, _) => its_own(vote),
         Ask::Piece(number, _) | Ask::End(number) => *number < PIECES_MAX,
-        Ask::Propose(_) | Ask::Change(_) => true,
+        Ask::Propose(items) => items.0.iter().all(|motion| hall.can_put(from, motion)),
+        Ask::Change(_) => true,
     }
 }
 

@@ -145,16 +145,18 @@ impl Agreement {
         raft.trigger().purge_log(upto).await.map_err(|error| disk(&error))
     }
 
-    /// Takes in a frame that has come from a node. What makes no sense is counted and dropped.
-    pub fn frame(&self, from: NodeId, bytes: &[u8]) {
-        let from = u64::from(from.0);
+    /// Takes in a frame that has come from a node; false: it makes no sense, or cannot be true
+    /// coming from there. It is counted and left out then.
+    pub fn frame(&self, node: NodeId, bytes: &[u8]) -> bool {
+        let from = u64::from(node.0);
+        let hall = &**self.inner.machine.hall();
         let taken = match unpack::<Frame>(bytes) {
             Ok(Frame::Reply(number, reply)) => {
                 // One that comes too late is no lie.
                 self.inner.questions.replied(from, number, reply);
                 true
             }
-            Ok(Frame::Ask(number, ask)) if asked::is_honest(from, &ask) => {
+            Ok(Frame::Ask(number, ask)) if asked::is_honest(hall, node, &ask) => {
                 let permit = Arc::clone(&self.inner.answering).try_acquire_owned();
                 if let Ok(permit) = permit {
                     let inner = Arc::clone(&self.inner);
@@ -171,6 +173,7 @@ impl Agreement {
             self.inner.nonsense.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(node = from, "a frame about the agreement makes no sense");
         }
+        taken
     }
 
     /// Lets a node follow: it gets all that was agreed on, and has no vote.

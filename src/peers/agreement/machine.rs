@@ -7,6 +7,7 @@ use openraft::storage::RaftStateMachine;
 use openraft::{EntryPayload, OptionalSend, RaftLogId as _, RaftSnapshotBuilder, Snapshot};
 use tokio::sync::watch;
 
+use crate::domain::NodeId;
 use crate::peers::endpoint::lock;
 
 use super::halt::Halt;
@@ -86,6 +87,10 @@ pub trait Hall: Send + Sync + 'static {
     /// The disk's, as a sentence: the same entries come again then. Or that one of them is not
     /// understood: nothing was done, those before it come again, and it and those behind it never.
     fn carry_out(&self, entries: &[Carried], mark: &[u8]) -> Result<Vec<Bytes>, CarryError>;
+
+    /// Whether a motion can come from that node. The leader leaves out what another node puts that
+    /// cannot: nothing of it comes to stand in the log.
+    fn can_put(&self, from: NodeId, motion: &[u8]) -> bool;
 
     /// All that was carried out, and its mark.
     ///

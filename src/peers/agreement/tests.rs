@@ -9,6 +9,8 @@ use openraft::testing::{StoreBuilder, Suite, blank_ent, membership_ent};
 use openraft::{CommittedLeaderId, Entry, EntryPayload, LogId, RaftLogId as _};
 use tokio::sync::watch;
 
+use crate::domain::NodeId;
+
 use super::halt::Halt;
 use super::log::{Disk, Kept, Log};
 use super::machine::{Arrival, Carried, CarryError, Hall, Machine, Packed, Whole};
@@ -78,6 +80,9 @@ impl Hall for List {
         list.0.extend(motions().cloned());
         list.1 = Some(mark.to_vec());
         Ok(motions().cloned().collect())
+    }
+    fn can_put(&self, _: NodeId, _: &[u8]) -> bool {
+        true
     }
     fn whole(&self) -> Result<Packed, String> {
         let (all, mark) = self.0.lock().unwrap().clone();

@@ -27,6 +27,8 @@ pub(crate) struct Other {
     pub(crate) connected: bool,
     /// Whether it answers, as the nodes tell each other.
     pub(crate) up: bool,
+    /// Whether it was said that it tells nonsense, of this connection.
+    pub(crate) nonsense: bool,
     /// Since when it does or does not, milliseconds since 1970.
     pub(crate) since_ms: Option<i64>,
     /// How far its clock is ahead, and how long a question and its answer took, milliseconds.

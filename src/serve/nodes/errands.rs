@@ -133,7 +133,9 @@ pub(crate) async fn ask(
 
 /// Another node asks for something.
 pub(super) fn came(house: &Arc<House>, nodes: &Arc<Nodes>, from: NodeId, number: u64, json: &str) {
-    let Ok(errand) = serde_json::from_str::<Errand>(json) else { return nodes.count_nonsense() };
+    let Ok(errand) = serde_json::from_str::<Errand>(json) else {
+        return nodes.count_nonsense(from);
+    };
     let (house, nodes) = (Arc::clone(house), Arc::clone(nodes));
     tokio::spawn(async move {
         let done = operator::carry_out(&house, from, errand).await;

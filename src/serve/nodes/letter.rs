@@ -109,7 +109,7 @@ pub(crate) fn take(house: &Arc<House>, nodes: &Arc<Nodes>, from: NodeId, bytes: 
     let letter = match postcard::from_bytes::<Letter>(bytes) {
         Ok(letter) => letter,
         Err(error) => {
-            nodes.count_nonsense();
+            nodes.count_nonsense(from);
             tracing::debug!(node = from.0, %error, "a letter can't be read");
             return;
         }
@@ -126,7 +126,7 @@ pub(crate) fn take(house: &Arc<House>, nodes: &Arc<Nodes>, from: NodeId, bytes: 
             tracing::trace!(node = from.0, ?pool, to = beneficiary.0, want, "rights are wanted");
             house.handle(Input::Recalled { pool, beneficiary, want });
         }
-        Letter::Authority(pem) => nodes.entrusted(&pem),
+        Letter::Authority(pem) => nodes.entrusted(from, &pem),
         Letter::Removed => nodes.removed_here(),
         Letter::Roll(text) => house.roll.take_over(&text),
         Letter::Rows(frame) => nodes.rows.take(house, frame),

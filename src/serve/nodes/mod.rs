@@ -187,9 +187,17 @@ impl Nodes {
         self.nonsense.load(Ordering::Relaxed) + self.lock_membership().nonsense
     }
 
-    /// A peer has told something that makes no sense.
-    pub(crate) fn count_nonsense(&self) {
+    /// A peer has told something that makes no sense, or cannot be true coming from it. Said once a
+    /// connection, since it goes on as long as nobody looks.
+    pub(crate) fn count_nonsense(&self, from: NodeId) {
         self.nonsense.fetch_add(1, Ordering::Relaxed);
+        let said = std::mem::replace(&mut self.book().entry(from).nonsense, true);
+        if !said {
+            tracing::warn!(
+                node = from.0,
+                "a node tells what makes no sense or cannot be true; it is left out"
+            );
+        }
     }
 
     /// A peer has said where it is reached and what it is.
@@ -218,7 +226,7 @@ impl Nodes {
     }
 
     /// This node may let others in from now on.
-    fn entrusted(&self, pem: &str) {
+    fn entrusted(&self, from: NodeId, pem: &str) {
         let mut kept = self.authority();
         if kept.is_some() {
             return;
@@ -232,7 +240,7 @@ impl Nodes {
                 }
                 *kept = Some(authority);
             }
-            Ok(_) | Err(_) => self.count_nonsense(),
+            Ok(_) | Err(_) => self.count_nonsense(from),
         }
     }
 
@@ -335,8 +343,10 @@ fn take(house: &Arc<House>, nodes: &Arc<Nodes>, event: Event) {
             letter::take(house, nodes, from, &body);
         }
         Event::Frame(from, Lane::Ledger, body) => {
-            if let Some(agreement) = house.agreement() {
-                agreement.frame(from, &body);
+            if let Some(agreement) = house.agreement()
+                && !agreement.frame(from, &body)
+            {
+                nodes.count_nonsense(from);
             }
         }
         Event::Up(peer) => presence::connected(house, nodes, peer),

@@ -100,6 +100,7 @@ pub(super) fn connected(house: &Arc<House>, nodes: &Arc<Nodes>, peer: Peer) {
         other.identity = Some(peer.identity);
         other.boot = peer.boot;
         other.connected = true;
+        other.nonsense = false;
         other.address.get_or_insert(peer.address);
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
