@@ -22,7 +22,7 @@ const CALLS: u32 = 60;
 /// One way between two regions.
 const DELAYS_MS: [u64; 2] = [0, 40];
 /// Complete calls, a second, while the processor time of a call is taken.
-const PACES: [u32; 2] = [100, 400];
+const PACES: [u32; 3] = [100, 400, 800];
 const FLOW: Duration = Duration::from_secs(5);
 const FLOWS: usize = 5;
 /// Calls that are up when their machine loses its power.
@@ -56,6 +56,10 @@ trait Side {
     fn proxies(&self) -> Vec<SocketAddr>;
     /// Processor seconds of all that decides and carries a call.
     fn cpu_s(&self) -> anyhow::Result<f64>;
+    /// Those of the daemons beside the proxies alone, where there are any.
+    fn daemons_cpu_s(&self) -> anyhow::Result<f64> {
+        Ok(0.0)
+    }
     /// The calls of the capped numbers that count anywhere.
     fn counted(&self) -> anyhow::Result<u32>;
     /// The capped number that goes on when a node is dead, if it is another one.
@@ -78,6 +82,8 @@ struct Shown {
     /// Of an INVITE of the bursts, those that are refused too.
     burst_cpu_us: Vec<f64>,
     cpu_us: [Vec<f64>; PACES.len()],
+    /// What of it the daemons beside the proxies take.
+    daemons_us: [Vec<f64>; PACES.len()],
     /// So long a dead node's calls were watched.
     watch: Option<Duration>,
     left: u32,
@@ -202,7 +208,7 @@ impl Stage {
     }
 
     fn flow(&mut self, place: usize) -> anyhow::Result<()> {
-        let before = self.side.cpu_s()?;
+        let before = (self.side.cpu_s()?, self.side.daemons_cpu_s()?);
         let calls = self.talk.flow(PACES[place], FLOW, FREE);
         // What is still told of them belongs to them.
         std::thread::sleep(Duration::from_secs(1));
@@ -210,7 +216,9 @@ impl Stage {
             bail!("not one call came through");
         }
         let calls = f64::from(u32::try_from(calls)?);
-        self.shown.cpu_us[place].push((self.side.cpu_s()? - before) * 1e6 / calls);
+        let after = (self.side.cpu_s()?, self.side.daemons_cpu_s()?);
+        self.shown.cpu_us[place].push((after.0 - before.0) * 1e6 / calls);
+        self.shown.daemons_us[place].push((after.1 - before.1) * 1e6 / calls);
         Ok(())
     }
 
@@ -283,9 +291,13 @@ fn report(name: &str, shown: &Shown) {
         median(&shown.burst_cpu_us),
         list(&shown.burst_cpu_us, 0)
     );
-    for (pace, cpu_us) in PACES.iter().zip(&shown.cpu_us) {
+    for ((pace, cpu_us), daemons_us) in PACES.iter().zip(&shown.cpu_us).zip(&shown.daemons_us) {
+        let daemons = match median(daemons_us) {
+            0.0 => String::new(),
+            us => format!(", {us:.0} of them the daemons"),
+        };
         println!(
-            "             CPU a call at {pace}/s, all processes: {:.0} us   ({})",
+            "             CPU a call at {pace}/s, all processes: {:.0} us{daemons}   ({})",
             median(cpu_us),
             list(cpu_us, 0)
         );

@@ -77,13 +77,13 @@ impl Side for Hallporters {
     }
 
     fn cpu_s(&self) -> anyhow::Result<f64> {
-        self.nodes
-            .iter()
-            .map(|node| &node.process)
-            .chain(&self.kamailios)
-            .flatten()
-            .map(Process::cpu_s)
-            .sum()
+        let proxies: f64 =
+            self.kamailios.iter().flatten().map(Process::cpu_s).sum::<anyhow::Result<f64>>()?;
+        Ok(proxies + self.daemons_cpu_s()?)
+    }
+
+    fn daemons_cpu_s(&self) -> anyhow::Result<f64> {
+        self.nodes.iter().filter_map(|node| node.process.as_ref()).map(Process::cpu_s).sum()
     }
 
     fn counted(&self) -> anyhow::Result<u32> {
