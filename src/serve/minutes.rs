@@ -56,16 +56,16 @@ impl Put {
         let Ok(put) = serde_json::from_slice::<Self>(bytes) else {
             return serde_json::from_slice::<Head>(bytes).is_ok_and(|head| head.by == node.0);
         };
-        let about = match put.motion {
+        let own_rights = match put.motion {
             Motion::Ledger(
-                LedgerCommand::Hello { node, .. } | LedgerCommand::Sync { node, .. },
-            ) => node,
+                LedgerCommand::Hello { node: of, .. } | LedgerCommand::Sync { node: of, .. },
+            ) => of == node,
             Motion::Ledger(LedgerCommand::SetCap { .. } | LedgerCommand::Revoke { .. })
             | Motion::Registry { .. }
             | Motion::Roll(_)
-            | Motion::Message(_) => node,
+            | Motion::Message(_) => true,
         };
-        put.by == node.0 && about == node
+        put.by == node.0 && own_rights
     }
 
     pub(super) fn id(&self) -> PutId {
