@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -62,6 +62,11 @@ impl Swift {
             let server = swift.server(name);
             swift.servers.push(server);
         }
+        // A door that finds ten times nobody behind it asks there no more for a minute.
+        let behind = [0, 1, 2, 4].map(|at| format!("{host}:{}", ports[at]));
+        until("everything behind Swift's door listens", || {
+            behind.iter().all(|one| TcpStream::connect(one).is_ok())
+        });
         swift.up();
         until("Swift has a bucket", || {
             swift.token = swift.log_in().unwrap_or_default();
