@@ -9,6 +9,7 @@ use hallporter::cluster::{Ledger, Seen, Sight};
 use hallporter::domain::{LedgerCommand, NodeId, PoolId, PutId, SyncItem, UNLIMITED};
 use hallporter::peers::{Agreement, Agrees as _, Arrival, Carried, CarryError, Hall, Packed};
 use stateright::semantics::{ConsistencyTester as _, LinearizabilityTester, SequentialSpec};
+use tokio::sync::watch;
 
 use super::world::{Lossy, Node, World, soon};
 
@@ -78,10 +79,11 @@ impl SequentialSpec for One {
 
 /// How much each of the three asks.
 const EACH: u64 = 9;
-/// More than there are who ask.
-const LANES: u32 = 4;
+/// How often whoever leads is cut off: each time after so many more answers.
+const CUTS: u64 = 3;
+const ANSWERS_BEFORE: u64 = 3 * EACH / (CUTS + 1);
 
-type History = Arc<Mutex<LinearizabilityTester<u32, One>>>;
+type History = Arc<Mutex<LinearizabilityTester<u16, One>>>;
 
 fn pool() -> PoolId {
     PoolId::of(4).unwrap()
@@ -98,30 +100,23 @@ fn command(by: u16, number: u64) -> LedgerCommand {
     LedgerCommand::Sync { node, boot: 1, items: vec![item] }
 }
 
-/// Puts one after the other; what is not answered stays open in the history, and the next ones are
-/// asked as if by somebody else.
-async fn client(
-    node: Node,
-    by: u16,
-    mut lane: u32,
-    numbers: std::ops::Range<u64>,
-    history: History,
-) -> Node {
-    for number in numbers {
+/// Asks one after the other. What gets no answer is put again until it has one: how often that is
+/// depends on the machine, and what stays open could be explained by whatever one likes.
+async fn client(node: Node, by: u16, history: History, answered: watch::Sender<u64>) -> Node {
+    for number in 0..EACH {
         let command = command(by, number);
-        history.lock().unwrap().on_invoke(lane, command.clone()).unwrap();
+        history.lock().unwrap().on_invoke(by, command.clone()).unwrap();
         let motion = Bytes::from(serde_json::to_vec(&((by, number), command)).unwrap());
-        match soon(node.agreement.propose(motion.clone())).await {
-            Ok(agreed) => {
-                let reply = String::from_utf8(agreed.answer.to_vec()).unwrap();
-                history.lock().unwrap().on_return(lane, reply).unwrap();
+        let answer = soon(async {
+            loop {
+                if let Ok(agreed) = node.agreement.propose(motion.clone()).await {
+                    break agreed.answer;
+                }
             }
-            // How often that happens depends on the machine.
-            Err(_) => {
-                lane += LANES;
-                continue;
-            }
-        }
+        });
+        let reply = String::from_utf8(answer.await.to_vec()).unwrap();
+        history.lock().unwrap().on_return(by, reply).unwrap();
+        answered.send_modify(|count| *count += 1);
         // As if the answer had been lost; that it ever is depends on the machine.
         let _ = soon(node.agreement.propose(motion)).await;
     }
@@ -157,25 +152,16 @@ async fn run(name: &str, forgetful: bool) -> (bool, usize) {
     history.lock().unwrap().on_invret(0, set, said).unwrap();
     let ways: Vec<_> = nodes.iter().map(|node| Arc::clone(&node.way)).collect();
     let looks: Vec<_> = nodes.iter().map(|node| node.agreement.clone()).collect();
+    let (answered, mut seen) = watch::channel(0);
     let mut clients = tokio::task::JoinSet::new();
     for (node, by) in nodes.into_iter().zip(1_u16..) {
-        clients.spawn(client(node, by, by.into(), 0..EACH, Arc::clone(&history)));
+        clients.spawn(client(node, by, Arc::clone(&history), answered.clone()));
     }
-    let storm = tokio::spawn(async move {
-        loop {
-            cut_off(&ways, &looks).await;
-        }
-    });
-    let mut done = Vec::new();
-    while let Some(node) = soon(clients.join_next()).await {
-        done.push(node.unwrap());
+    for cut in 1..=CUTS {
+        soon(seen.wait_for(|count| *count >= cut * ANSWERS_BEFORE)).await.unwrap();
+        soon(cut_off(&ways, &looks)).await;
     }
-    storm.abort();
-    let _ = storm.await;
-    for node in &done {
-        node.way.lose(&[]);
-    }
-    for node in done {
+    for node in clients.join_all().await {
         node.stop().await;
     }
     let history = history.lock().unwrap();
