@@ -14,6 +14,7 @@ use hallporter::peers::{
     Event, Hall, Identity, Kept, Lane, Own, SendError, Settings, Way, Whole,
 };
 use hallporter::store::{Error, Keep, Store};
+use tokio::sync::watch;
 
 const NOW_S: i64 = 1_800_000_000;
 /// A motion of a newer version: nobody here understands it.
@@ -208,6 +209,8 @@ pub(crate) struct Node {
     pub(crate) agreement: Agreement,
     pub(crate) list: List,
     pub(crate) way: Arc<Lossy>,
+    /// How many frames of others it has found to be nonsense or a lie.
+    pub(crate) turned_down: watch::Receiver<u64>,
     pump: tokio::task::JoinHandle<()>,
 }
 
@@ -277,14 +280,17 @@ impl World {
         let way = Arc::new(Lossy { endpoint, lost_to: Mutex::default() });
         agreement.connect(Arc::clone(&way) as Arc<dyn Way>);
         let taking = agreement.clone();
+        let (turned_down, seen) = watch::channel(0);
         let pump = tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if let Event::Frame(from, Lane::Ledger, bytes) = event {
-                    taking.frame(from, &bytes);
+                if let Event::Frame(from, Lane::Ledger, bytes) = event
+                    && !taking.frame(from, &bytes)
+                {
+                    turned_down.send_modify(|count| *count += 1);
                 }
             }
         });
-        Node { agreement, list, way, pump }
+        Node { agreement, list, way, turned_down: seen, pump }
     }
 }
 

@@ -170,7 +170,6 @@ impl Agreement {
             Ok(Frame::Ask(..)) | Err(_) => false,
         };
         if !taken {
-            self.inner.nonsense.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(node = from, "a frame about the agreement makes no sense");
         }
         taken
@@ -227,7 +226,6 @@ impl Agreement {
         Standing {
             strange: self.inner.halt.strange(),
             trouble: lock(&self.inner.trouble).clone(),
-            nonsense: self.inner.nonsense.load(Ordering::Relaxed),
             ..standing.unwrap_or_default()
         }
     }

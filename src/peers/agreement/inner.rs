@@ -1,7 +1,7 @@
 //! What the parts of an agreement share.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use openraft::ChangeMembers;
@@ -37,7 +37,6 @@ pub(super) struct Inner {
     pub(super) proposals: mpsc::Sender<Proposal>,
     pub(super) halt: Arc<Halt>,
     pub(super) answering: Arc<Semaphore>,
-    pub(super) nonsense: AtomicU64,
     raft: RwLock<Option<Raft>>,
 }
 
@@ -64,7 +63,6 @@ impl Inner {
             proposals,
             halt,
             answering: Arc::new(Semaphore::new(ANSWERED_MAX)),
-            nonsense: AtomicU64::new(0),
             raft: RwLock::new(None),
         }
     }

@@ -32,8 +32,6 @@ pub struct Standing {
     pub trouble: Option<String>,
     /// The entry of a newer version at which carrying out has ended here.
     pub strange: Option<u64>,
-    /// Frames that made no sense or were a lie, since the start.
-    pub nonsense: u64,
 }
 
 pub(super) fn node(id: u64) -> NodeId {
@@ -57,7 +55,6 @@ impl Standing {
             heard_ms: metrics.millis_since_quorum_ack,
             trouble: None,
             strange: None,
-            nonsense: 0,
         }
     }
 }
