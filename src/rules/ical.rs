@@ -5,6 +5,7 @@
 //! understood here has to be told, never left out.
 
 use crate::domain::{Day, DaySpan, Yearly};
+use crate::text::shorten;
 
 /// The most events of one calendar.
 const EVENTS_MAX: usize = 2_000;
@@ -210,7 +211,7 @@ impl Repeat {
     fn read(rule: &str) -> Result<Self, String> {
         let mut repeat = Self { interval: 1, ..Self::default() };
         for part in rule.split(';').filter(|part| !part.is_empty()) {
-            let wrong = || format!("its RRULE has {part}, which is not understood here");
+            let wrong = || format!("its RRULE has {}, which is not understood here", shorten(part));
             let (name, value) = part.split_once('=').ok_or_else(wrong)?;
             let all = || value.split(',').map(str::trim);
             match name {
