@@ -108,6 +108,7 @@ struct Leg {
     /// How many accounts the call had passed: a call that comes back to the same address has
     /// passed more of them.
     passed: usize,
+    asked: route::Asked,
     answer: Arc<Decision>,
     /// Whom it called.
     callee: Option<AccountKey>,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::admission::refusal;
 use crate::domain::{
-    CallState, Cause, Decision, Identifier, Method, Now, NumberText, Outcome, RefusalCodes,
-    RouteQuery, Seats, Side, Spelled, Step,
+    AccountKey, CallState, Cause, Decision, Identifier, Method, Now, NumberText, Outcome,
+    RefusalCodes, RouteQuery, Seats, Side, Spelled, Step,
 };
 use crate::sessions::{CallHash, NewCall, Session, Slot, Tombstone};
 
@@ -103,23 +103,31 @@ impl Desk {
             return Some((Arc::new(self.alone(named, Cause::CallIdReuse, now)), false));
         };
         let (call, held) = (known.call, known.seats.clone());
-        let passed = query.trail.len();
-        // A leg that comes back has a dialog of its own, whose end is not the call's.
+        let legs = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
+        let passed = passed(query, legs);
+        let again = legs.iter().find(|leg| leg.is_asked_again(query, passed));
+        let again = again.map(|leg| Arc::clone(&leg.answer));
+        let second = passed == 0 && legs.iter().any(|leg| leg.is_up_beside(query));
+        let legs = legs.len();
+        if second && again.is_none() {
+            return Some((Arc::new(self.alone(named, Cause::CallIdReuse, now)), false));
+        }
+        // A leg that comes back may have a dialog of its own, whose end is not the call's.
         if let Some(dialog) = query.dialog.filter(|_| passed == 0) {
             self.table.set_dialog(slot, dialog);
         }
-        let legs = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
-        let same = |leg: &&Leg| leg.answer.ruri == query.ruri && leg.passed == passed;
-        if let Some(leg) = legs.iter().find(same) {
-            return Some((Arc::clone(&leg.answer), true));
+        if let Some(answer) = again {
+            return Some((answer, true));
         }
-        let legs = legs.len();
         let mut considered = self.judge(named, Some(&held), now);
         if !self.missing.is_empty() {
             return None;
         }
         considered.decision.call = Some(call);
         let refused = matches!(considered.decision.outcome, Outcome::Refuse(_));
+        if passed > 0 && self.is_called_already(slot, query, considered.callee) {
+            return Some((Arc::new(self.alone(named, Cause::CallIdReuse, now)), false));
+        }
         let seats = held.with(&considered.seats);
         if seats.is_none() || legs >= LEGS_MAX {
             return Some((Arc::new(self.alone(named, Cause::Loop, now)), false));
@@ -146,10 +154,24 @@ impl Desk {
         let answer = Arc::new(considered.decision);
         if self.table.get(slot).is_some_and(|known| known.state() == CallState::Reserved) {
             let (callee, asker) = (considered.callee, Asker::of(query, &answer));
-            let leg = Leg { passed, answer: short(&answer), callee, asker };
+            let leg =
+                Leg { passed, asked: Asked::of(query), answer: short(&answer), callee, asker };
             self.pending.entry(slot).or_default().push(leg);
         }
         Some((answer, repeated))
+    }
+
+    /// Whether an account is called by another INVITE of this call: what comes the second time, on
+    /// another way, is the same call (RFC 3261 §8.2.2.2), or a second one that would not be counted.
+    fn is_called_already(
+        &self,
+        slot: Slot,
+        query: &RouteQuery,
+        callee: Option<AccountKey>,
+    ) -> bool {
+        let legs = self.pending.get(&slot).map_or(&[][..], Vec::as_slice);
+        let calls = |leg: &Leg| leg.callee == callee && leg.is_other_invite(query);
+        callee.is_some() && legs.iter().any(calls)
     }
 
     fn carry_out(
@@ -177,7 +199,8 @@ impl Desk {
             return decision;
         }
         let (passed, asker) = (query.trail.len(), Asker::of(query, &decision));
-        let leg = vec![Leg { passed, answer: short(&decision), callee, asker }];
+        let asked = Asked::of(query);
+        let leg = vec![Leg { passed, asked, answer: short(&decision), callee, asker }];
         self.take_seats(&seats);
         let from = self.shown(&query.from_uri);
         // What was recognised already needs no second reading.
@@ -264,9 +287,10 @@ impl std::ops::Deref for Shown<'_> {
 }
 
 /// What is kept of an answer to give it again: all but how it came about, which is most of it and
-/// would stay for as long as the call rings.
+/// would stay for as long as the call rings. That it was an emergency call the proxy is told again.
 fn short(decision: &Decision) -> Arc<Decision> {
-    let Decision { call, call_id, at_ms, from_uri, ruri, outcome, steps: _ } = decision;
+    let Decision { call, call_id, at_ms, from_uri, ruri, outcome, steps } = decision;
+    let urgent = decision.is_emergency().then(|| steps.first().cloned()).flatten();
     Arc::new(Decision {
         call: *call,
         call_id: Arc::clone(call_id),
@@ -274,8 +298,50 @@ fn short(decision: &Decision) -> Arc<Decision> {
         from_uri: Arc::clone(from_uri),
         ruri: Arc::clone(ruri),
         outcome: outcome.clone(),
-        steps: vec![Step::Repeated],
+        steps: urgent.into_iter().chain([Step::Repeated]).collect(),
     })
+}
+
+/// With which transaction and dialog of the proxy's a question came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    transaction: Option<(u32, u32)>,
+    dialog: Option<(u32, u32)>,
+}
+
+impl Asked {
+    fn of(query: &RouteQuery) -> Self {
+        Self { transaction: query.transaction, dialog: query.dialog }
+    }
+}
+
+impl Leg {
+    /// Whether it is the same question, of the same INVITE.
+    fn is_asked_again(&self, query: &RouteQuery, passed: usize) -> bool {
+        let other = self.is_other_invite(query);
+        !other && self.answer.ruri == query.ruri && self.passed == passed
+    }
+
+    /// Whether the question is about another INVITE, in the dialog of this one: the proxy has
+    /// found no end of it, or there would be another dialog (measured on 5.6.3).
+    fn is_up_beside(&self, query: &RouteQuery) -> bool {
+        let same_dialog = self.asked.dialog.is_some() && self.asked.dialog == query.dialog;
+        same_dialog && self.is_other_invite(query)
+    }
+
+    fn is_other_invite(&self, query: &RouteQuery) -> bool {
+        let both = self.asked.transaction.zip(query.transaction);
+        both.is_some_and(|(this, that)| this != that)
+    }
+}
+
+/// How many accounts a question about a known call has passed. The trail can be written by anybody: it
+/// is believed if the call was sent to one of the accounts in it, as far as that is still known.
+fn passed(query: &RouteQuery, legs: &[Leg]) -> usize {
+    let sent =
+        |leg: &Leg| leg.callee.is_some_and(|callee| query.trail.get(leg.passed) == Some(&callee.0));
+    let believed = legs.is_empty() || legs.iter().any(sent);
+    if believed { query.trail.len() } else { 0 }
 }
 
 /// Whether a question is about a known call. Another From tag is another's; and so is a new

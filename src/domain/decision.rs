@@ -29,6 +29,15 @@ pub struct Decision {
     pub steps: Vec<Step>,
 }
 
+impl Decision {
+    /// Whether it lets an emergency call through: the proxy is told so, since it may not know the
+    /// number as one.
+    #[must_use]
+    pub fn is_emergency(&self) -> bool {
+        matches!(self.steps.first(), Some(Step::Emergency { .. }))
+    }
+}
+
 /// What the proxy is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]

@@ -253,6 +253,7 @@ impl House {
             video: words.has("video"),
             method: if words.has("text") { Method::Message } else { Method::Invite },
             dialog: words.dialog(),
+            transaction: words.get("t").map(dialog),
             device: words.get("device").map(|name| DeviceName::parse(name).unwrap()),
             trail,
             wishes: words.get("wishes").map_or_else(Default::default, |wishes| {

@@ -210,3 +210,55 @@ fn a_call_id_that_is_in_use_carries_no_second_call() {
     first.bye();
     town.daemon.carries("alice", 0);
 }
+
+/// Whoever calls can't carry a second call in the place of one by giving it the same name, and not
+/// by a trail of ours either.
+#[test]
+fn a_second_invite_of_a_call_that_rings_is_refused() {
+    if !installed() {
+        return;
+    }
+    let town = town("second-invite");
+    let rings = town.lab.phone(Does::Ring);
+    town.customer("alice", "--max-calls 1", "+49301");
+    town.daemon.customer("bob", "", "+49302", &rings.uri("bob"));
+    let dial = Dial::to("+49302").by("alice").tag("same");
+    let first = town.line.dial(dial);
+    first.rings();
+    for trail in ["", "X-Hallporter-Trail: 1\r\n", "X-Hallporter-Trail: 7;8\r\n"] {
+        let other = Line::new(town.lab.ip, town.lab.sip());
+        let beside = Dial::to("+15550100").by("alice").call_id(&first.id).tag("same");
+        other.dial(beside.extra(trail)).ends_with(482);
+        assert_eq!(town.gateway.got("INVITE", &first.id).len(), 0);
+        assert_eq!(town.daemon.live("alice"), 1);
+    }
+    // What became of them is not what becomes of the call.
+    rings.answer(&first.id);
+    first.ends_with(200);
+    assert_eq!(town.daemon.live("alice"), 1);
+    assert_eq!(town.kamailio.calls(), [first.id.as_str()]);
+    first.bye();
+    town.daemon.carries("alice", 0);
+}
+
+/// After its end a call may be tried again under its name at once, whether its end was told or not.
+#[test]
+fn an_attempt_that_was_refused_may_be_made_again_under_its_name() {
+    if !installed() {
+        return;
+    }
+    let town = town("next-attempt");
+    let busy = town.lab.phone(Does::Refuse(486));
+    town.customer("alice", "--max-calls 1", "+49301");
+    town.daemon.customer("bob", "", "+49302", &busy.uri("bob"));
+    let dial = |to: &str| Dial::to(to).by("alice").tag("same");
+    for _ in 0..10 {
+        let first = town.line.dial(dial("+49302"));
+        first.ends_with(486);
+        let other = Line::new(town.lab.ip, town.lab.sip());
+        let again = other.dial(dial("+15550100").call_id(&first.id));
+        again.ends_with(200);
+        again.bye();
+        town.daemon.carries("alice", 0);
+    }
+}
