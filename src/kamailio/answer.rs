@@ -33,7 +33,7 @@ pub fn answer(decision: &Decision) -> Vec<u8> {
                 nothing_to_ring(&mut out);
             }
         }
-        Outcome::Pass { headers } => pass(&mut out, decision.call, headers),
+        Outcome::Pass { headers } => pass(&mut out, decision, headers),
         Outcome::Refuse(refusal) => refuse(&mut out, refusal),
     }
     out
@@ -283,8 +283,11 @@ fn branch<'a>(
     out.push(b'}');
 }
 
-pub(super) fn pass(out: &mut Vec<u8>, call: Option<CallRef>, headers: &str) {
-    open(out, "pass", call);
+pub(super) fn pass(out: &mut Vec<u8>, decision: &Decision, headers: &str) {
+    open(out, "pass", decision.call);
+    if decision.is_emergency() {
+        out.extend_from_slice(b",\"emergency\":true");
+    }
     let headers = clean_headers(headers);
     if !headers.is_empty() {
         out.push(b',');

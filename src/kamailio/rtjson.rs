@@ -26,7 +26,7 @@ pub fn rtjson(decision: &Decision) -> Result<Vec<u8>, Error> {
     let order = match &decision.outcome {
         Outcome::Fork(order) => order,
         Outcome::Pass { headers } => {
-            pass(&mut out, decision.call, headers);
+            pass(&mut out, decision, headers);
             return Ok(out);
         }
         Outcome::Refuse(refusal) => {

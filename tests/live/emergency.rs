@@ -22,21 +22,30 @@ fn emergency_calls_go_through_at_the_cap_and_with_the_daemon_hung_or_dead() {
     // Nobody is asked for a password who only gives a name; who has one is counted.
     let urn = Dial { to: "urn:service:sos".to_owned(), ..Dial::to("112") };
     let mut calls = Vec::new();
-    for dial in [Dial::to("112"), Dial::to("sip:%31%31%32;x=y@hp.test"), urn, Dial::to("tel:112")] {
+    let spelled = [
+        "112",
+        "sip:%31%31%32;x=y@hp.test",
+        "tel:112",
+        "sip:+112@hp.test",
+        "tel:1-1-2",
+        "sip:1.1.2@hp.test",
+        "sip:+112;phone-context=+49@hp.test",
+    ];
+    for dial in spelled.map(Dial::to).into_iter().chain([urn]) {
         let call = line.dial(dial);
         call.ends_with(200);
         assert_eq!(gateway.got("INVITE", &call.id).len(), 1);
         calls.push(call);
     }
     let counted = "hallporter_emergencies_total";
-    assert_eq!(daemon.figure(counted), 4);
+    assert_eq!(daemon.figure(counted), 8);
 
     for (state, within) in [("hung", 0.7), ("dead", 0.2)] {
         match state {
             "hung" => daemon.hang(),
             _ => daemon.kill(),
         }
-        for number in ["112", "911", "sip:110@hp.test"] {
+        for number in ["112", "911", "sip:110@hp.test", "tel:1-1-2", "sip:+112@hp.test"] {
             let call = line.dial(Dial::to(number));
             call.ends_with(200);
             assert!(
@@ -89,4 +98,27 @@ fn who_has_called_for_help_can_be_called_back_at_the_cap() {
         call.bye();
     }
     daemon.carries("alice", 0);
+}
+
+#[test]
+fn a_number_that_the_daemon_alone_knows_to_be_urgent_goes_through() {
+    if !installed() {
+        return;
+    }
+    let lab = Lab::new("urgent");
+    let mut daemon = Daemon::init(&lab, "porter", 8170);
+    daemon.set("numbers", r#"["112", "19222"]"#);
+    daemon.start();
+    let gateway = lab.phone(Does::Answer);
+    let kamailio = Setup::asking(&daemon).with_auth(&["alice"]).gateway(gateway.at).start(&lab);
+    let line = lab.line();
+    let call = line.dial(Dial::to("sip:19222@hp.test"));
+    call.ends_with(200);
+    assert_eq!(gateway.got("INVITE", &call.id).len(), 1);
+    // So that a start of the daemon, and who looks, knows what it is.
+    let shown = kamailio.dialogs();
+    assert_eq!(shown[0]["variables"].to_string().matches("hp_emergency").count(), 1, "{shown:?}");
+    // Nobody's other numbers go out from a stranger.
+    line.dial(Dial::to("sip:19223@hp.test")).ends_with(403);
+    call.bye();
 }
