@@ -64,6 +64,13 @@ impl History {
         let found = tokio::task::spawn_blocking(move || store.why(&key)).await;
         let found = found.map_err(|error| error.to_string())?;
         let entries = found.map_err(|error| error.to_string())?;
+        // Nothing is found of what has just happened, on the very night on which it is asked for.
+        let trouble = self.store.health().last_error.filter(|_| entries.is_empty());
+        if let Some(trouble) = trouble {
+            return Err(format!(
+                "what happened to calls lately is not written down yet, so it can't be looked up: {trouble}"
+            ));
+        }
         Ok(entries.into_iter().map(read).collect())
     }
 }

@@ -78,6 +78,11 @@ fn a_full_disk_stops_no_call_and_is_told() {
             && status["trouble"].as_str().is_some_and(|trouble| trouble.contains("is full"))
             && status["store_lag_ms"].as_u64().unwrap() > 0
     });
+    // Whoever asks why is not told that nothing is known.
+    let last = format!("/v1/why/full-{count}@x");
+    let why = admin.ask("GET", &last, &Value::Null);
+    assert_eq!(why.0, 503, "{}", why.1);
+    assert!(why.1["error"].as_str().is_some_and(|error| error.contains("not written down yet")));
     // A slot can't be freed by hand without the line that says who did it.
     let call = admin.get("/v1/calls/before@x")["call"].as_str().unwrap().to_owned();
     let release = admin.ask("POST", &format!("/v1/calls/{call}/release"), &json!({"reason": "x"}));
@@ -92,6 +97,7 @@ fn a_full_disk_stops_no_call_and_is_told() {
     // A batch that has just been taken in hand is counted nowhere for a moment: two looks in a row.
     until("all is written", || written() && written());
     assert!(admin.get("/v1/status")["trouble"].is_null());
+    assert_eq!(admin.ask("GET", &last, &Value::Null).0, 200);
     admin.done("POST", "/v1/accounts", &json!({"name": "after"}));
     until("nothing waits", || metric(&mut admin, "hallporter_store_rows_waiting") == 0);
     assert!(daemon.log().contains("calls are written down again"), "{}", daemon.log());
