@@ -39,6 +39,8 @@ mod played;
 mod ready;
 #[path = "nodes/recordings.rs"]
 mod recordings;
+#[path = "nodes/removing.rs"]
+mod removing;
 #[path = "process/rpc.rs"]
 mod rpc;
 mod side {

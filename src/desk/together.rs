@@ -172,6 +172,12 @@ impl Desk {
         self.ledger.boot(node)
     }
 
+    /// Whether a node holds rights. Goes through the whole ledger where it does not.
+    #[must_use]
+    pub fn holds(&self, node: NodeId) -> bool {
+        self.ledger.held_by(node).next().is_some()
+    }
+
     /// An entry of the log.
     pub(super) fn agreed(&mut self, command: &LedgerCommand, now: Now) {
         let reply = self.ledger.apply(command);

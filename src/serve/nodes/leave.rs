@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::desk::{Input, Motion};
-use crate::domain::{LedgerCommand, NodeId, RollMotion};
+use crate::desk::{Input, Motion, Verdict};
+use crate::domain::{LedgerCommand, LedgerReply, NodeId, RollMotion};
 use crate::http::CouncilError;
 
 use super::super::agree::agree;
@@ -15,6 +15,8 @@ use super::Nodes;
 
 /// How often a leaving node looks whether its calls have ended and the others have its rights.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a node's rights are taken anew, where another start of it has come in between.
+const TAKE_TRIES: usize = 5;
 
 impl Nodes {
     /// Whether this node is leaving.
@@ -68,20 +70,45 @@ impl Nodes {
                 "this is the node that was asked: let it leave by `hallporter cluster leave`, or ask another node".to_owned(),
             ));
         }
-        let other = self.book().get(node).cloned().unwrap_or_default();
-        if other.up {
-            return Err(CouncilError::Refused(format!(
-                "{name} is up: let it leave by `hallporter cluster leave` there, or stop it first and wait until `hallporter cluster nodes` shows it as down"
-            )));
-        }
+        // The rights first: a node that is not in the list any more has no name by which somebody
+        // could ask for them once more.
+        self.take_rights(house, node, &name).await?;
         self.take_out(house, node).await?;
-        let revoke = LedgerCommand::Revoke { node, expected_boot: other.boot, attested: true };
-        if let Err(error) = agree(house, Motion::Ledger(revoke)).await {
-            tracing::debug!(%error, "there are no rights to be taken from the node");
+        if house.desk().holds(node) {
+            // It has started in between, and got some.
+            self.take_rights(house, node, &name).await?;
         }
         self.expel(house, node);
         tracing::warn!(node = node.0, name, "an operator removed a node from the cluster");
         Ok(())
+    }
+
+    /// Frees what a node holds, on an operator's word that its calls are gone. By the start that the
+    /// ledger knows: what nodes tell of each other can be older, and newer.
+    async fn take_rights(
+        &self,
+        house: &Arc<House>,
+        node: NodeId,
+        name: &str,
+    ) -> Result<(), CouncilError> {
+        for _ in 0..TAKE_TRIES {
+            if self.book().get(node).is_some_and(|other| other.up) {
+                return Err(CouncilError::Refused(format!(
+                    "{name} is up: let it leave by `hallporter cluster leave` there, or stop it first and wait until `hallporter cluster nodes` shows it as down"
+                )));
+            }
+            let expected_boot = house.desk().boot_of(node);
+            let revoke = LedgerCommand::Revoke { node, expected_boot, attested: true };
+            match agree(house, Motion::Ledger(revoke)).await {
+                // Another start was first; it is known here now.
+                Ok(Verdict::Ledger(LedgerReply::Stale { .. })) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(CouncilError::NotNow(error.to_string())),
+            }
+        }
+        Err(CouncilError::NotNow(format!(
+            "{name} starts again and again, and its rights can't be taken: stop it, and ask again"
+        )))
     }
 
     async fn take_out(&self, house: &Arc<House>, node: NodeId) -> Result<(), CouncilError> {
