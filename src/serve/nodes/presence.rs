@@ -38,6 +38,10 @@ impl Nodes {
         for presence in news {
             match presence {
                 Presence::Send(address, packet) => self.post(address, packet),
+                Presence::Up(member) if self.book().is_late(&member, true) => {}
+                Presence::Down(member) if self.book().is_late(&member, false) => {
+                    tracing::debug!(node = member.node.0, address = %member.address, "a node has moved");
+                }
                 Presence::Up(member) => {
                     self.up(&member, now);
                     house.presence(&[member.node], &[]);
