@@ -163,3 +163,19 @@ fn votes_are_where_an_operator_wants_them() {
     vote(&all, &["a", "b", "c"]);
     agrees(&all, 2, "bert");
 }
+
+/// Votes that are not there can't be counted, and nobody could take them away again.
+#[test]
+fn no_votes_are_given_to_nodes_that_are_down() {
+    let (nodes, mut daemons) = cluster("votes-down", &["a", "b", "c"]);
+    vote(&[&nodes[0], &nodes[1], &nodes[2]], &["a", "b", "c"]);
+    daemons[2].kill();
+    nodes[0].sees(&["a", "b"]);
+    for names in ["c", "b c"] {
+        let (code, told) = nodes[0].home.cli(&format!("cluster voters set {names}"));
+        assert!(code == 1 && told.contains("have to be up and connected"), "{told}");
+    }
+    agrees(&[&nodes[0], &nodes[1]], 0, "alice");
+    nodes[0].done("cluster voters set a");
+    vote(&[&nodes[0], &nodes[1]], &["a"]);
+}

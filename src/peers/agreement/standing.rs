@@ -19,6 +19,9 @@ pub struct Standing {
     pub applied: u64,
     /// Who has a vote.
     pub voters: Vec<NodeId>,
+    /// Sets of them that can do nothing without each other: those before a change and those after
+    /// it, as long as it is not through; one else.
+    pub sets: Vec<Vec<NodeId>>,
     /// Who follows without a vote.
     pub followers: Vec<NodeId>,
     /// A change of the voters has begun and is not through: those before and those after it are
@@ -41,6 +44,7 @@ pub(super) fn node(id: u64) -> NodeId {
 impl Standing {
     pub(super) fn of(metrics: &Metrics) -> Self {
         let members = metrics.membership_config.membership();
+        let sets = members.get_joint_config();
         let matched = metrics.replication.iter().flatten();
         Self {
             leader: metrics.current_leader.map(node),
@@ -48,9 +52,9 @@ impl Standing {
             last: metrics.last_log_index.unwrap_or(0),
             applied: metrics.last_applied.map_or(0, |id| id.index),
             voters: members.voter_ids().map(node).collect(),
+            sets: sets.iter().map(|set| set.iter().copied().map(node).collect()).collect(),
             followers: members.learner_ids().map(node).collect(),
-            changing: members.get_joint_config().len() > 1
-                || *metrics.membership_config.log_id() > metrics.last_applied,
+            changing: sets.len() > 1 || *metrics.membership_config.log_id() > metrics.last_applied,
             matched: matched.map(|(id, at)| (node(*id), at.map_or(0, |at| at.index))).collect(),
             heard_ms: metrics.millis_since_quorum_ack,
             trouble: None,

@@ -17,7 +17,8 @@ pub(crate) struct Accord {
     pub(crate) changing: bool,
     /// Who follows without a vote.
     pub(crate) followers: Vec<NodeId>,
-    /// Whether more than half of them are reached.
+    /// Whether more than half of them are up and connected; of those before a change and of those
+    /// after it, as long as it is not through.
     pub(crate) quorum: bool,
     /// The last entry that this node has carried out.
     pub(crate) applied: u64,
@@ -43,6 +44,11 @@ impl Accord {
         }
     }
 
+    /// Whether a node has a vote or follows.
+    pub(super) fn knows(&self, node: NodeId) -> bool {
+        self.voters.contains(&node) || self.followers.contains(&node)
+    }
+
     /// As this node knows it.
     pub(crate) fn of(house: &House) -> Self {
         let Some(agreement) = house.agreement() else { return Self::default() };
@@ -50,12 +56,12 @@ impl Accord {
         let mut up = vec![];
         if let Some(nodes) = house.nodes() {
             up.push(nodes.own.node);
-            up.extend(
-                nodes.book().all().filter(|(_, other)| other.connected).map(|(node, _)| node),
-            );
+            let book = nodes.book();
+            up.extend(book.all().filter(|(_, other)| other.is_reached()).map(|(node, _)| node));
         }
-        let reached = standing.voters.iter().filter(|voter| up.contains(voter)).count();
-        let quorum = reached > standing.voters.len() / 2;
+        let reached = |voters: &[NodeId]| voters.iter().filter(|voter| up.contains(voter)).count();
+        let quorum = standing.sets.iter().all(|set| reached(set) > set.len() / 2);
+        let quorum = quorum && !standing.sets.is_empty();
         Self {
             // One that does not reach most voters leads nobody, and hears of it late.
             leader: standing.leader.filter(|leader| quorum || Some(leader) != up.first()),

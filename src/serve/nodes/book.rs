@@ -37,6 +37,13 @@ pub(crate) struct Other {
     pub(crate) clock_ms: Option<(i64, i64)>,
 }
 
+impl Other {
+    /// Whether it answers, and can be asked from here.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.up && self.connected
+    }
+}
+
 /// All other nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Book(BTreeMap<NodeId, Other>);

@@ -39,24 +39,44 @@ pub(super) enum Change {
 /// `chosen`: whom an operator has given a vote; `None`: nobody has said anything.
 pub(super) fn next(accord: &Accord, seats: &[Seat], chosen: Option<&[NodeId]>) -> Option<Change> {
     let listed = |node: &NodeId| seats.iter().any(|seat| seat.node == *node);
-    let known = |node: &NodeId| accord.voters.contains(node) || accord.followers.contains(node);
+    let known = |node: &NodeId| accord.knows(*node);
     if let Some(seat) = seats.iter().find(|seat| seat.up && !known(&seat.node)) {
         return Some(Change::Follow(seat.node));
     }
     let now: BTreeSet<NodeId> = accord.voters.iter().copied().collect();
-    let wanted: BTreeSet<NodeId> = match chosen {
-        Some(chosen) => {
-            let can = |node: &&NodeId| listed(node) && known(node);
-            chosen.iter().filter(can).copied().collect()
-        }
-        None => by_rule(&now, seats, known),
-    };
-    // One that a leader has begun who is gone is not through by itself.
-    if !wanted.is_empty() && (wanted != now || accord.changing) {
+    let wanted = wanted(accord, seats, chosen);
+    // One that a leader has begun who is gone is not through by itself. None is begun that could
+    // not be ended: where those before and those after it are both needed, nothing can be put right.
+    if (wanted != now || accord.changing) && can_agree(&wanted, seats) {
         return Some(Change::Voters(wanted));
     }
     let gone = accord.followers.iter().find(|node| !listed(node));
     gone.map(|node| Change::Remove(*node))
+}
+
+/// Who is to have a vote.
+pub(super) fn wanted(
+    accord: &Accord,
+    seats: &[Seat],
+    chosen: Option<&[NodeId]>,
+) -> BTreeSet<NodeId> {
+    let listed = |node: &NodeId| seats.iter().any(|seat| seat.node == *node);
+    match chosen {
+        Some(chosen) => {
+            let can = |node: &&NodeId| listed(node) && accord.knows(**node);
+            chosen.iter().filter(can).copied().collect()
+        }
+        None => {
+            let now = accord.voters.iter().copied().collect();
+            by_rule(&now, seats, |node| accord.knows(*node))
+        }
+    }
+}
+
+/// Whether more than half of these are up and connected; nobody at all can agree on nothing.
+pub(super) fn can_agree(voters: &BTreeSet<NodeId>, seats: &[Seat]) -> bool {
+    let up = seats.iter().filter(|seat| seat.up && voters.contains(&seat.node)).count();
+    up > voters.len() / 2
 }
 
 /// One vote for one or two nodes, three for three or four, five for more. Who has a vote keeps it
@@ -100,6 +120,12 @@ impl Nodes {
         if accord.leader != Some(self.own.node) {
             return None;
         }
+        let (seats, chosen) = self.seats(house)?;
+        next(&accord, &seats, chosen.as_deref())
+    }
+
+    /// The nodes of the list, and whom of them an operator has given a vote.
+    pub(super) fn seats(&self, house: &House) -> Option<(Vec<Seat>, Option<Vec<NodeId>>)> {
         let (members, chosen): (Vec<NodeId>, Option<Vec<NodeId>>) = house.roll.look(|roll| {
             (roll.members().map(|member| member.node).collect(), roll.voters().map(<[_]>::to_vec))
         })?;
@@ -107,10 +133,9 @@ impl Nodes {
             let here = node == self.own.node;
             let other = self.book().get(node).cloned().unwrap_or_default();
             let witness = if here { self.witness } else { other.witness };
-            Seat { node, witness, up: here || (other.up && other.connected) }
+            Seat { node, witness, up: here || other.is_reached() }
         };
-        let seats: Vec<Seat> = members.into_iter().map(seat).collect();
-        next(&accord, &seats, chosen.as_deref())
+        Some((members.into_iter().map(seat).collect(), chosen))
     }
 
     /// Says which nodes have a vote.
@@ -131,6 +156,12 @@ impl Nodes {
         nodes.dedup();
         if nodes.len() != names.len() {
             return Err(CouncilError::Wrong("a name is there twice".to_owned()));
+        }
+        let (seats, _) = self.seats(house).unwrap_or_default();
+        if !can_agree(&nodes.iter().copied().collect(), &seats) {
+            return Err(CouncilError::Wrong(
+                "more than half of those that get a vote have to be up and connected, else nothing could be agreed on any more: name nodes that are, or start these first (`hallporter cluster nodes`)".to_owned(),
+            ));
         }
         let agreed = agree(house, Motion::Roll(RollMotion::Voters { nodes })).await;
         agreed.map_err(|error| CouncilError::NotNow(error.to_string()))?;
@@ -212,6 +243,19 @@ mod tests {
         );
         let left = accord(&[1, 2, 4], &[3]);
         assert_eq!(next(&left, &up(&[1, 2, 4]), None), Some(Change::Remove(NodeId(3))));
+    }
+
+    #[test]
+    fn no_change_is_begun_that_could_not_be_ended() {
+        let mut seats = up(&[1, 2, 3]);
+        seats[2].up = false;
+        let all = accord(&[1, 2, 3], &[]);
+        assert_eq!(next(&all, &seats, Some(&ids(&[3]))), None);
+        assert_eq!(next(&all, &seats, Some(&ids(&[2, 3]))), None);
+        assert_eq!(next(&all, &seats, Some(&ids(&[2]))), voters(&[2]));
+        let half = Accord { changing: true, ..all };
+        assert_eq!(next(&half, &seats, Some(&ids(&[3]))), None);
+        assert_eq!(next(&half, &seats, None), voters(&[1, 2, 3]));
     }
 
     #[test]
