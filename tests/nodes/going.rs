@@ -90,6 +90,8 @@ fn a_removed_node_is_not_taken_in_again() {
         let answer = Line::new(&nodes[2].home.address, "").try_ask("GET", "/readyz", None);
         answer.is_some_and(|(status, text)| status == 503 && text.contains("removed"))
     });
+    // It calls no more, and is told of once.
+    assert_eq!(daemons[0].log().matches("is not taken in").count(), 1, "{}", daemons[0].log());
 }
 
 /// A node that leaves with calls up takes no more of them, waits, and gives back what it held.

@@ -43,7 +43,7 @@ use super::house::House;
 use book::Book;
 use letter::Letter;
 use papers::{Known, Members};
-use refused::Refusals;
+use refused::{Refusals, TurnedAway};
 
 pub use join::Joining;
 pub(crate) use join::papers;
@@ -79,6 +79,7 @@ pub(crate) struct Nodes {
     good_until_s: AtomicI64,
     nonsense: AtomicU64,
     refusals: Refusals,
+    turned_away: TurnedAway,
     /// Whether the list of nodes has this one.
     joined: AtomicBool,
     /// How often the members were to be written down, and which of these was the last.
@@ -130,6 +131,7 @@ impl Nodes {
             good_until_s: AtomicI64::new(good_until_s),
             nonsense: AtomicU64::new(0),
             refusals: Refusals::default(),
+            turned_away: TurnedAway::default(),
             joined: AtomicBool::new(false),
             members_noted: AtomicU64::new(0),
             members_written: Arc::default(),
@@ -212,7 +214,7 @@ impl Nodes {
         if let Some(before) = before {
             self.endpoint.forget(before);
         }
-        self.endpoint.reach(reach, Some(from));
+        self.call(reach, from);
         self.lock_membership().expect(reach);
         self.save_members();
     }
@@ -248,6 +250,17 @@ impl Nodes {
     fn removed_here(&self) {
         if !self.is_leaving() && !self.removed.swap(true, Ordering::Relaxed) {
             tracing::error!("this node was removed from the cluster: it can join with a new token");
+            // Nobody takes it in, however often it calls.
+            let addresses: Vec<SocketAddr> =
+                self.book().all().filter_map(|(_, other)| other.address).collect();
+            addresses.into_iter().for_each(|address| self.endpoint.forget(address));
+        }
+    }
+
+    /// From now on there is to be a connection with a node, unless this one was removed.
+    fn call(&self, address: SocketAddr, node: NodeId) {
+        if !self.is_removed() {
+            self.endpoint.reach(address, Some(node));
         }
     }
 

@@ -70,7 +70,7 @@ impl Nodes {
         if let Some(before) = moved {
             self.endpoint.forget(before);
         }
-        self.endpoint.reach(member.address, Some(member.node));
+        self.call(member.address, member.node);
         self.lock_membership().expect(member.address);
         tracing::info!(node = member.node.0, address = %member.address, boot = member.boot, "a node is up");
         self.save_members();
@@ -93,7 +93,9 @@ pub(super) fn connected(house: &Arc<House>, nodes: &Arc<Nodes>, peer: Peer) {
     // Whoever was removed has a certificate until it ends.
     if house.roll.look(|roll| roll.has_removed(node)) == Some(true) {
         let _ = nodes.send(node, Lane::Rows, &Letter::Removed);
-        tracing::warn!(node = node.0, address = %peer.address, "a node that was removed is not taken in");
+        if nodes.turned_away.note(node, house.now().mono_ms) {
+            tracing::warn!(node = node.0, address = %peer.address, "a node that was removed is not taken in");
+        }
         nodes.endpoint.hang_up(node);
         return;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
+use crate::domain::NodeId;
 use crate::http::wire::RefusedView;
 use crate::peers::{Refusal, Side};
 
@@ -11,6 +12,25 @@ use crate::peers::{Refusal, Side};
 const REMEMBERED_MAX: usize = 64;
 /// How long they are remembered, milliseconds.
 const REMEMBER_MS: u64 = 300_000;
+
+/// How often it is said at most that a node which was removed calls, milliseconds.
+const SAY_EVERY_MS: u64 = 60_000;
+
+/// When it was said last of which node that was removed, milliseconds on the monotonic clock.
+#[derive(Debug, Default)]
+pub(super) struct TurnedAway(Mutex<BTreeMap<NodeId, u64>>);
+
+impl TurnedAway {
+    /// Once more; whether it is to be said.
+    pub(super) fn note(&self, node: NodeId, mono_ms: u64) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = said.get(&node).is_some_and(|at_ms| mono_ms < at_ms + SAY_EVERY_MS);
+        if !lately {
+            said.insert(node, mono_ms);
+        }
+        !lately
+    }
+}
 
 /// Where, by this node or not, why.
 type Which = (SocketAddr, bool, Refusal);
@@ -77,6 +97,15 @@ mod tests {
         assert_eq!(lately.len(), REMEMBERED_MAX);
         assert!(lately.iter().all(|view| view.address != at(36).to_string()));
         assert_eq!(refusals.lately(REMEMBER_MS + 99, |_| false).len(), 1);
+    }
+
+    #[test]
+    fn of_a_node_that_calls_again_and_again_it_is_said_now_and_then() {
+        let turned = TurnedAway::default();
+        assert!(turned.note(NodeId(3), 5));
+        assert!(!turned.note(NodeId(3), SAY_EVERY_MS));
+        assert!(turned.note(NodeId(4), SAY_EVERY_MS));
+        assert!(turned.note(NodeId(3), SAY_EVERY_MS + 5));
     }
 
     #[test]
