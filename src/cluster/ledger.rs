@@ -237,6 +237,13 @@ impl Ledger {
         self.pools.get(&pool).map_or(0, Pool::out)
     }
 
+    /// Whether a process has said hello with the newest start of a node. Else that start stands for
+    /// one that was revoked.
+    #[must_use]
+    pub fn is_started(&self, node: NodeId) -> bool {
+        self.starts.get(&node).is_some_and(|start| start.nonce != 0)
+    }
+
     fn pool(&mut self, pool: PoolId) -> &mut Pool {
         self.pools.entry(pool).or_insert_with(|| Pool { cap: UNLIMITED, shares: Vec::new() })
     }

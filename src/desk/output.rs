@@ -129,6 +129,9 @@ pub enum Output {
     Fenced {
         /// The newest start that the ledger knows: the next has to be above it.
         current: u32,
+        /// Another process has started as this node since, from a later state of its disk than this
+        /// one has: this one is an old copy. Else the start was revoked, and the next one is good.
+        overtaken: bool,
     },
 }
 

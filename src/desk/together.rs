@@ -134,7 +134,7 @@ impl Desk {
             match row {
                 LedgerRow::Start { node, boot: of, nonce: by } if *node == own => {
                     if *of > boot || (*of == boot && *by != nonce) {
-                        self.fence(*of);
+                        self.fence(*of, *by != 0);
                     }
                 }
                 LedgerRow::Share { pool, node, granted, returned, .. } if *node == own => {
@@ -195,20 +195,20 @@ impl Desk {
                     self.rights.welcomed(held);
                     self.thaw_if_settled();
                 } else if *of >= boot {
-                    self.fence(*of);
+                    self.fence(*of, true);
                 }
             }
             (LedgerCommand::Hello { node, boot: of, nonce: by }, refused)
                 if (*node, *of, *by) == (own, boot, nonce) =>
             {
                 if let LedgerReply::BootTooOld { current } = refused {
-                    self.fence(*current);
+                    self.fence(*current, self.ledger.is_started(own));
                 }
             }
             (LedgerCommand::Sync { node, boot: of, .. }, LedgerReply::Stale { current })
                 if (*node, *of) == (own, boot) =>
             {
-                self.fence(*current);
+                self.fence(*current, self.ledger.is_started(own));
             }
             (LedgerCommand::Sync { node, items, .. }, LedgerReply::Granted(grants)) => {
                 grants.iter().for_each(|grant| self.rights.granted(grant));
@@ -222,7 +222,7 @@ impl Desk {
             (LedgerCommand::Revoke { node, .. }, LedgerReply::Done) if *node == own => {
                 let current = self.ledger.boot(own);
                 if current > boot {
-                    self.fence(current);
+                    self.fence(current, false);
                 }
             }
             (LedgerCommand::Revoke { .. }, LedgerReply::Done) => self.want_cover(),
@@ -255,10 +255,10 @@ impl Desk {
         }
     }
 
-    fn fence(&mut self, current: u32) {
+    fn fence(&mut self, current: u32, overtaken: bool) {
         let Some(together) = &mut self.together else { return };
         if !std::mem::replace(&mut together.fenced, true) {
-            self.outputs.push_back(Output::Fenced { current });
+            self.outputs.push_back(Output::Fenced { current, overtaken });
         }
     }
 

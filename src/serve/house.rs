@@ -308,7 +308,8 @@ impl House {
             Output::Recall { to, pool, beneficiary, want } => {
                 self.recall(to, pool, beneficiary, want);
             }
-            Output::Fenced { current } => self.fenced(current),
+            Output::Fenced { current, overtaken: false } => self.fenced(current),
+            Output::Fenced { overtaken: true, .. } => self.superseded(),
             Output::Managed(_)
             | Output::Switch(..)
             | Output::Spool(_)

@@ -188,6 +188,7 @@ async fn open_house(
         .context("opening the databases was broken off")??;
     let store = Arc::new(store);
     let dir = Dir::new(&config.node.data_dir);
+    dir.refuse_old_copy()?;
     if joining.is_some() && !dir.has_papers() && !dir.has_left() {
         refuse_own_registry(&store, config)?;
     }

@@ -15,6 +15,7 @@ use crate::peers::{Agrees as _, Lane};
 
 use super::agree::agree;
 use super::house::{House, lock};
+use super::nodes::Dir;
 use super::nodes::letter::Letter;
 
 /// How long a start waits for rights where no other node is there either.
@@ -146,7 +147,7 @@ impl House {
         });
     }
 
-    /// This start is over: the daemon stops, and the next one has a greater number.
+    /// This start was revoked: the daemon stops, and the next one has a greater number.
     pub(super) fn fenced(&self, current: u32) {
         if let Err(error) = self.store.start_above(current) {
             tracing::error!(%error, "the number of the next start can't be written down");
@@ -155,6 +156,21 @@ impl House {
             boot = self.boot,
             current,
             "the cluster takes this start of the node for over and the daemon stops: if no other process has this node's data, start it again"
+        );
+        self.stop.notify_one();
+    }
+
+    /// Another process has started as this node since. Each start has its number on the disk before
+    /// anybody hears of it, so that what lies here is an older copy: what the other one has agreed
+    /// to since is missing, and must not be made up for by a greater number.
+    pub(super) fn superseded(&self) {
+        if let Err(error) = Dir::new(&self.config().node.data_dir).supersede() {
+            let error = format!("{error:#}");
+            tracing::error!(error, "papers of the cluster could not be written down");
+        }
+        tracing::error!(
+            boot = self.boot,
+            "another process has been started as this node since, so the data here is an old copy: the daemon stops, and does not start with it again"
         );
         self.stop.notify_one();
     }

@@ -263,7 +263,7 @@ impl World {
                     self.later(in_ms, Due::Recall { to, pool, beneficiary, want });
                 }
             }
-            Output::Fenced { current } => self.processes[process].fenced = Some(current),
+            Output::Fenced { current, .. } => self.processes[process].fenced = Some(current),
             _ => {}
         }
     }

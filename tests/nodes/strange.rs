@@ -1,10 +1,12 @@
 //! What should not be: a disk that was copied, a node of another cluster, papers that are old.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallporter::peers::{Authority, Credentials, NODE_GOOD_S, RENEW_BEFORE_S};
 
-use super::daemon::until;
+use super::daemon::{Daemon, until};
 use super::world::{Node, cluster};
 
 /// How often somebody was refused at a node, by its metrics.
@@ -39,6 +41,45 @@ fn a_copied_disk_is_seen_and_counted() {
         assert!(code == 1 && told.contains("has the same number"), "{told}");
     }
     assert_eq!(nodes[0].up(), ["a", "b"]);
+}
+
+/// Puts all that a node has on the disk somewhere else, in the place of what is there.
+fn copy_data(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success(), "{}", from.display());
+}
+
+/// What is refused when it is started again is not used any more.
+#[track_caller]
+fn is_old(node: &Node) {
+    for _ in 0..2 {
+        let told = node.home.refusal();
+        assert!(told.contains("the data here is an old copy"), "{told}");
+    }
+}
+
+#[test]
+fn an_old_copy_of_a_disk_is_refused_for_good() {
+    let (nodes, mut daemons) = cluster("old", &["a", "b"]);
+    let old = Node::new("old", "copy");
+    daemons[1].stop();
+    copy_data(&nodes[1].home.data(), &old.home.data());
+    daemons[1] = nodes[1].home.start();
+    nodes[0].sees(&["a", "b"]);
+    daemons[1].kill();
+    nodes[0].sees(&["a"]);
+    old.configure("b");
+    let serve = &mut old.home.serve();
+    let child = serve.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut started = Daemon::watch(child, &old.home.address);
+    started.logs("another process has been started as this node since");
+    assert!(started.ended().success(), "{}", started.log());
+    is_old(&old);
+    // What it has missed is where it was.
+    daemons[1] = nodes[1].home.start();
+    nodes[0].sees(&["a", "b"]);
+    assert!(daemons[1].runs(), "{}", daemons[1].log());
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Town {
                 let input = Input::Recalled { pool, beneficiary, want };
                 self.recalls.push((usize::from(to.0) - 1, input));
             }
-            Output::Fenced { current } => self.said.push(format!("{own} is over at {current}")),
+            Output::Fenced { current, .. } => self.said.push(format!("{own} is over at {current}")),
             Output::Adopted { call_id, .. } => self.said.push(format!("{own} found {call_id}")),
             output => self.mail_output(node, output),
         }

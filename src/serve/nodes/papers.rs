@@ -18,6 +18,8 @@ const NODE: &str = "node.pem";
 const AUTHORITY: &str = "authority.pem";
 const MEMBERS: &str = "members.json";
 const ROLL: &str = "roll.json";
+/// Lies beside papers that were put away because a later copy of the data is in use.
+const OLD_COPY: &str = "old-copy";
 
 /// Another node, as it was last known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,24 @@ impl Dir {
         self.left().exists()
     }
 
+    /// Whether it was found that a later copy of this data is in use, or was.
+    fn is_old_copy(&self) -> bool {
+        self.left().join(OLD_COPY).exists()
+    }
+
+    /// Refuses data that is an old copy, whatever the node is to do with it.
+    pub(crate) fn refuse_old_copy(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            !self.is_old_copy(),
+            "the data here is an old copy: another process was started as this node since, with \
+             later data ({} says so). Start the node with those; if they are lost, take the node \
+             out by `hallporter cluster remove` at another one, move node.data_dir away, and let \
+             it join anew with --join and a new token",
+            self.left().join(OLD_COPY).display()
+        );
+        Ok(())
+    }
+
     /// What is to be done about that.
     pub(crate) fn left_sentence(&self) -> String {
         format!(
@@ -90,6 +110,12 @@ impl Dir {
         let _ = std::fs::remove_dir_all(&left);
         std::fs::rename(&self.0, &left)
             .with_context(|| format!("{} can't be put away", self.0.display()))
+    }
+
+    /// Puts the papers away for good: a later copy of this data is in use.
+    pub(crate) fn supersede(&self) -> anyhow::Result<()> {
+        self.write(OLD_COPY, b"")?;
+        self.retire()
     }
 
     /// The papers, if this node is one of a cluster.
