@@ -262,6 +262,13 @@ impl Desk {
         }
     }
 
+    /// Another node knows of a later start of this one: from here on it admits no calls of capped
+    /// accounts, as if the ledger had said so. Says whether it did until now.
+    pub fn overtaken(&mut self) -> bool {
+        let Some(together) = &mut self.together else { return false };
+        !std::mem::replace(&mut together.fenced, true)
+    }
+
     /// After an entry of the log about a pool.
     fn after_entry(&mut self, pool: PoolId) {
         let overdraft = self.rights.usage(pool).overdraft;

@@ -137,6 +137,14 @@ impl End {
             Self::Second | Self::Lost => tracing::debug!(%address, "a connection ends: {self:?}"),
         }
     }
+
+    /// A peer that has shown its certificate is believed when it says that this start is over: it
+    /// has heard so from a process with this node's own key.
+    async fn heed(self, inner: &Inner) {
+        if self == Self::Refused(Side::There, Refusal::OlderStart) {
+            inner.door.telling.tell(Event::Overtaken).await;
+        }
+    }
 }
 
 /// Who has shown a certificate, which the handshake has found to be good.
@@ -176,6 +184,7 @@ pub(super) async fn run(
         Ok(entered) => entered,
         Err(end) => {
             end.tell(&inner, Some(&connection), address);
+            end.heed(&inner).await;
             return false;
         }
     };
@@ -197,6 +206,7 @@ pub(super) async fn run(
     let end = live(&inner, &connection, node, queues).await;
     lock(&inner.book).leave(node, |other| Arc::ptr_eq(other, &link));
     end.tell(&inner, None, address);
+    end.heed(&inner).await;
     inner.door.telling.tell(Event::Down(node)).await;
     drop(ending);
     inner.left.send_modify(|count| *count += 1);

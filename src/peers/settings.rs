@@ -125,6 +125,9 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
+    /// A peer with a certificate of the cluster knows of a later start of this node: this one is
+    /// over.
+    Overtaken,
 }
 
 /// A question for a certificate. Dropped without an answer it is one for later.

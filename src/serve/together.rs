@@ -160,6 +160,13 @@ impl House {
         self.stop.notify_one();
     }
 
+    /// Another node has heard of a later start of this one.
+    pub(super) fn overtaken(&self) {
+        if self.desk().overtaken() {
+            self.superseded();
+        }
+    }
+
     /// Another process has started as this node since. Each start has its number on the disk before
     /// anybody hears of it, so that what lies here is an older copy: what the other one has agreed
     /// to since is missing, and must not be made up for by a greater number.

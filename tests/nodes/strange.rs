@@ -60,6 +60,35 @@ fn is_old(node: &Node) {
 }
 
 #[test]
+fn of_two_processes_with_one_number_the_older_start_ends() {
+    let (nodes, mut daemons) = cluster("twice", &["a", "b"]);
+    let copy = Node::new("twice", "copy");
+    daemons[1].stop();
+    copy_data(&nodes[1].home.data(), &copy.home.data());
+    copy.configure("b");
+    // As if it had been copied while the next start ran.
+    let ledger = rusqlite::Connection::open(copy.home.data().join("ledger.db")).unwrap();
+    let raised = ledger.execute("UPDATE meta SET value = value + 1 WHERE key = 'boot'", []);
+    assert_eq!(raised.unwrap(), 1);
+    drop(ledger);
+    daemons[1] = nodes[1].home.start();
+    nodes[0].sees(&["a", "b"]);
+    let mut copied = copy.home.start();
+    daemons[1].logs("another process has been started as this node since");
+    assert!(daemons[1].ended().success(), "{}", daemons[1].log());
+    is_old(&nodes[1]);
+    until("the later start is the node", || nodes[0].view()["nodes"][1]["boot"] == 3);
+    copy.sees(&["a", "b"]);
+    assert!(copied.runs() && daemons[0].runs(), "{}", copied.log());
+    // Nor does it end when it is started again itself.
+    copied.stop();
+    copied = copy.home.start();
+    copy.sees(&["a", "b"]);
+    until("it is its next start", || nodes[0].view()["nodes"][1]["boot"] == 4);
+    assert!(copied.runs(), "{}", copied.log());
+}
+
+#[test]
 fn an_old_copy_of_a_disk_is_refused_for_good() {
     let (nodes, mut daemons) = cluster("old", &["a", "b"]);
     let old = Node::new("old", "copy");

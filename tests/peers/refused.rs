@@ -121,9 +121,11 @@ async fn two_nodes_with_one_number_or_name_are_refused() {
     assert_eq!(one.up().await.boot, 2);
     later.up().await;
     two.refused(Side::There, Refusal::OlderStart).await;
+    two.overtaken().await;
     two.down().await;
     one.refused(Side::Here, Refusal::OlderStart).await;
     two.refused(Side::There, Refusal::OlderStart).await;
+    two.overtaken().await;
 }
 
 #[tokio::test]

@@ -167,6 +167,11 @@ impl Node {
         address
     }
 
+    /// Until it is told that this start is over.
+    pub(crate) async fn overtaken(&mut self) {
+        self.take(|event| matches!(event, Event::Overtaken)).await;
+    }
+
     /// That it still takes in a peer that may come in.
     pub(crate) async fn still_works(&mut self, world: &World) {
         let mut friend = world.start(4_000);

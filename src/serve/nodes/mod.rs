@@ -371,5 +371,6 @@ fn take(house: &Arc<House>, nodes: &Arc<Nodes>, event: Event) {
         Event::Refused { address, by, refusal } => {
             nodes.refusals.note(address, by, refusal, house.now().mono_ms);
         }
+        Event::Overtaken => house.overtaken(),
     }
 }
