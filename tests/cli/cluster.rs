@@ -100,9 +100,16 @@ fn an_account_says_where_its_rights_are_and_how_far_its_caps_hold() {
             "worst": [{"cap": "total", "limit": 9, "overdraft": overdraft, "revoked": 9}],
         }})
     };
+    let lowered = |policy: &str, overdraft: u64| {
+        let mut view = account(policy, overdraft);
+        view["cluster"]["worst"][0]["out"] = json!(12);
+        view
+    };
     let fake = Fake::start(&[
         ("GET /v1/accounts/alice", 200, account("available", 3)),
         ("GET /v1/accounts/bob", 200, account("strict", 0)),
+        ("GET /v1/accounts/carol", 200, lowered("strict", 0)),
+        ("GET /v1/accounts/dave", 200, lowered("available", 3)),
     ]);
     fake.configure(&dir);
     let shown = ends(&dir, "account show alice", 0);
@@ -115,7 +122,14 @@ fn an_account_says_where_its_rights_are_and_how_far_its_caps_hold() {
         assert!(out(&shown).contains(line), "{line}\n{}", out(&shown));
     }
     let strict = ends(&dir, "account show bob", 0);
-    assert!(out(&strict).contains("never more than 9, whatever fails"), "{}", out(&strict));
+    assert!(out(&strict).contains("max_calls: never more than 9, whatever"), "{}", out(&strict));
+    for (name, line) in [
+        ("carol", "max_calls: 12 are up until they end, and then never more than 9, whatever fails"),
+        ("dave", "max_calls: at worst 24 instead of 9: 12 are up until they end, 3 on overdraft"),
+    ] {
+        let shown = ends(&dir, &format!("account show {name}"), 0);
+        assert!(out(&shown).contains(line), "{line}\n{}", out(&shown));
+    }
 }
 
 #[test]

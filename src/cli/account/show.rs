@@ -116,15 +116,22 @@ fn called(cap: PoolKind) -> &'static str {
 
 /// How far one cap holds, in a sentence.
 fn at_worst(worst: &WorstView, policy: Policy) -> String {
-    let WorstView { cap, limit, overdraft, revoked } = worst;
+    let WorstView { cap, limit, out, overdraft, revoked } = worst;
     let cap = called(*cap);
+    // It was lowered under calls, which nobody ends for that.
+    let lowered = *out > u64::from(*limit);
+    let still = format!("{out} are up until they end");
     if policy == Policy::Strict {
+        let still = if lowered { format!("{still}, and then ") } else { String::new() };
         return format!(
-            "{cap}: never more than {limit}, whatever fails (policy strict); only `cluster remove` of a node that still has calls exceeds it"
+            "{cap}: {still}never more than {limit}, whatever fails (policy strict); only `cluster remove` of a node that still has calls exceeds it"
         );
     }
-    let most = u64::from(*limit).saturating_add(*overdraft).saturating_add(*revoked);
+    let most = u64::from(*limit).max(*out).saturating_add(*overdraft).saturating_add(*revoked);
     let mut parts = Vec::new();
+    if lowered {
+        parts.push(still);
+    }
     if *overdraft > 0 {
         parts.push(format!("{overdraft} on overdraft while nodes don't reach each other"));
     }

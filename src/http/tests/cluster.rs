@@ -16,7 +16,7 @@ impl Council for Fake {
 
     fn spread(&self, _: AccountKey) -> BoxFuture<'_, Option<SpreadView>> {
         let clustered = self.cluster.lock().unwrap().is_some();
-        let worst = WorstView { cap: PoolKind::Total, limit: 9, overdraft: 3, revoked: 9 };
+        let worst = WorstView { cap: PoolKind::Total, limit: 9, out: 5, overdraft: 3, revoked: 9 };
         Box::pin(
             async move { clustered.then(|| SpreadView { nodes: Vec::new(), worst: vec![worst] }) },
         )

@@ -82,6 +82,9 @@ pub struct WorstView {
     pub cap: PoolKind,
     /// What it is.
     pub limit: u32,
+    /// Rights that nodes hold: above the limit when it was lowered while calls were up.
+    #[serde(default)]
+    pub out: u64,
     /// Calls on overdraft, over all nodes, while these can't reach each other.
     pub overdraft: u64,
     /// Calls of a node that was taken for dead and is not.

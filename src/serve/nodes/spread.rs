@@ -120,8 +120,8 @@ fn below(registry: &Registry, account: AccountKey) -> Option<BTreeSet<AccountKey
 }
 
 fn worst(cap: &Cap) -> WorstView {
-    let Exposure { overdraft, revoked } = cap.exposure;
-    WorstView { cap: cap.kind, limit: cap.limit, overdraft, revoked }
+    let Exposure { out, overdraft, revoked } = cap.exposure;
+    WorstView { cap: cap.kind, limit: cap.limit, out, overdraft, revoked }
 }
 
 /// The same on a thread that may take its time; `None`: it was broken off.
