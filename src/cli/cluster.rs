@@ -74,6 +74,18 @@ enum Voters {
     },
 }
 
+/// What is said of calls at a node that was taken out.
+const NOT_COUNTED: &str = "calls that are still up there are not counted, so accounts with policy strict may carry more than their cap until they end";
+
+/// A node was taken out.
+#[derive(Debug, serde::Serialize)]
+struct Removed<'a> {
+    /// Its name.
+    removed: &'a str,
+    /// What it may have cost.
+    warning: &'a str,
+}
+
 /// Does what was typed.
 pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failure> {
     if let Action::Init { name } = args.action {
@@ -112,12 +124,13 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         }
         Action::Remove { name } => {
             door.client.cluster_remove(&name).await.map_err(failed)?;
-            if screen.json {
-                return Ok(());
-            }
-            screen.line(format_args!(
-                "{name} is not in the cluster any more, and the rights that it held are free: calls that are still up there are not counted, so accounts with policy strict may carry more than their cap until they end"
-            ))
+            let removed = Removed { removed: &name, warning: NOT_COUNTED };
+            screen.done(
+                &removed,
+                format_args!(
+                    "{name} is not in the cluster any more, and the rights that it held are free: {NOT_COUNTED}"
+                ),
+            )
         }
         Action::Voters { action: None } => {
             let view = door.client.cluster(None).await.map_err(failed)?;

@@ -71,12 +71,16 @@ fn what_is_typed_is_asked_for() {
     assert_eq!(out(&ends(&dir, "cluster token --good-for 2h", 0)), "hallporter-join-x\n");
     assert!(out(&ends(&dir, "cluster leave", 0)).contains("2 calls"));
     assert!(out(&ends(&dir, "cluster remove b", 0)).contains("policy strict"));
+    let removed = ends(&dir, "--json cluster remove b", 0);
+    let removed: serde_json::Value = serde_json::from_str(out(&removed)).unwrap();
+    assert_eq!(removed["removed"], "b");
+    assert!(removed["warning"].as_str().unwrap().contains("policy strict"), "{removed}");
     ends(&dir, "cluster voters set a b", 0);
     let asked: Vec<_> = fake.asked().into_iter().map(|asked| asked.body).collect();
     assert_eq!(asked[0], json!({"name": "voice"}));
     assert_eq!(asked[1], json!({"good_for_s": 7_200}));
     assert_eq!(asked[2], json!({"now": false}));
-    assert_eq!(asked[4], json!({"names": ["a", "b"]}));
+    assert_eq!(asked[5], json!({"names": ["a", "b"]}));
     // A daemon that was named and is not there is not passed over.
     let gone = ends(&dir, "cluster init --url http://127.0.0.1:9", 4);
     assert!(err(&gone).contains("can't be reached"), "{}", err(&gone));
