@@ -12,7 +12,7 @@ const LINE_EVERY_MS: u64 = 10_000;
 #[non_exhaustive]
 pub enum Refusal {
     /// Nothing was shown.
-    #[error("showed no certificate")]
+    #[error("it showed no certificate")]
     NoCertificate,
     /// Signed by somebody else.
     #[error("its certificate is not one of this cluster's authority")]
@@ -24,10 +24,10 @@ pub enum Refusal {
     #[error("its certificate is none of a node, or is not its own")]
     BadCertificate,
     /// A newcomer, and nobody is waited for.
-    #[error("a newcomer, and no token for one is open")]
+    #[error("it is a newcomer, and no token for one is open")]
     Closed,
     /// Nothing in common to speak.
-    #[error("speaks another version: update both nodes")]
+    #[error("it speaks another version: update both nodes")]
     Version,
     /// Its certificate is another node's than it says, or than was called.
     #[error("its certificate is another node's than the one it is to be")]
@@ -42,16 +42,16 @@ pub enum Refusal {
     #[error("the same node has been started again elsewhere or since: stop one of the two")]
     OlderStart,
     /// What is no packet of QUIC.
-    #[error("sent what is no QUIC")]
+    #[error("it sent what is no QUIC")]
     NotQuic,
     /// More than are taken at once.
     #[error("too many want to come in at once")]
     TooMany,
     /// Frames that can't be read, or streams that nobody opens.
-    #[error("said what can't be understood")]
+    #[error("it said what can't be understood")]
     Nonsense,
     /// Did not say who it is.
-    #[error("did not say in time who it is")]
+    #[error("it did not say in time who it is")]
     Silent,
 }
 

@@ -1,5 +1,7 @@
 //! What is wrong with a cluster, and what to do about it: from what one node sees of it.
 
+mod down;
+
 use std::time::Duration;
 
 use crate::text::show_duration;
@@ -12,8 +14,6 @@ pub const CLOCK_OFF_MS_MAX: i64 = 1_000;
 const CERTIFICATE_S_MIN: i64 = 14 * 86_400;
 /// Rows that are missing for so long are a trouble, milliseconds.
 const LAG_MS_MAX: u64 = 10_000;
-/// For so long a node may be down before what it holds is told of, milliseconds: a start takes less.
-const DOWN_MS_MAX: i64 = 60_000;
 /// For so long a call may wait for rights; its own deadline is far below, milliseconds.
 const WAITING_MS_MAX: u64 = 1_000;
 /// So many entries of the log may be under way to the disk.
@@ -53,8 +53,8 @@ pub fn findings(view: &ClusterView) -> Findings {
     for refused in view.refused.iter().filter(|refused| refused.of_cluster) {
         let RefusedView { address, by, sentence, .. } = refused;
         let what = match by.as_str() {
-            "here" => format!("the node at {address} is refused here: it {sentence}"),
-            _ => format!("the node at {address} refuses this one: it {sentence}"),
+            "here" => format!("the node at {address} is refused here: {sentence}"),
+            _ => format!("the node at {address} refuses this one: {sentence}"),
         };
         find(
             what,
@@ -149,39 +149,6 @@ fn behind(view: &ClusterView, find: &mut impl FnMut(String, &str)) {
     }
 }
 
-/// A node that is down, and what it holds.
-fn down(view: &ClusterView, node: &NodeView, find: &mut impl FnMut(String, &str)) {
-    let name = &node.name;
-    let down_ms = node.since_ms.map(|since_ms| view.at_ms.saturating_sub(since_ms));
-    let held = node.reserved.filter(|reserved| reserved.rights > 0);
-    let Some(held) = held.filter(|_| down_ms.is_none_or(|ms| ms > DOWN_MS_MAX)) else {
-        return find(
-            format!("{name} is down"),
-            "start it; if it is gone for good, `hallporter cluster remove NAME` frees the rights that it holds",
-        );
-    };
-    let since = match down_ms.map(|ms| u64::try_from(ms / 60_000).unwrap_or_default()) {
-        Some(minutes) => format!("for {}", show_duration(Duration::from_secs(minutes * 60))),
-        None => "since before this node was started".to_owned(),
-    };
-    let what = format!(
-        "{name} is down {since} and holds {} rights of {} caps of {} accounts: nobody else can use them",
-        held.rights, held.caps, held.accounts
-    );
-    let costs = match held.strict {
-        0 => "calls still up there are not counted then".to_owned(),
-        strict => format!(
-            "calls still up there are not counted then, so {strict} accounts with policy strict may carry more than their caps until these end"
-        ),
-    };
-    find(
-        what,
-        &format!(
-            "start it; if it is off for good, `hallporter cluster remove {name}` frees them: {costs}"
-        ),
-    );
-}
-
 fn words(sharing: SharingView) -> String {
     let after = sharing.release_after_ms.map(Duration::from_millis).map(show_duration);
     let after = after.unwrap_or_else(|| "never".to_owned());
@@ -191,7 +158,7 @@ fn words(sharing: SharingView) -> String {
 fn other(view: &ClusterView, node: &NodeView, find: &mut impl FnMut(String, &str)) {
     let name = &node.name;
     if !node.up {
-        return down(view, node, find);
+        return down::find_in(view, node, find);
     }
     if !node.connected {
         find(
@@ -361,6 +328,23 @@ mod tests {
         let refused = |of_cluster| RefusedView { of_cluster, ..RefusedView::default() };
         let told = told(|view| view.refused = vec![refused(false), refused(true)]);
         assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn why_somebody_is_refused_is_a_sentence_of_its_own() {
+        let refused = |by: &str| {
+            let (by, sentence) = (by.to_owned(), "it said nothing".to_owned());
+            let address = "192.0.2.1:1".to_owned();
+            RefusedView { address, by, sentence, of_cluster: true, ..RefusedView::default() }
+        };
+        let told = told(|view| view.refused = vec![refused("here"), refused("there")]);
+        assert_eq!(
+            told,
+            [
+                "the node at 192.0.2.1:1 is refused here: it said nothing",
+                "the node at 192.0.2.1:1 refuses this one: it said nothing"
+            ]
+        );
     }
 
     #[test]
