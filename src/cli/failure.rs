@@ -13,6 +13,9 @@ pub(super) enum Failure {
     /// Refused, or failed.
     #[error("{0}")]
     Refused(String),
+    /// The daemon was reached and did not answer: what was asked may be done.
+    #[error("{0}")]
+    Unanswered(String),
     /// The daemon can't be reached.
     #[error("{0}")]
     Unreachable(String),
@@ -30,6 +33,7 @@ impl Failure {
             Self::Closed => 0,
             Self::Refused(_) => 1,
             Self::Unreachable(_) => 4,
+            Self::Unanswered(_) => 5,
         }
     }
 }
@@ -38,6 +42,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let sentence = error.to_string();
         match error {
+            ClientError::Unanswered { .. } => Self::Unanswered(sentence),
             ClientError::Unreachable { .. } => Self::Unreachable(sentence),
             ClientError::Answer { .. }
             | ClientError::Refused { .. }

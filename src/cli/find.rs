@@ -59,7 +59,10 @@ impl Door {
                     self.url_from
                 ));
             }
-            ClientError::Answer { .. } | ClientError::Token | ClientError::Url { .. } => 0,
+            ClientError::Answer { .. }
+            | ClientError::Token
+            | ClientError::Unanswered { .. }
+            | ClientError::Url { .. } => 0,
         };
         if matches!(refused, 401 | 403) {
             return Failure::refused(format!(

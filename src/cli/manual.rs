@@ -24,6 +24,9 @@ Wrong usage.
 .TP
 4
 The daemon can't be reached.
+.TP
+5
+The daemon was reached and did not answer: what was asked may have been done.
 .SH ENVIRONMENT
 .TP
 HALLPORTER_URL, HALLPORTER_TOKEN_FILE

@@ -41,7 +41,8 @@ First steps:
 
 The daemon is found by --url and --token-file, else by the config file: -c, HALLPORTER_CONFIG,
 ./hallporter.toml, /etc/hallporter/hallporter.toml.
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 4 the daemon can't be reached.";
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 4 the daemon can't be reached,
+5 it was reached and did not answer: what was asked may have been done.";
 
 /// Decides beside Kamailio and FreeSWITCH who may call and who rings.
 #[derive(Debug, Parser)]

@@ -154,6 +154,7 @@ fn mistakes_in(error: &ClientError) -> &[Mistake] {
         ClientError::Refused { body, .. } => &body.mistakes,
         ClientError::Answer { .. }
         | ClientError::Token
+        | ClientError::Unanswered { .. }
         | ClientError::Unreachable { .. }
         | ClientError::Url { .. } => &[],
     }

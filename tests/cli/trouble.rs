@@ -1,5 +1,6 @@
 //! What is said at three in the morning.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -32,6 +33,27 @@ fn a_daemon_that_is_not_there() {
     for line in ["account list", "call list", "route --from +15550100 --to +493012345", "why x"] {
         says(&dir, line, 4, &parts);
     }
+}
+
+#[test]
+fn a_daemon_that_does_not_answer() {
+    let dir = directory("unanswered");
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = door.local_addr().unwrap().to_string();
+    std::fs::write(dir.join("hallporter.toml"), format!("[http]\nlisten = \"{at}\"\n")).unwrap();
+    std::fs::write(dir.join("admin.token"), "0123456789abcdef").unwrap();
+    // Takes what it is asked, and goes away in the middle of its answer.
+    let daemon = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut asked, _) = door.accept().unwrap();
+            let _ = asked.read(&mut [0; 4096]).unwrap();
+            asked.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{").unwrap();
+        }
+    });
+    let at = format!("hallporter at http://{at} did not answer to the end");
+    says(&dir, "account add alice", 5, &[&at, "may have been done: look before repeating it"]);
+    says(&dir, "account list", 5, &[&at]);
+    daemon.join().unwrap();
 }
 
 #[test]

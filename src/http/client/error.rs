@@ -2,11 +2,11 @@
 
 use super::super::wire::ErrorBody;
 
-/// Why the daemon did not do what was asked. After [`ClientError::Refused`], [`ClientError::Url`]
-/// and [`ClientError::Token`] nothing was changed; after the others one can't know.
+/// Why the daemon did not do what was asked. After [`ClientError::Unanswered`] and
+/// [`ClientError::Answer`] one can't know whether it was done; after the others nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The daemon can't be reached, or the answer did not come in time.
+    /// The daemon can't be reached.
     #[error(
         "hallporter is not reachable at {url} ({cause}): start it with `hallporter serve`, or say where it is with --url"
     )]
@@ -33,6 +33,16 @@ pub enum ClientError {
     /// The token can't be sent.
     #[error("the token is not usable: it may only have printable characters and must not be empty")]
     Token,
+    /// The daemon was reached, and its answer did not come, or not to its end.
+    #[error("hallporter at {url} {cause}{}", .changes.then_some(MAY_BE_DONE).unwrap_or_default())]
+    Unanswered {
+        /// Where it is.
+        url: String,
+        /// What it did instead.
+        cause: String,
+        /// Whether something was to be changed, which may be done.
+        changes: bool,
+    },
     /// What answers is not a hallporter, or one of another version.
     #[error(
         "what answers at {url} does not speak as hallporter does ({cause}): check --url and the versions"
@@ -44,6 +54,9 @@ pub enum ClientError {
         cause: String,
     },
 }
+
+/// What is said of a change that was not answered.
+const MAY_BE_DONE: &str = "; what was asked may have been done: look before repeating it";
 
 fn sentence(body: &ErrorBody) -> String {
     match &body.hint {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::super::wire::PageQuery;
 use super::error::{ClientError, chain};
 
-/// How long an answer may take before the daemon counts as not reachable.
+/// How long an answer may take before nobody waits for it any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long a recording may take altogether.
 const FILE_WITHIN: Duration = Duration::from_secs(6 * 60 * 60);
@@ -26,6 +26,16 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     authorization: reqwest::header::HeaderValue,
+    answer_within: Duration,
+}
+
+/// What was sent, for the words when it was not answered.
+#[derive(Clone, Copy)]
+struct Sent {
+    /// Whether it was to change something.
+    changes: bool,
+    /// How long the answer might take.
+    within: Duration,
 }
 
 pub(super) type Answer<T> = Result<T, ClientError>;
@@ -41,7 +51,10 @@ impl Client {
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
             return Err(wrong_url());
         }
-        let token = token.trim();
+        Self::waiting(base, token.trim(), ANSWER_WITHIN)
+    }
+
+    fn waiting(base: Url, token: &str, answer_within: Duration) -> Answer<Self> {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ClientError::Token);
         }
@@ -50,7 +63,7 @@ impl Client {
         authorization.set_sensitive(true);
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
+            .timeout(answer_within)
             .no_proxy()
             .http1_only()
             .redirect(reqwest::redirect::Policy::none());
@@ -58,10 +71,11 @@ impl Client {
             // Else a machine without the package ca-certificates could not ask at all.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder
-            .build()
-            .map_err(|error| ClientError::Unreachable { url: url.into(), cause: chain(&error) })?;
-        Ok(Self { http, base, authorization })
+        let http = builder.build().map_err(|error| ClientError::Unreachable {
+            url: base.to_string(),
+            cause: chain(&error),
+        })?;
+        Ok(Self { http, base, authorization, answer_within })
     }
 }
 
@@ -115,19 +129,18 @@ impl Client {
         out: &mut dyn Write,
     ) -> Answer<io::Result<u64>> {
         let request = self.request(Method::GET, path)?.timeout(FILE_WITHIN);
-        let silent = || ClientError::Unreachable {
-            url: self.base.to_string(),
-            cause: "the daemon fell silent".to_owned(),
-        };
-        let response = timeout(ANSWER_WITHIN, request.send()).await.map_err(|_| silent())?;
-        let mut response = response.map_err(|error| self.unreachable(&error))?;
+        let within = self.answer_within;
+        let sent = Sent { changes: false, within };
+        let silent = || self.unanswered(sent, "fell silent".to_owned());
+        let response = timeout(within, request.send()).await.map_err(|_| silent())?;
+        let mut response = response.map_err(|error| self.failed(&error, sent))?;
         if !response.status().is_success() {
-            return self.collect(response).await.map(|_| Ok(0));
+            return self.collect(response, sent).await.map(|_| Ok(0));
         }
         let mut bytes = 0;
         loop {
-            let chunk = timeout(ANSWER_WITHIN, response.chunk()).await.map_err(|_| silent())?;
-            let Some(chunk) = chunk.map_err(|error| self.unreachable(&error))? else {
+            let chunk = timeout(within, response.chunk()).await.map_err(|_| silent())?;
+            let Some(chunk) = chunk.map_err(|error| self.failed(&error, sent))? else {
                 return Ok(out.flush().map(|()| bytes));
             };
             if let Err(error) = out.write_all(&chunk) {
@@ -155,13 +168,20 @@ impl Client {
     }
 
     async fn bytes(&self, request: reqwest::RequestBuilder) -> Answer<Vec<u8>> {
-        self.collect(request.send().await.map_err(|error| self.unreachable(&error))?).await
+        let (http, request) = request.build_split();
+        let request = request.map_err(|_| ClientError::Url { url: self.base.to_string() })?;
+        let sent = Sent {
+            changes: request.method() != Method::GET,
+            within: request.timeout().copied().unwrap_or(self.answer_within),
+        };
+        let response = http.execute(request).await.map_err(|error| self.failed(&error, sent))?;
+        self.collect(response, sent).await
     }
 
-    async fn collect(&self, mut response: reqwest::Response) -> Answer<Vec<u8>> {
+    async fn collect(&self, mut response: reqwest::Response, sent: Sent) -> Answer<Vec<u8>> {
         let status = response.status();
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error, sent))? {
             if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(self.not_understood("the answer is too long".to_owned()));
             }
@@ -176,11 +196,50 @@ impl Client {
         }
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        ClientError::Unreachable { url: self.base.to_string(), cause: chain(error) }
+    /// Nothing went out before there was a connection; what went out may be done though nobody
+    /// said so.
+    fn failed(&self, error: &reqwest::Error, sent: Sent) -> ClientError {
+        if error.is_connect() {
+            return ClientError::Unreachable { url: self.base.to_string(), cause: chain(error) };
+        }
+        let cause = match error.is_timeout() {
+            true => format!("did not answer within {} s", sent.within.as_secs()),
+            false => format!("did not answer to the end ({})", chain(error)),
+        };
+        self.unanswered(sent, cause)
+    }
+
+    fn unanswered(&self, sent: Sent, cause: String) -> ClientError {
+        let url = self.base.as_str().trim_end_matches('/').to_owned();
+        ClientError::Unanswered { url, cause, changes: sent.changes }
     }
 
     fn not_understood(&self, cause: String) -> ClientError {
         ClientError::Answer { url: self.base.to_string(), cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_that_is_not_answered_may_be_done() {
+        // Its backlog takes the connection; nobody ever reads from it, as in a stopped process.
+        let stopped = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", stopped.local_addr().unwrap());
+        let base = Url::parse(&url).unwrap();
+        let client = Client::waiting(base, "token", Duration::from_secs(1)).unwrap();
+        for (method, may_be_done) in [(Method::POST, true), (Method::GET, false)] {
+            let error = client.ask(method, &["v1"], &json!({})).await.unwrap_err();
+            let ClientError::Unanswered { changes, .. } = &error else { panic!("{error}") };
+            assert_eq!(*changes, may_be_done);
+            let told = error.to_string();
+            assert!(told.contains("did not answer within 1 s"), "{told}");
+            assert_eq!(told.contains("look before repeating it"), may_be_done, "{told}");
+        }
     }
 }

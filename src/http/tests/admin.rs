@@ -34,7 +34,10 @@ fn status<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> u16 {
             status
         }
         ClientError::Answer { cause, .. } => panic!("{cause}"),
-        ClientError::Token | ClientError::Unreachable { .. } | ClientError::Url { .. } => 0,
+        ClientError::Token
+        | ClientError::Unanswered { .. }
+        | ClientError::Unreachable { .. }
+        | ClientError::Url { .. } => 0,
     }
 }
 
