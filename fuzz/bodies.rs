@@ -90,6 +90,7 @@ pub fn query(data: &[u8]) {
     {
         assert!(plain(text) && text.len() <= 1024, "{text:?}");
     }
+    assert!(query.account.is_none() || !query.named_nobody);
     let mut desk = desk();
     let _ = desk.addresses_to_look_up(&query);
     let rehearsed = desk.rehearse(&query, NOW);

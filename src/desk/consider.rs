@@ -67,7 +67,7 @@ impl Desk {
             }
         };
         let name = |key: Option<AccountKey>| Some(self.registry.account(key?)?.name.clone());
-        steps.push(Step::Caller { account: name(caller), authenticated: query.account.is_some() });
+        steps.push(Step::Caller { account: name(caller), authenticated: query.is_authenticated() });
         steps.push(Step::Callee { identifier, account: name(callee) });
         let ends = (caller, callee);
         match self.admit_and_order(query, ends, held, &mut steps, now) {
@@ -188,7 +188,7 @@ impl Desk {
         query: &RouteQuery,
         found: Option<AccountKey>,
     ) -> Result<Option<AccountKey>, Cause> {
-        if query.account.is_some() {
+        if query.is_authenticated() {
             return found.map(Some).ok_or(Cause::Unknown);
         }
         if !self.settings.trust_from {

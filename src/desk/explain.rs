@@ -102,6 +102,9 @@ pub(super) fn explain_step(step: &Step) -> String {
 
 fn caller(account: Option<&AccountName>, authenticated: bool) -> String {
     match account {
+        None if authenticated => {
+            "caller: authenticated by the proxy, under a name that is no account here".to_owned()
+        }
         None => "caller: a stranger (no authenticated account), counts for nobody".to_owned(),
         Some(account) if authenticated => {
             format!("caller: account {account}, authenticated by the proxy")

@@ -115,6 +115,9 @@ impl Desk {
         if let Some(account) = &query.account {
             return self.registry.find(account.as_str()) == Some(owner);
         }
+        if query.named_nobody {
+            return false;
+        }
         let (identifier, account) = self.callee(Spelled::read(&query.from_uri));
         let number = self.settings.numbering.number_in(&query.from_uri);
         account == Some(owner)

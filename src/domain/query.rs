@@ -32,6 +32,9 @@ pub struct RouteQuery {
     pub ruri: Arc<str>,
     /// The account that the proxy authenticated, if it did.
     pub account: Option<AccountName>,
+    /// The proxy authenticated somebody whose name no account can have (`+493012345`): `account`
+    /// is `None`, and he is no stranger all the same.
+    pub named_nobody: bool,
     /// Where the request came from.
     pub source_ip: Option<IpAddr>,
     /// Whether the offer carries video.
@@ -59,6 +62,14 @@ pub struct RouteQuery {
     /// The switch that asks, where calls come to a FreeSWITCH without a proxy before it. Then
     /// `call_id` is the switch's own id of the channel.
     pub switch: Option<SwitchId>,
+}
+
+impl RouteQuery {
+    /// Whether the proxy says who calls.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.account.is_some() || self.named_nobody
+    }
 }
 
 /// How many accounts a call may be forwarded through. Of a longer trail the rest is not read.

@@ -116,9 +116,10 @@ pub fn read_question(body: &[u8]) -> Result<Option<Asked>, AskError> {
     let dialled = given(&DIALLED).ok_or(AskError::Missing { field: DIALLED[0] })?;
     let host = plain(HOST, given(&[HOST]).unwrap_or("invalid"))?;
     let from = plain(FROM, given(&[FROM]).unwrap_or_default())?;
-    let account = given(&[ACCOUNT]).map(AccountName::parse).transpose();
-    let account =
-        account.map_err(|error| AskError::Unreadable { field: ACCOUNT, why: error.to_string() })?;
+    let name = plain(ACCOUNT, given(&[ACCOUNT]).unwrap_or_default())?;
+    let account = AccountName::parse(name).ok();
+    // Its users may be called as no account can be: nobody here, and no stranger.
+    let named_nobody = account.is_none() && !name.is_empty();
     let display = given(&[DISPLAY]).unwrap_or_default().chars();
     let query = RouteQuery {
         call_id: leg.as_str().into(),
@@ -130,6 +131,7 @@ pub fn read_question(body: &[u8]) -> Result<Option<Asked>, AskError> {
             .into(),
         ruri: plain(DIALLED[0], &format!("sip:{}@{host}", escaped(dialled)))?.into(),
         account,
+        named_nobody,
         source_ip: given(&[SOURCE]).and_then(|address| address.parse().ok()),
         video: given(&[VIDEO]) == Some("true"),
         dialog: Some(leg.as_dialog()),
@@ -250,13 +252,16 @@ mod tests {
                 "Hunt-Destination-Number=",
                 "Hunt-Destination-Number",
             ),
-            ("variable_hallporter_account=alice", "variable_hallporter_account=a%20b", ACCOUNT),
+            ("variable_hallporter_account=alice", "variable_hallporter_account=a%0Ab", ACCOUNT),
             ("variable_sip_req_host=example.com", "variable_sip_req_host=a%0Ab", HOST),
             ("hostname=h", "Unique-ID=other", "Unique-ID"),
         ] {
             let error = with(from, to).unwrap_err();
             assert!(error.to_string().starts_with(field), "{error}");
         }
+        let named = with("variable_hallporter_account=alice", "variable_hallporter_account=%2B49");
+        let query = named.unwrap().unwrap().query;
+        assert!(query.account.is_none() && query.named_nobody);
         assert!(read_question(b"").is_err());
     }
 

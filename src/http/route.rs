@@ -19,7 +19,8 @@ pub(super) async fn route(visit: &Visit<'_>) -> Result<Reply, Problem> {
     let (porter, meter) = (&visit.house.porter, &visit.house.meter);
     let began_us = porter.stopwatch_us();
     let rtjson = wants_rtjson(visit)?;
-    let query = kamailio::read_query(&visit.body).map_err(unreadable)?;
+    let query =
+        kamailio::read_query(&visit.body).map_err(|error| unreadable(error, &visit.body))?;
     let decision = porter.route(Box::new(query)).await;
     tell(&decision);
     let answer = if rtjson { kamailio::rtjson(&decision)? } else { kamailio::answer(&decision) };
@@ -41,8 +42,10 @@ fn wants_rtjson(visit: &Visit<'_>) -> Result<bool, Problem> {
 }
 
 /// The content of an error may be a caller's: it is for the proxy, and for the log at debug only.
-fn unreadable(error: kamailio::Error) -> Problem {
+/// The Call-ID, without which nobody finds the call, is told if it can be read.
+fn unreadable(error: kamailio::Error, body: &[u8]) -> Problem {
     tracing::info!(
+        call_id = kamailio::call_id_of(body),
         field = error.field(),
         "a proxy's question could not be read, it was answered 400"
     );

@@ -1,13 +1,8 @@
 //! What may be wrong with what a proxy says.
 
-use crate::domain;
-
 /// What a proxy said could not be understood. Nothing was decided, nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The account is no account name.
-    #[error("account: {0}")]
-    Account(domain::Error),
     /// A character below U+0020, or one that controls a terminal.
     #[error("{field} has a control character in it")]
     Control {
@@ -107,7 +102,6 @@ impl Error {
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::Account(_) => Some("account"),
             Self::Encoding => Some("enc"),
             Self::Method { .. } => Some("method"),
             Self::Control { field }
@@ -129,9 +123,6 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Account(_) => {
-                "send account only when the proxy has authenticated the caller, else leave it out or empty"
-            }
             Self::Control { .. } | Self::TooLong { .. } | Self::Utf8 { .. } => {
                 "the caller sent this; refuse the request at the proxy"
             }

@@ -19,7 +19,7 @@ mod telling;
 pub use answer::{answer, well_formed_headers};
 pub use error::Error;
 pub use event::{EVENTS_MAX, Events, RefusedEvent, read_events};
-pub use query::read_query;
+pub use query::{call_id_of, read_query};
 pub use rpc::{Rpc, RpcError, RpcTimes};
 pub use rtjson::rtjson;
 pub use seen::{Reply, Seen, read_contacts, read_dialogs, read_done, read_up_since};

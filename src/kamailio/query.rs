@@ -21,7 +21,7 @@ pub(super) const FROM_TAG_MAX: usize = 128;
 pub(super) const URI_MAX: usize = 1024;
 /// Display names are cut to this, in bytes.
 const DISPLAY_MAX: usize = 256;
-/// Longer names don't reach [`AccountName::parse`].
+/// Longer names are no user names.
 pub(super) const ACCOUNT_MAX: usize = 256;
 /// How many bytes of a trail are read: sixteen keys of eight digits, and some rubbish.
 const TRAIL_BYTES_MAX: usize = 1024;
@@ -84,6 +84,7 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         },
     };
     fields.open(ENC)?;
+    let (account, named_nobody) = account(&mut fields)?;
     let call_id = fields.required(CALL_ID, CALL_ID_MAX)?.into();
     let ruri: Arc<str> = fields.required(RURI, URI_MAX)?.into();
     Ok(RouteQuery {
@@ -91,7 +92,8 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
         from_tag: fields.plain(FROM_TAG, FROM_TAG_MAX)?.into(),
         from_uri: fields.plain(FROM_URI, URI_MAX)?.into(),
         from_display: display(&mut fields)?,
-        account: account(&mut fields)?,
+        account,
+        named_nobody,
         source_ip: fields.formed(SOURCE_IP, "an IP address", address)?,
         video: fields.flag(VIDEO)?.unwrap_or_default(),
         method: method(&mut fields)?,
@@ -120,11 +122,27 @@ fn display(fields: &mut Fields<'_, 18>) -> Result<Arc<str>, Error> {
     Ok(fields.decoration(FROM_DISPLAY, DISPLAY_MAX)?.into())
 }
 
-fn account(fields: &mut Fields<'_, 18>) -> Result<Option<AccountName>, Error> {
-    match fields.plain(ACCOUNT, ACCOUNT_MAX)? {
-        "" => Ok(None),
-        name => AccountName::parse(name).map(Some).map_err(Error::Account),
-    }
+/// The account that the proxy authenticated; whether it is one that there can't be. Users of a
+/// proxy may well be called `+493012345`: that is for the desk to decide, like every other name.
+fn account(fields: &mut Fields<'_, 18>) -> Result<(Option<AccountName>, bool), Error> {
+    let name = fields.plain(ACCOUNT, ACCOUNT_MAX)?;
+    let account = AccountName::parse(name).ok();
+    let named_nobody = account.is_none() && !name.is_empty();
+    Ok((account, named_nobody))
+}
+
+/// The Call-ID of a question that can't be read otherwise, for the log.
+#[must_use]
+pub fn call_id_of(body: &[u8]) -> Option<String> {
+    let mut fields = match scan::object(body, &NAMES) {
+        Some(fields) => fields,
+        None => match read_whole(body, ElementSeed(&NAMES)).ok()? {
+            Element::Fields(fields) => fields,
+            Element::Other(_) => return None,
+        },
+    };
+    fields.open(ENC).ok()?;
+    fields.required(CALL_ID, CALL_ID_MAX).ok().map(str::to_owned)
 }
 
 fn method(fields: &mut Fields<'_, 18>) -> Result<Method, Error> {
@@ -223,6 +241,32 @@ mod tests {
     }
 
     #[test]
+    fn a_user_that_no_account_can_be_is_nobody_here() {
+        for name in ["+493012345", "alice@example.com", "no such name", "-", &"x".repeat(256)] {
+            let query = read_query(&with("account", name)).unwrap();
+            assert!(query.account.is_none() && query.named_nobody, "{name}");
+            let query = read_query(&encoded(name.as_bytes(), "account", false)).unwrap();
+            assert!(query.account.is_none() && query.named_nobody, "{name}");
+        }
+        for name in ["", "alice"] {
+            assert!(!read_query(&with("account", name)).unwrap().named_nobody, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_read_has_its_call_id() {
+        let call_id = |body: &[u8]| call_id_of(body);
+        assert_eq!(call_id(&with("ruri", "a\0b")).as_deref(), Some("a@b"));
+        assert_eq!(call_id(&encoded(b"a\0b", "ruri", true)).as_deref(), Some("a"));
+        for body in [with("call_id", "a\0b"), with("call_id", 7), with("enc", "hex")] {
+            assert_eq!(call_id(&body), None);
+        }
+        for body in ["", "[]", r#"{"call_id":"a","ruri":"b","ruri":"c"}"#, r#"{"ruri":"c"}"#] {
+            assert_eq!(call_id(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (body, field) in [
             (with("call_id", Value::Null), "call_id"),
@@ -239,7 +283,8 @@ mod tests {
             (with("ruri", json!({"a": 1})), "ruri"),
             (with("ruri", ""), "ruri"),
             (with("from_display", 1.5), "from_display"),
-            (with("account", "no such name"), "account"),
+            (with("account", "x".repeat(257)), "account"),
+            (with("account", "a\r\nb"), "account"),
             (with("account", -1), "account"),
             (with("source_ip", "10.0.0"), "source_ip"),
             (with("video", "yes"), "video"),

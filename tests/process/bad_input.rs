@@ -39,7 +39,7 @@ fn wrong_questions_get_clear_answers() {
         (r#"{"call_id":"a","call_id":"b","ruri":"sip:a@h"}"#, 400, "call_id"),
         (r#"{"call_id":"a","ruri":"sip:a@h","enc":"rot13"}"#, 400, "enc"),
         (r#"{"call_id":"!!","ruri":"YQ","enc":"b64u"}"#, 400, "call_id"),
-        (r#"{"call_id":"a","ruri":"sip:a@h","account":"a b"}"#, 400, "account"),
+        (r#"{"call_id":"a","ruri":"sip:a@h","account":"a\r\nb"}"#, 400, "account"),
         (r#"{"call_id":"a","ruri":"sip:a@h","method":"BYE"}"#, 422, "method"),
         (r#"{"call_id":"a","ruri":"sip:a@h","video":"yes"}"#, 400, "video"),
     ] {
@@ -53,10 +53,17 @@ fn wrong_questions_get_clear_answers() {
         assert!(!text.contains("panick") && !text.contains(".rs"), "{text}");
     }
     // Not mistakes of the proxy, but refusals of the call.
-    for (account, cause) in [("nobody", "unknown"), ("shut", "disabled")] {
+    for (account, cause) in [
+        ("nobody", "unknown"),
+        ("+493012345", "unknown"),
+        ("alice@example.com", "unknown"),
+        ("no such name", "unknown"),
+        ("shut", "disabled"),
+    ] {
         let body = json!({"call_id": account, "ruri": "sip:+493012345@h", "account": account});
         let answer = proxy.route(&body);
         assert_eq!((&answer["action"], &answer["cause"]), (&"refuse".into(), &cause.into()));
+        assert_eq!(answer["code"], 403);
         assert!(!answer["reason"].as_str().unwrap().is_empty());
     }
     // Whatever is in front of it, an emergency is let through.
