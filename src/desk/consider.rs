@@ -338,18 +338,6 @@ impl Desk {
         order.stages.extend(self.mailbox_wanted(asked.query, Some(asked.callee), &coming, steps));
         Ordered::Rings(Outcome::Fork(Arc::new(order)))
     }
-
-    /// Whether an account made an emergency call a short time ago.
-    fn in_grace(&self, account: Option<AccountKey>, now: Now) -> bool {
-        let until = account.and_then(|key| self.grace.get(&key));
-        until.is_some_and(|until| now.mono_ms < *until)
-    }
-
-    /// Calls to this account can't be refused for a while.
-    pub(super) fn give_grace(&mut self, account: AccountKey, now: Now) {
-        self.grace.retain(|_, until| *until > now.mono_ms);
-        self.grace.insert(account, now.mono_ms + self.settings.emergency_grace_ms);
-    }
 }
 
 pub(super) fn refused(cause: Cause, side: Side, codes: RefusalCodes) -> Outcome {

@@ -72,6 +72,7 @@ impl Desk {
                     caller: self.known_caller(event.account.as_ref(), event.from_uri.as_deref()),
                     ruri: event.ruri.as_deref().unwrap_or_default(),
                     from_uri: event.from_uri.as_deref().unwrap_or_default(),
+                    emergency: false,
                     state: CallState::Up,
                     started_ms: now.wall_ms,
                     dialog: event.dialog,
@@ -116,6 +117,7 @@ impl Desk {
                     caller: self.known_caller(seen.account.as_ref(), Some(&seen.from_uri)),
                     ruri: seen.ruri.as_deref().unwrap_or_default(),
                     from_uri: &seen.from_uri,
+                    emergency: seen.emergency,
                     state: seen.state,
                     started_ms: if seen.started_s > 0 {
                         seen.started_s * 1000
@@ -195,7 +197,10 @@ impl Desk {
     /// Counts a call that is up somewhere without having been asked about. Its accounts carry it
     /// whatever their caps say: it is there. A call that counts for nobody is left alone.
     fn adopt(&mut self, found: &Found<'_>, now: Now) -> Option<Slot> {
-        let callee = self.callee(Spelled::read(found.ruri)).1;
+        let dialled = Spelled::read(found.ruri);
+        let emergency = found.emergency || self.emergency(dialled).is_some();
+        // As if it had been asked about: nothing is looked up then.
+        let callee = if emergency { None } else { self.callee(dialled).1 };
         if self.table.is_full() || (found.caller.is_none() && callee.is_none()) {
             return None;
         }
@@ -216,7 +221,7 @@ impl Desk {
             caller: found.caller,
             callee,
             seats,
-            emergency: false,
+            emergency,
             state: found.state,
             started_ms: found.started_ms,
             expires_in_ms,
@@ -225,6 +230,9 @@ impl Desk {
         let slot = self.table.begin(new, now);
         if found.state == CallState::Reserved {
             self.undecided.insert(slot);
+        }
+        if let Some(caller) = found.caller.filter(|_| emergency) {
+            self.give_rest_of_grace(caller, found.started_ms, now);
         }
         self.figures.adopted += 1;
         self.outputs.push_back(Output::Adopted { call, call_id: found.call_id.into() });
@@ -301,6 +309,8 @@ struct Found<'a> {
     caller: Option<AccountKey>,
     ruri: &'a str,
     from_uri: &'a str,
+    /// Its proxy knew it as one; else what was dialled says so, or nothing does.
+    emergency: bool,
     state: CallState,
     started_ms: i64,
     dialog: Option<(u32, u32)>,

@@ -11,6 +11,7 @@ mod devices;
 mod elsewhere;
 mod explain;
 mod figures;
+mod grace;
 mod greeting;
 mod input;
 mod lamps;
@@ -184,6 +185,7 @@ impl Desk {
     pub fn restore_call(&mut self, row: &SessionRow, now: Now) {
         if self.table.restore(row, now).is_some() {
             self.take_seats(&row.seats);
+            self.restore_grace(row, now);
         }
     }
 

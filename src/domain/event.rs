@@ -96,4 +96,6 @@ pub struct SeenDialog {
     pub ruri: Option<Arc<str>>,
     /// Who called.
     pub from_uri: Arc<str>,
+    /// Whether the proxy let it through as an emergency call.
+    pub emergency: bool,
 }

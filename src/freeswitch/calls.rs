@@ -84,6 +84,8 @@ fn routed_leg(leg: &LegId, dump: &impl Headers) -> Option<SeenDialog> {
         from_uri: uri("variable_sip_from_uri")
             .map(|uri| format!("sip:{uri}").into())
             .unwrap_or_else(|| "".into()),
+        // What was dialled says so.
+        emergency: false,
     })
 }
 

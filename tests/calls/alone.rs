@@ -91,6 +91,7 @@ impl House {
             account: None,
             ruri: Some("sip:+4930@example.com".into()),
             from_uri: "".into(),
+            emergency: false,
         });
         self.tells(SwitchEvent::Calls(seen.collect()));
     }

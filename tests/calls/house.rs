@@ -307,7 +307,8 @@ impl House {
         self.handle(Input::LookBegin { proxy: proxy(words.at(1)), restarted });
     }
 
-    /// `c1`, `c1?` (not answered yet), `c1:7` (dialog), `c1/alice/+4930` (who calls whom).
+    /// `c1`, `c1?` (not answered yet), `c1:7` (dialog), `c1/alice/+4930` (who calls whom),
+    /// `c1/alice/+4930/sos` (and the proxy has let it through as an emergency call).
     fn seen(&mut self, name: &str, items: &[&str]) {
         let items = items.iter().filter(|item| **item != "restarted");
         let dialogs = items.map(|item| self.dialog(item)).collect();
@@ -334,6 +335,7 @@ impl House {
                 .map(|n| AccountName::parse(n).unwrap()),
             ruri: ruri.map(uri),
             from_uri: "sip:+15550000@example.com".into(),
+            emergency: parts.next() == Some("sos"),
         }
     }
 

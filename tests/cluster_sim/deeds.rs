@@ -40,6 +40,7 @@ fn dialog(call: u32, from: Option<usize>, to: Option<usize>) -> SeenDialog {
         account: from.map(|from| AccountName::parse(&name(from)).unwrap()),
         ruri: Some(ruri(to)),
         from_uri: "sip:x@h".into(),
+        emergency: false,
     }
 }
 

@@ -309,7 +309,7 @@ impl Stage {
         self.found.clear();
         self.now.mono_ms += 77_777;
         self.desk = self.shelf.open(self.settings.clone(), self.now);
-        self.model.accounts.iter_mut().for_each(|account| account.grace = false);
+        self.only_emergencies_leave_grace();
         let there: BTreeSet<String> = self.calls().map(|(id, _)| id).collect();
         if saved {
             let known: BTreeSet<String> = self.model.calls.keys().cloned().collect();
@@ -318,6 +318,16 @@ impl Stage {
         }
         // What was not saved is lost; what is there holds what it held when it was saved.
         self.model.calls = self.calls().collect();
+    }
+
+    /// A start keeps the grace of those whose emergency call was kept.
+    fn only_emergencies_leave_grace(&mut self) {
+        let page = self.desk.calls(None, None, 1000, self.now);
+        let callers: Vec<_> =
+            page.rows.iter().filter(|row| row.emergency).filter_map(|row| row.caller).collect();
+        for (account, key) in self.model.accounts.iter_mut().zip(&self.keys) {
+            account.grace = self.settings.emergency_grace_ms > 0 && callers.contains(key);
+        }
     }
 
     /// The calls of the desk as the model would have them, with tags that fit anybody.
@@ -369,5 +379,6 @@ fn dialog(seen: &Seen) -> SeenDialog {
         account: seen.ends.from.map(name),
         ruri: Some(uri(seen.ends.to).into()),
         from_uri: "sip:x@h".into(),
+        emergency: false,
     }
 }

@@ -349,6 +349,7 @@ impl Town {
                 account: Some(AccountName::parse(account).unwrap()),
                 ruri: Some("sip:+4411@h".into()),
                 from_uri: "sip:x@h".into(),
+                emergency: false,
             }
         });
         let dialogs = dialogs.collect();
