@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::admission::{refusal, seats};
 use crate::domain::{
     AccountKey, Cause, Decision, ForkOrder, GreetingName, Identifier, Method, Now, Outcome,
-    PoolKind, RefusalCodes, Room, RouteQuery, Seats, Side, Spelled, Step, TRAIL_MAX, Target,
+    PoolKind, RefusalCodes, Room, RouteQuery, Rules, Seats, Side, Spelled, Step, TRAIL_MAX, Target,
 };
 use crate::routing::{List, honour, order};
 
@@ -298,11 +298,27 @@ impl Desk {
             limits: self.settings.limits,
         };
         let asked = Asked { query, caller, callee, held, now };
-        if let Some(order) = self.order_by_hand(&asked, &list, steps) {
-            return self.with_mailbox(&asked, order, None, steps);
+        let ordered = self.ordered(rules.map(Arc::as_ref), &asked, &list, steps);
+        if matches!(ordered, Ordered::Rings(_)) || !self.in_grace(Some(callee), now) {
+            return ordered;
+        }
+        self.order_in_grace(&asked, &list, steps).unwrap_or(ordered)
+    }
+
+    /// The order of an account of ours: its own hand's, its rules', or the notification list.
+    fn ordered(
+        &self,
+        rules: Option<&Rules>,
+        asked: &Asked<'_>,
+        list: &List<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Ordered {
+        let Asked { query, callee, .. } = *asked;
+        if let Some(order) = self.order_by_hand(asked, list, steps) {
+            return self.with_mailbox(asked, order, None, steps);
         }
         if let Some(rules) = rules {
-            return self.order_by_rules(rules, &asked, &list, steps);
+            return self.order_by_rules(rules, asked, list, steps);
         }
         let own = self.registry.identifiers(callee);
         let few = query.trail.is_empty() && own.len() <= OWN_FEW;
@@ -316,12 +332,12 @@ impl Desk {
                 self.leads_back(target, callee, &query.trail)
             }
         };
-        let order = order(&list, leads_back, steps);
-        let order = self.forwards_behind(&asked, &list, order, steps);
+        let order = order(list, leads_back, steps);
+        let order = self.forwards_behind(asked, list, order, steps);
         if order.stages.is_empty() {
             return Ordered::Nobody(Cause::NoDevice, None);
         }
-        self.with_mailbox(&asked, order, None, steps)
+        self.with_mailbox(asked, order, None, steps)
     }
 
     /// An order as the caller wishes it, and behind it the mailbox, if there is one, with the

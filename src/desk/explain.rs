@@ -82,6 +82,11 @@ pub(super) fn explain_step(step: &Step) -> String {
         Step::Wish { wish } => by_rules::wish(*wish),
         Step::Told(told) => by_rules::told(told, told.skip.map(why_not)),
         Step::NoneTells => by_rules::NONE_TELLS.to_owned(),
+        Step::Grace => {
+            "an emergency call was made from there a short time ago: the notification list \
+                        rings, in spite of rules and do-not-disturb"
+                .to_owned()
+        }
         Step::NoRule => "no rule has the last word: the notification list rings".to_owned(),
         Step::Forward { to, stage, skip } => by_rules::forward(to, *stage, skip.map(why_not)),
         Step::OrderLong { ring_s_max } => {

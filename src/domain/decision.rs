@@ -264,6 +264,9 @@ pub enum Step {
     },
     /// No rule had the last word: the notification list rings.
     NoRule,
+    /// The called account made an emergency call a short time ago, and nobody would ring: the
+    /// notification list rings, whatever rules and devices say.
+    Grace,
     /// A rule tells somebody, and nobody rings.
     Told(ToldStep),
     /// No rule had the last word about a message left or a missed call.

@@ -60,7 +60,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     let cap = proptest::option::of(any::<u32>());
     prop_oneof![
         text().prop_map(|number| Step::Emergency { number }),
-        Just(Step::Repeated),
+        prop_oneof![Just(Step::Repeated), Just(Step::Grace)],
         (some(), any::<bool>())
             .prop_map(|(account, authenticated)| Step::Caller { account, authenticated }),
         (proptest::option::of(dialled), some())
