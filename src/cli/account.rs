@@ -180,7 +180,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         }
         Action::Rm { name } => {
             door.client.account_remove(&name).await.map_err(failed)?;
-            if screen.json { Ok(()) } else { screen.line(format_args!("account {name} removed")) }
+            screen.removed(&name, format_args!("account {name} removed"))
         }
     }
 }

@@ -172,10 +172,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         Action::Token { which, rm } => token(which, rm, &door, screen).await,
         Action::Rm(Which { account, device }) => {
             door.client.device_remove(&account, &device).await.map_err(failed)?;
-            if screen.json {
-                return Ok(());
-            }
-            screen.line(format_args!("device {device} of {account} removed"))
+            screen.removed(&device, format_args!("device {device} of {account} removed"))
         }
     }
 }

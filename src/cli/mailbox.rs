@@ -258,7 +258,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         Action::Set(set) => change(set, &door, screen).await,
         Action::Rm(Which { name }) => {
             door.client.mailbox_remove(&name).await.map_err(failed)?;
-            if screen.json { Ok(()) } else { screen.line(format_args!("mailbox {name} removed")) }
+            screen.removed(&name, format_args!("mailbox {name} removed"))
         }
     }
 }

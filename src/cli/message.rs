@@ -149,7 +149,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         }
         Action::Rm(Which { id }) => {
             door.client.message_remove(id).await.map_err(failed)?;
-            if screen.json { Ok(()) } else { screen.line(format_args!("message {id} deleted")) }
+            screen.removed(id, format_args!("message {id} deleted"))
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         }
         Action::Rm { identifier } => {
             door.client.number_remove(&identifier).await.map_err(failed)?;
-            if screen.json { Ok(()) } else { screen.line(format_args!("{identifier} removed")) }
+            screen.removed(&identifier, format_args!("{identifier} removed"))
         }
     }
 }

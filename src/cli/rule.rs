@@ -113,10 +113,8 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         }
         Action::Rm { account } => {
             door.client.rules_remove(&account).await.map_err(failed)?;
-            if screen.json {
-                return Ok(());
-            }
-            screen.line(format_args!("rules of {account} removed: its notification list rings"))
+            let sentence = format!("rules of {account} removed: its notification list rings");
+            screen.removed(&account, sentence)
         }
         Action::Next(next) => show_next(next, &door, screen).await,
         Action::Test(_) | Action::Import(_) => Ok(()),

@@ -55,6 +55,11 @@ impl<'a> Screen<'a> {
         if self.json { self.object(value) } else { self.line(sentence) }
     }
 
+    /// The one-line result of a removal, or the name of what is gone for programs.
+    pub(super) fn removed(&mut self, name: impl Display, sentence: impl Display) -> Shown {
+        self.done(&serde_json::json!({ "removed": name.to_string() }), sentence)
+    }
+
     /// Columns for people. Those in `right` hold figures.
     pub(super) fn table(
         &mut self,

@@ -298,3 +298,20 @@ fn the_daemon_is_found_by_flags_and_environment() {
         asked.len() == 2 && asked.iter().all(|one| one.authorization == "Bearer fedcba9876543210")
     );
 }
+
+#[test]
+fn what_is_removed_is_named_for_programs() {
+    for (line, path, name) in [
+        ("account rm alice", "/v1/accounts/alice", "alice"),
+        ("number rm +493012345", "/v1/numbers/+493012345", "+493012345"),
+        ("device rm alice desk", "/v1/accounts/alice/devices/desk", "desk"),
+        ("rule rm alice", "/v1/accounts/alice/rules", "alice"),
+        ("mailbox rm office", "/v1/mailboxes/office", "office"),
+        ("message rm m7-12c", "/v1/messages/m7-12c", "m7-12c"),
+    ] {
+        let answers = [(&*format!("DELETE {path}"), 204, json!(null))];
+        let dir = format!("removed-{}", line.split(' ').next().unwrap());
+        let (text, ..) = ask(&dir, &format!("{line} --json"), &answers);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!({"removed": name}));
+    }
+}
