@@ -160,10 +160,15 @@ impl House {
         self.stop.notify_one();
     }
 
-    /// Another node has heard of a later start of this one.
+    /// Another node has heard of a later start of this one. Nothing is put away for one node's
+    /// word: whether the data here is an old copy says the ledger, if this is started again.
     pub(super) fn overtaken(&self) {
         if self.desk().overtaken() {
-            self.superseded();
+            tracing::error!(
+                boot = self.boot,
+                "another node knows of a later start of this node: the daemon stops, since two processes would admit calls by the same rights"
+            );
+            self.stop.notify_one();
         }
     }
 

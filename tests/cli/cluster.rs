@@ -128,7 +128,10 @@ fn an_account_says_where_its_rights_are_and_how_far_its_caps_hold() {
     let strict = ends(&dir, "account show bob", 0);
     assert!(out(&strict).contains("max_calls: never more than 9, whatever"), "{}", out(&strict));
     for (name, line) in [
-        ("carol", "max_calls: 12 are up until they end, and then never more than 9, whatever fails"),
+        (
+            "carol",
+            "max_calls: 12 are up until they end, and then never more than 9, whatever fails",
+        ),
         ("dave", "max_calls: at worst 24 instead of 9: 12 are up until they end, 3 on overdraft"),
     ] {
         let shown = ends(&dir, &format!("account show {name}"), 0);

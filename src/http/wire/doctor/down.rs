@@ -15,7 +15,8 @@ pub(super) fn find_in(view: &ClusterView, node: &NodeView, find: &mut impl FnMut
     let down_ms = node.since_ms.map(|since_ms| view.at_ms.saturating_sub(since_ms));
     let held = node.reserved.filter(|reserved| reserved.rights > 0);
     // Taking it out has to be agreed on.
-    let in_vain = "start it: nobody can be taken out before more than half of the voters are reached";
+    let in_vain =
+        "start it: nobody can be taken out before more than half of the voters are reached";
     let Some(held) = held.filter(|_| down_ms.is_none_or(|ms| ms > DOWN_MS_MAX)) else {
         let remove = format!(
             "start it; if it is gone for good, `hallporter cluster remove {name}` frees the rights that it holds"
