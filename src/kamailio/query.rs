@@ -76,14 +76,7 @@ const PRIVACY: usize = 17;
 /// type, stands there twice, is too long or has control characters in it. The display name and the
 /// trail never make an error of their content: decoration must not decide a call.
 pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
-    let mut fields = match scan::object(body, &NAMES) {
-        Some(fields) => fields,
-        None => match read_whole(body, ElementSeed(&NAMES))? {
-            Element::Fields(fields) => fields,
-            Element::Other(found) => return Err(Error::NotObject { found }),
-        },
-    };
-    fields.open(ENC)?;
+    let mut fields = opened(body)?;
     let (account, named_nobody) = account(&mut fields)?;
     let call_id = fields.required(CALL_ID, CALL_ID_MAX)?.into();
     let ruri: Arc<str> = fields.required(RURI, URI_MAX)?.into();
@@ -118,6 +111,19 @@ pub fn read_query(body: &[u8]) -> Result<RouteQuery, Error> {
     })
 }
 
+/// The fields of a question, as they were before their encoding.
+fn opened(body: &[u8]) -> Result<Fields<'_, 18>, Error> {
+    let mut fields = match scan::object(body, &NAMES) {
+        Some(fields) => fields,
+        None => match read_whole(body, ElementSeed(&NAMES))? {
+            Element::Fields(fields) => fields,
+            Element::Other(found) => return Err(Error::NotObject { found }),
+        },
+    };
+    fields.open(ENC)?;
+    Ok(fields)
+}
+
 fn display(fields: &mut Fields<'_, 18>) -> Result<Arc<str>, Error> {
     Ok(fields.decoration(FROM_DISPLAY, DISPLAY_MAX)?.into())
 }
@@ -134,14 +140,7 @@ fn account(fields: &mut Fields<'_, 18>) -> Result<(Option<AccountName>, bool), E
 /// The Call-ID of a question that can't be read otherwise, for the log.
 #[must_use]
 pub fn call_id_of(body: &[u8]) -> Option<String> {
-    let mut fields = match scan::object(body, &NAMES) {
-        Some(fields) => fields,
-        None => match read_whole(body, ElementSeed(&NAMES)).ok()? {
-            Element::Fields(fields) => fields,
-            Element::Other(_) => return None,
-        },
-    };
-    fields.open(ENC).ok()?;
+    let mut fields = opened(body).ok()?;
     fields.required(CALL_ID, CALL_ID_MAX).ok().map(str::to_owned)
 }
 
