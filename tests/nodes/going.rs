@@ -145,6 +145,71 @@ fn the_first_node_leaves_and_another_lets_somebody_in() {
     assert_eq!(late.home.cli("account show alice").0, 0, "what was there before it is known");
 }
 
+/// Two nodes have one vote, and whoever has it gives it away before it goes.
+#[test]
+fn who_has_the_only_vote_leaves_it_to_the_other() {
+    let (nodes, mut daemons) = cluster("only-vote", &["a", "b"]);
+    vote(&[&nodes[0], &nodes[1]], &["a"]);
+    nodes[0].done("cluster leave");
+    assert!(daemons[0].ended().success(), "{}", daemons[0].log());
+    vote(&[&nodes[1]], &["b"]);
+    until("it is not in the list", || nodes[1].view()["nodes"].as_array().unwrap().len() == 1);
+    agrees(&[&nodes[1]], 0, "alice");
+}
+
+#[test]
+fn two_that_leave_together_leave_the_third_able_to_agree() {
+    let (nodes, mut daemons) = cluster("leave-two", &["a", "b", "c"]);
+    vote(&[&nodes[0], &nodes[1], &nodes[2]], &["a", "b", "c"]);
+    std::thread::scope(|scope| {
+        for node in &nodes[..2] {
+            scope.spawn(|| node.done("cluster leave --now"));
+        }
+    });
+    for daemon in &mut daemons[..2] {
+        assert!(daemon.ended().success(), "{}", daemon.log());
+    }
+    vote(&[&nodes[2]], &["c"]);
+    until("they are not in the list", || nodes[2].view()["nodes"].as_array().unwrap().len() == 1);
+    agrees(&[&nodes[2]], 0, "alice");
+}
+
+/// A vote that is down and one that leaves are two of three.
+#[test]
+fn a_node_leaves_while_another_is_down() {
+    let (nodes, mut daemons) = cluster("leave-down", &["a", "b", "c"]);
+    vote(&[&nodes[0], &nodes[1], &nodes[2]], &["a", "b", "c"]);
+    // By an operator's word they would keep their votes, and one of two is too few.
+    nodes[0].done("cluster voters set a b c");
+    daemons[2].kill();
+    nodes[0].sees(&["a", "b"]);
+    let (code, told) = nodes[0].home.cli("cluster leave");
+    assert!(code == 1 && told.contains("more than half are down"), "{told}");
+    assert_eq!(nodes[0].view()["leaving"], false);
+    nodes[0].done("cluster voters set a b");
+    vote(&[&nodes[0], &nodes[1]], &["a", "b"]);
+    nodes[0].done("cluster leave");
+    assert!(daemons[0].ended().success(), "{}", daemons[0].log());
+    agrees(&[&nodes[1]], 0, "alice");
+    daemons[2] = nodes[2].home.start();
+    nodes[1].sees(&["b", "c"]);
+    agrees(&[&nodes[1], &nodes[2]], 1, "bert");
+}
+
+#[test]
+fn nobody_leaves_while_nothing_can_be_agreed_on() {
+    let (nodes, mut daemons) = cluster("leave-none", &["a", "b", "c", "d"]);
+    let all: Vec<&Node> = nodes.iter().collect();
+    vote(&all, &["a", "b", "c"]);
+    daemons[1].kill();
+    daemons[2].kill();
+    for node in [&nodes[0], &nodes[3]] {
+        node.sees(&["a", "d"]);
+        let (code, told) = node.home.cli("cluster leave");
+        assert!(code == 1 && told.contains("less than half"), "{told}");
+    }
+}
+
 /// An operator says who has a vote; changes are made by whoever leads then, asked anywhere.
 #[test]
 fn votes_are_where_an_operator_wants_them() {

@@ -23,6 +23,8 @@ pub(crate) struct Other {
     pub(crate) sharing: Option<SharingView>,
     /// Whether it only has a vote.
     pub(crate) witness: bool,
+    /// Whether it leaves, and gives its vote to others.
+    pub(crate) going: bool,
     /// Whether there is a connection.
     pub(crate) connected: bool,
     /// Whether it answers, as the nodes tell each other.

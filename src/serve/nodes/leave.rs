@@ -1,17 +1,21 @@
 //! How a node gets out of a cluster: by itself, or by an operator's word about one that is gone.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::desk::{Input, Motion, Verdict};
 use crate::domain::{LedgerCommand, LedgerReply, NodeId, RollMotion};
 use crate::http::CouncilError;
+use crate::peers::Lane;
 
 use super::super::agree::agree;
 use super::super::house::House;
 use super::super::mail;
 use super::Nodes;
+use super::accord::Accord;
+use super::letter::Letter;
+use super::voters::may_go;
 
 /// How often a leaving node looks whether its calls have ended and the others have its rights.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -130,6 +134,7 @@ impl Nodes {
                 "no other node is reached: who else should know that this one leaves? To end the cluster, stop the daemon".to_owned(),
             ));
         }
+        self.may_go(house).map_err(|why| CouncilError::Refused(why.to_owned()))?;
         if now {
             self.at_once.store(true, Ordering::Relaxed);
         }
@@ -151,6 +156,7 @@ impl Nodes {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        self.hand_over(house).await;
         while let Err(error) = self.take_out(house, self.own.node).await {
             tracing::debug!(%error, "the others do not know yet that this node leaves");
             tokio::time::sleep(LOOK_EVERY).await;
@@ -163,6 +169,61 @@ impl Nodes {
         tracing::info!("this node has left the cluster");
         house.stop.notify_one();
     }
+
+    /// Waits until others have this node's vote: one that is gone is counted as long as it has one,
+    /// and those who stay may be too few without it to take it away.
+    async fn hand_over(&self, house: &House) {
+        loop {
+            let hindered = self.may_go(house).err();
+            if hindered.is_none() {
+                self.going.store(true, Ordering::Relaxed);
+                // Said again: it holds for a connection.
+                self.tell_going(&self.connected());
+                let accord = Accord::of(house);
+                if !accord.voters.contains(&self.own.node) && !accord.changing {
+                    return;
+                }
+            }
+            let told = std::mem::replace(&mut *self.lock_hindered(), hindered);
+            if let Some(why) = hindered.filter(|why| told != Some(*why)) {
+                tracing::warn!(why, "this node can't leave yet");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Why this node, which would like to, can't leave yet, in a sentence.
+    pub(super) fn hindered(&self) -> Option<String> {
+        self.lock_hindered().map(str::to_owned)
+    }
+
+    fn lock_hindered(&self) -> MutexGuard<'_, Option<&'static str>> {
+        self.hindered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the others can go on without this node; else why not.
+    fn may_go(&self, house: &House) -> Result<(), &'static str> {
+        // Without a list nobody else has come in yet.
+        let Some((mut seats, chosen)) = self.seats(house) else { return Ok(()) };
+        let own = seats.iter_mut().filter(|seat| seat.node == self.own.node);
+        own.for_each(|seat| seat.going = true);
+        may_go(&Accord::of(house), &seats, chosen.as_deref())
+    }
+
+    /// Whether this node leaves and gives its vote to others.
+    pub(super) fn is_going(&self) -> bool {
+        self.going.load(Ordering::Relaxed)
+    }
+
+    /// Lets nodes know that it does.
+    pub(super) fn tell_going(&self, to: &[NodeId]) {
+        if self.is_going() {
+            for node in to {
+                let _ = self.send(*node, Lane::Rows, &Letter::Going);
+            }
+        }
+    }
+
     /// Lets the ledger know that this node has no calls any more and will have none: what somebody
     /// else is just giving back for it stays with the others.
     async fn give_up_rights(&self, house: &Arc<House>) {

@@ -102,6 +102,9 @@ pub(crate) enum Letter {
         /// After how long it takes a node for dead, in milliseconds; `None`: never.
         release_after_ms: Option<u64>,
     },
+    /// The sender leaves, and waits for nothing but that others have its vote. Holds for this
+    /// connection.
+    Going,
 }
 
 /// A letter has come.
@@ -128,6 +131,7 @@ pub(crate) fn take(house: &Arc<House>, nodes: &Arc<Nodes>, from: NodeId, bytes: 
         }
         Letter::Authority(pem) => nodes.entrusted(from, &pem),
         Letter::Removed => nodes.removed_here(),
+        Letter::Going => nodes.book().entry(from).going = true,
         Letter::Roll(text) => house.roll.take_over(&text),
         Letter::Rows(frame) => nodes.rows.take(house, frame),
         Letter::Marks(marks) => nodes.rows.take_marks(from, marks, house.now()),

@@ -89,6 +89,10 @@ pub(crate) struct Nodes {
     leaving: AtomicBool,
     /// Whether it leaves without waiting for its calls.
     at_once: AtomicBool,
+    /// Whether it leaves and waits for nothing but that others have its vote.
+    going: AtomicBool,
+    /// Why it can't leave yet.
+    hindered: Mutex<Option<&'static str>>,
 }
 
 impl Nodes {
@@ -136,6 +140,8 @@ impl Nodes {
             members_noted: AtomicU64::new(0),
             members_written: Arc::default(),
             removed: AtomicBool::new(false),
+            going: AtomicBool::new(false),
+            hindered: Mutex::default(),
             leaving: AtomicBool::new(false),
             at_once: AtomicBool::new(false),
         });

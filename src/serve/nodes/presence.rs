@@ -107,11 +107,13 @@ pub(super) fn connected(house: &Arc<House>, nodes: &Arc<Nodes>, peer: Peer) {
         other.boot = peer.boot;
         other.connected = true;
         other.nonsense = false;
+        other.going = false;
         other.address.get_or_insert(peer.address);
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let greeting = Letter::Greeting { reach: nodes.reach, version, witness: nodes.witness };
     let _ = nodes.send(node, Lane::Rows, &greeting);
+    nodes.tell_going(&[node]);
     nodes.tell_sharing(house, &[node]);
     if let Some(text) = house.roll.text() {
         let _ = nodes.send(node, Lane::Rows, &Letter::Roll(text));

@@ -22,6 +22,8 @@ pub(super) struct Seat {
     /// It only has a vote.
     pub(super) witness: bool,
     pub(super) up: bool,
+    /// It leaves, and has no vote as soon as others have it.
+    pub(super) going: bool,
 }
 
 /// What the leader is to do next about the members of the agreement.
@@ -54,23 +56,51 @@ pub(super) fn next(accord: &Accord, seats: &[Seat], chosen: Option<&[NodeId]>) -
     gone.map(|node| Change::Remove(*node))
 }
 
-/// Who is to have a vote.
+/// Who is to have a vote. Where all whom an operator has chosen leave, it is as if nobody had said
+/// anything.
 pub(super) fn wanted(
     accord: &Accord,
     seats: &[Seat],
     chosen: Option<&[NodeId]>,
 ) -> BTreeSet<NodeId> {
-    let listed = |node: &NodeId| seats.iter().any(|seat| seat.node == *node);
+    let staying: Vec<Seat> = seats.iter().filter(|seat| !seat.going).copied().collect();
+    let stays = |node: &&NodeId| staying.iter().any(|seat| seat.node == **node);
+    let goes = |node: &NodeId| seats.iter().any(|seat| seat.node == *node && seat.going);
+    let chosen = chosen.filter(|chosen| !chosen.iter().all(goes));
     match chosen {
         Some(chosen) => {
-            let can = |node: &&NodeId| listed(node) && accord.knows(**node);
+            let can = |node: &&NodeId| stays(node) && accord.knows(**node);
             chosen.iter().filter(can).copied().collect()
         }
         None => {
             let now = accord.voters.iter().copied().collect();
-            by_rule(&now, seats, |node| accord.knows(*node))
+            by_rule(&now, &staying, |node| accord.knows(*node))
         }
     }
+}
+
+/// Whether those who stay can go on without those who leave; else why not, and what to do.
+pub(super) fn may_go(
+    accord: &Accord,
+    seats: &[Seat],
+    chosen: Option<&[NodeId]>,
+) -> Result<(), &'static str> {
+    if !accord.quorum {
+        return Err(
+            "less than half of the nodes that have a vote are reached, and nothing can be agreed on, not even that this one leaves: start them or mend the way first (`hallporter cluster doctor`)",
+        );
+    }
+    if !seats.iter().any(|seat| seat.up && !seat.going && !seat.witness) {
+        return Err(
+            "no other node that answers calls is up and stays: start one first. To end the cluster, stop the daemon",
+        );
+    }
+    if !can_agree(&wanted(accord, seats, chosen), seats) {
+        return Err(
+            "of the nodes that would have a vote then, more than half are down, and nothing could be agreed on any more: start them, or give votes to nodes that are up first (`hallporter cluster voters set`)",
+        );
+    }
+    Ok(())
 }
 
 /// Whether more than half of these are up and connected; nobody at all can agree on nothing.
@@ -133,7 +163,8 @@ impl Nodes {
             let here = node == self.own.node;
             let other = self.book().get(node).cloned().unwrap_or_default();
             let witness = if here { self.witness } else { other.witness };
-            Seat { node, witness, up: here || other.is_reached() }
+            let going = if here { self.is_going() } else { other.going };
+            Seat { node, witness, up: here || other.is_reached(), going }
         };
         Some((members.into_iter().map(seat).collect(), chosen))
     }
@@ -185,7 +216,7 @@ mod tests {
     fn up(numbers: &[u16]) -> Vec<Seat> {
         numbers
             .iter()
-            .map(|number| Seat { node: NodeId(*number), witness: false, up: true })
+            .map(|number| Seat { node: NodeId(*number), witness: false, up: true, going: false })
             .collect()
     }
 
@@ -256,6 +287,48 @@ mod tests {
         let half = Accord { changing: true, ..all };
         assert_eq!(next(&half, &seats, Some(&ids(&[3]))), None);
         assert_eq!(next(&half, &seats, None), voters(&[1, 2, 3]));
+    }
+
+    #[test]
+    fn who_leaves_gives_its_vote_to_those_who_stay() {
+        let going = |numbers: &[u16], leaving: &[u16]| {
+            let mut seats = up(numbers);
+            seats.iter_mut().for_each(|seat| seat.going = leaving.contains(&seat.node.0));
+            seats
+        };
+        let two = accord(&[1], &[2]);
+        assert_eq!(next(&two, &going(&[1, 2], &[1]), None), voters(&[2]));
+        assert_eq!(next(&two, &going(&[1, 2], &[2]), None), None);
+        // Nobody is left to give it to.
+        assert_eq!(next(&two, &going(&[1, 2], &[1, 2]), None), None);
+        let three = accord(&[1, 2, 3], &[]);
+        assert_eq!(next(&three, &going(&[1, 2, 3], &[1, 3]), None), voters(&[2]));
+        // One that is down does not count instead.
+        let mut seats = going(&[1, 2, 3], &[1]);
+        seats[2].up = false;
+        assert_eq!(next(&three, &seats, None), voters(&[2]));
+        // An operator's choice goes on without those who leave, and is void without any.
+        assert_eq!(next(&three, &going(&[1, 2, 3], &[1]), Some(&ids(&[1, 2]))), voters(&[2]));
+        assert_eq!(next(&two, &going(&[1, 2], &[1]), Some(&ids(&[1]))), voters(&[2]));
+    }
+
+    #[test]
+    fn nobody_goes_whom_the_others_need() {
+        let may = |accord: &Accord, seats: &[Seat], chosen: Option<&[NodeId]>| {
+            let accord = Accord { quorum: true, ..accord.clone() };
+            may_go(&accord, seats, chosen).map_err(|why| why.split(':').next().unwrap_or_default())
+        };
+        let (three, mut seats) = (accord(&[1, 2, 3], &[]), up(&[1, 2, 3]));
+        seats[0].going = true;
+        assert_eq!(may(&three, &seats, None), Ok(()));
+        assert!(may_go(&three, &seats, None).is_err_and(|why| why.contains("less than half")));
+        seats[2].up = false;
+        assert_eq!(may(&three, &seats, None), Ok(()), "the one that is up gets the vote");
+        let down = may(&three, &seats, Some(&ids(&[1, 3])));
+        assert!(down.is_err_and(|why| why.contains("more than half are down")), "{down:?}");
+        seats[1].witness = true;
+        let alone = may(&three, &seats, None);
+        assert!(alone.is_err_and(|why| why.contains("no other node that answers calls")));
     }
 
     #[test]
