@@ -60,6 +60,9 @@ pub struct ClusterView {
     pub quorum: bool,
     /// How many nodes have a vote.
     pub voters: usize,
+    /// How many of them are up and connected with this node, itself among them.
+    #[serde(default)]
+    pub voters_reached: usize,
     /// A change of them has begun and is not through: those before and those after it are needed.
     #[serde(default)]
     pub voters_changing: bool,
@@ -77,6 +80,12 @@ pub struct ClusterView {
     /// Whether this node is leaving.
     #[serde(default)]
     pub leaving: bool,
+    /// Why this node, which is leaving and is ready for it, can't go yet, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hindered: Option<String>,
+    /// Why what is agreed on is not kept or carried out here, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// Why what was agreed on can't be written down here, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<String>,

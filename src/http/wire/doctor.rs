@@ -1,12 +1,13 @@
 //! What is wrong with a cluster, and what to do about it: from what one node sees of it.
 
+mod agreed;
 mod down;
 
 use std::time::Duration;
 
 use crate::text::show_duration;
 
-use super::{BucketView, ClusterView, Finding, Findings, NodeView, RefusedView, Role, SharingView};
+use super::{BucketView, ClusterView, Finding, Findings, NodeView, RefusedView, SharingView};
 
 /// From so far on a clock is a trouble, milliseconds.
 pub const CLOCK_OFF_MS_MAX: i64 = 1_000;
@@ -14,10 +15,6 @@ pub const CLOCK_OFF_MS_MAX: i64 = 1_000;
 const CERTIFICATE_S_MIN: i64 = 14 * 86_400;
 /// Rows that are missing for so long are a trouble, milliseconds.
 const LAG_MS_MAX: u64 = 10_000;
-/// For so long a call may wait for rights; its own deadline is far below, milliseconds.
-const WAITING_MS_MAX: u64 = 1_000;
-/// So many entries of the log may be under way to the disk.
-const LOG_LAG_MAX: u64 = 1_000;
 
 /// Everything that is wrong, the worst first.
 #[must_use]
@@ -38,8 +35,10 @@ pub fn findings(view: &ClusterView) -> Findings {
             "make room on the disk, or replace it; until then this node decides from the rights it holds",
         );
     }
-    voters(view, &mut find);
-    behind(view, &mut find);
+    agreed::log(view, &mut find);
+    agreed::voters(view, &mut find);
+    agreed::behind(view, &mut find);
+    agreed::leaving(view, &mut find);
     if view.certificate_s < CERTIFICATE_S_MIN {
         find(
             format!(
@@ -89,62 +88,6 @@ fn in_bucket(bucket: &BucketView, find: &mut impl FnMut(String, &str)) {
         find(
             format!("{waiting} messages are not in the bucket yet"),
             "they are brought there by the nodes that have them; if there are not fewer after a while, see the logs of those",
-        );
-    }
-}
-
-fn voters(view: &ClusterView, find: &mut impl FnMut(String, &str)) {
-    let has_vote = |node: &&NodeView| node.role != Role::Follower;
-    let down = view.nodes.iter().filter(has_vote).filter(|node| !node.up).count();
-    if !view.quorum {
-        find(
-            format!("{down} of {} voters are not reached: nothing can be agreed on", view.voters),
-            "start the voters that are down, or mend the way to them; calls go on with the rights that each node holds",
-        );
-    } else if view.leader.is_none() {
-        find(
-            "no node leads".to_owned(),
-            "wait some seconds; if it stays so, look whether voters reach each other",
-        );
-    }
-    let answering = view.nodes.iter().filter(|node| node.role != Role::Witness).count();
-    if view.voters == 1 && view.nodes.len() >= 3 {
-        find(
-            format!("only one of {} nodes has a vote: its end stops everything", view.nodes.len()),
-            "make it three by `hallporter cluster voters set NAME NAME NAME`",
-        );
-    } else if view.voters == 2 {
-        find(
-            format!(
-                "two nodes have a vote: if either is down, nothing can be agreed on ({answering} nodes answer calls)"
-            ),
-            "add a third node, or a witness with `hallporter serve --join … --witness`",
-        );
-    }
-}
-
-/// What is not done in time at this node.
-fn behind(view: &ClusterView, find: &mut impl FnMut(String, &str)) {
-    let lag = view.committed.saturating_sub(view.applied);
-    if lag > LOG_LAG_MAX {
-        find(
-            format!("{lag} entries of the log are agreed on and not carried out here yet"),
-            "look at the disk of this node (`iostat`) and at its load; until it has caught up it decides by older caps and rights",
-        );
-    }
-    let waiting = view.waiting;
-    if waiting.calls > 0 && waiting.oldest_ms > WAITING_MS_MAX {
-        find(
-            format!(
-                "{} calls wait for rights of other nodes, the oldest for {} ms",
-                waiting.calls, waiting.oldest_ms
-            ),
-            "this daemon does not come to it in time: look at the load of the machine; the proxies have given these calls up",
-        );
-    } else if waiting.calls > 0 && waiting.calls >= waiting.max {
-        find(
-            format!("{} calls wait for rights of other nodes: as many as may", waiting.calls),
-            "further ones are decided at once, without asking: see whether all nodes are reached and somebody leads; if this is the usual load, raise cluster.waiting_max",
         );
     }
 }
@@ -208,7 +151,7 @@ fn other(view: &ClusterView, node: &NodeView, find: &mut impl FnMut(String, &str
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ReservedView, WaitingView};
+    use super::super::{ReservedView, Role, WaitingView};
     use super::*;
 
     fn node(name: &str, role: Role) -> NodeView {
@@ -289,7 +232,9 @@ mod tests {
         };
         one(|view| view.removed = true, "was removed");
         one(|view| view.disk = Some("full".to_owned()), "full");
+        one(|view| view.log = Some("entry 7".to_owned()), "not kept or carried out here: entry 7");
         one(|view| view.leader = None, "no node leads");
+        one(|view| view.hindered = Some("too few".to_owned()), "a can't leave yet: too few");
         one(|view| view.messages_unsafe = 3, "recordings of 3 messages");
         let bucket = |trouble: Option<&str>, waiting| {
             Some(BucketView { trouble: trouble.map(str::to_owned), waiting })
@@ -351,6 +296,7 @@ mod tests {
     fn two_of_three_down_come_first() {
         let told = told(|view| {
             view.quorum = false;
+            view.voters_reached = 1;
             view.leader = None;
             view.nodes[1].up = false;
             view.nodes[2].up = false;

@@ -20,6 +20,10 @@ pub(crate) struct Accord {
     /// Whether more than half of them are up and connected; of those before a change and of those
     /// after it, as long as it is not through.
     pub(crate) quorum: bool,
+    /// How many of those that have a vote are up and connected, this node among them.
+    pub(crate) reached: usize,
+    /// Why the log is not kept or carried out here, in a sentence.
+    pub(crate) halted: Option<String>,
     /// The last entry that this node has carried out.
     pub(crate) applied: u64,
     /// The last entry that is known to be agreed on.
@@ -66,6 +70,11 @@ impl Accord {
             // One that does not reach most voters leads nobody, and hears of it late.
             leader: standing.leader.filter(|leader| quorum || Some(leader) != up.first()),
             quorum,
+            reached: reached(&standing.voters),
+            halted: match standing.strange {
+                Some(index) => Some(format!("its entry {index} comes from a newer version")),
+                None => standing.trouble,
+            },
             voters: standing.voters,
             changing: standing.changing,
             followers: standing.followers,
