@@ -189,10 +189,11 @@ async fn open_house(
     let store = Arc::new(store);
     let dir = Dir::new(&config.node.data_dir);
     dir.refuse_old_copy()?;
-    if joining.is_some() && !dir.has_papers() && !dir.has_left() {
+    let knows_others = store.knows_other_nodes()?;
+    if joining.is_some() && !dir.has_papers() && !dir.has_left() && !knows_others {
         refuse_own_registry(&store, config)?;
     }
-    let papers = nodes::papers(&dir, config, joining, move || clock.now()).await?;
+    let papers = nodes::papers(&dir, config, joining, knows_others, move || clock.now()).await?;
     let roll = RollBook::load(dir)?;
     let proxies = config
         .kamailio

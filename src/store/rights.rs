@@ -98,6 +98,16 @@ impl Store {
         read(&locked(&self.ledger), take).map_err(|error| self.ledger_error(&error))
     }
 
+    /// Whether what is here was agreed on with other nodes. A node alone has the number 1.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn knows_other_nodes(&self) -> Result<bool, Error> {
+        let others = "SELECT EXISTS (SELECT 1 FROM node_start WHERE node <> 1)";
+        let known = locked(&self.ledger).query_row(others, [], |row| row.get(0));
+        known.map_err(|error| self.ledger_error(&error))
+    }
+
     /// Reads which motions of which node were carried out.
     ///
     /// # Errors

@@ -246,3 +246,29 @@ fn no_votes_are_given_to_nodes_that_are_down() {
     nodes[0].done("cluster voters set a");
     vote(&[&nodes[0], &nodes[1]], &["a"]);
 }
+
+/// Alone it would have all caps to itself beside the others, and nobody to agree with.
+#[test]
+fn a_node_whose_papers_are_gone_does_not_start_alone() {
+    let (nodes, mut daemons) = cluster("no-papers", &["a", "b"]);
+    nodes[0].home.lay_down("alice", 1, "+493012345");
+    until("b knows it", || nodes[1].home.cli("account show alice").0 == 0);
+    for (node, daemon) in nodes.iter().zip(&mut daemons).rev() {
+        daemon.stop();
+        let papers = node.home.dir.join("data/cluster");
+        std::fs::rename(&papers, node.home.dir.join("elsewhere")).unwrap();
+        let told = node.home.refusal();
+        assert!(told.contains("its papers are gone: bring"), "{told}");
+        std::fs::rename(node.home.dir.join("elsewhere"), &papers).unwrap();
+        *daemon = node.home.start();
+    }
+    nodes[0].sees(&["a", "b"]);
+    // As after a removal: its old papers are good for nothing, and it comes in as a new node.
+    daemons[1].kill();
+    nodes[0].sees(&["a"]);
+    nodes[0].done("cluster remove b");
+    std::fs::remove_dir_all(nodes[1].home.dir.join("data/cluster")).unwrap();
+    let _daemon = nodes[1].join(&nodes[0]);
+    nodes[0].sees(&["a", "b"]);
+    agrees(&[&nodes[0], &nodes[1]], 1, "bert");
+}

@@ -24,10 +24,12 @@ pub struct Joining {
 }
 
 /// The papers of this node, if it is one of a cluster: as they lie there, or got with a token.
+/// `knows_others`: whether its data was agreed on with other nodes.
 pub(crate) async fn papers(
     dir: &Dir,
     config: &Config,
     joining: Option<&Joining>,
+    knows_others: bool,
     clock: impl Fn() -> Now + Send + Sync + 'static,
 ) -> anyhow::Result<Option<Papers>> {
     let now_s = clock().wall_s();
@@ -39,7 +41,8 @@ pub(crate) async fn papers(
         return Ok(Some(papers));
     }
     let Some(joining) = joining else {
-        return if dir.has_left() { Err(anyhow::anyhow!(dir.left_sentence())) } else { Ok(None) };
+        dir.refuse_alone(knows_others)?;
+        return Ok(None);
     };
     let path = joining.token_file.display();
     let text = std::fs::read_to_string(&joining.token_file)

@@ -95,13 +95,22 @@ impl Dir {
         Ok(())
     }
 
-    /// What is to be done about that.
-    pub(crate) fn left_sentence(&self) -> String {
-        format!(
-            "this node has left its cluster: let it join one with --join and a new token, or, if \
-             it is to go on alone with what it knows, remove {}",
-            self.left().display()
-        )
+    /// Why a node does not start by itself with data that it shared with others: alone it would
+    /// have all caps to itself beside them, and could agree on nothing without their votes.
+    pub(crate) fn refuse_alone(&self, knows_others: bool) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            !self.has_left(),
+            "this node has left its cluster: let it join one with --join and a new token. To use \
+             this machine alone, give it an empty node.data_dir: the data here counts on the others"
+        );
+        anyhow::ensure!(
+            !knows_others,
+            "this node was one of several, and its papers are gone: bring {} back; or take it out \
+             by `hallporter cluster remove` at another node and let it join with --join and a new \
+             token. To use this machine alone, give it an empty node.data_dir",
+            self.0.display()
+        );
+        Ok(())
     }
 
     /// Puts the papers away: they are not good any more.
@@ -124,7 +133,7 @@ impl Dir {
         let path = self.0.join(NODE);
         let credentials = Credentials::from_pem(&node, now_s).with_context(|| {
             format!(
-                "{} can't be used; look at the clock, or move the directory away and join anew",
+                "{} can't be used; look at the clock; else take the node out by `hallporter cluster remove` at another one, move the directory away, and let it join with --join and a new token",
                 path.display()
             )
         })?;
