@@ -1,6 +1,7 @@
 //! `hallporter deposit`
 
 use clap::{Subcommand, ValueEnum};
+use serde_json::json;
 
 use crate::domain::{Medium, MessageId};
 
@@ -59,20 +60,20 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
                 MediumWord::Video => Medium::Video,
             };
             door.client.deposit_medium(id, wanted).await.map_err(failed)?;
-            if screen.json {
-                return Ok(());
-            }
             let medium = medium(wanted);
-            screen.line(format_args!(
-                "deposit {id}: {medium} was asked for; `deposit list` shows what comes of it"
-            ))
+            screen.done(
+                &json!({ "id": id, "asked_for": wanted }),
+                format_args!(
+                    "deposit {id}: {medium} was asked for; `deposit list` shows what comes of it"
+                ),
+            )
         }
         Action::End(Which { id }) => {
             door.client.deposit_end(id).await.map_err(failed)?;
-            if screen.json {
-                return Ok(());
-            }
-            screen.line(format_args!("deposit {id} ends; what was said is kept"))
+            screen.done(
+                &json!({ "id": id, "ends": true }),
+                format_args!("deposit {id} ends; what was said is kept"),
+            )
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `hallporter notice`
 
 use clap::{Subcommand, ValueEnum};
+use serde_json::json;
 
 use crate::domain::NoticeState;
 use crate::http::wire::NoticeView;
@@ -77,10 +78,10 @@ pub(super) async fn run(args: Args, screen: &mut Screen<'_>) -> Result<(), Failu
         }
         Action::Retry { id } => {
             door.client.notice_retry(&id).await.map_err(|error| door.explain(error))?;
-            if screen.json {
-                return Ok(());
-            }
-            screen.line(format_args!("notice {id} is tried again"))
+            screen.done(
+                &json!({ "id": id, "tried_again": true }),
+                format_args!("notice {id} is tried again"),
+            )
         }
     }
 }

@@ -332,6 +332,19 @@ message.left:m7-1  given up  1970-01-01 00:00:00Z     12  -     it answered 500
     let tried = [("POST /v1/notices/message.left:m7-1/retry", 204, json!(null))];
     let (text, _, _) = ask("notice-retry", "notice retry message.left:m7-1", &tried);
     assert_eq!(text, "notice message.left:m7-1 is tried again\n");
+
+    for (line, answers, said) in [
+        ("deposit switch m7-1 video", &switched, json!({"id": "m7-1", "asked_for": "video"})),
+        ("deposit end m7-1", &ended, json!({"id": "m7-1", "ends": true})),
+        (
+            "notice retry message.left:m7-1",
+            &tried,
+            json!({"id": "message.left:m7-1", "tried_again": true}),
+        ),
+    ] {
+        let (text, _, _) = ask("deposit-json", &format!("{line} --json"), answers);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), said, "{line}");
+    }
 }
 
 #[test]

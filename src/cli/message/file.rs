@@ -85,7 +85,10 @@ pub(super) async fn play(
             }
         }
     }
-    if screen.json { Ok(()) } else { screen.line(format_args!("message {id} played")) }
+    screen.done(
+        &json!({ "id": id, "files_played": files.len() }),
+        format_args!("message {id} played"),
+    )
 }
 
 /// A file for as long as it is played.
