@@ -51,5 +51,7 @@ mod side {
 }
 #[path = "nodes/strange.rs"]
 mod strange;
+#[path = "nodes/witness.rs"]
+mod witness;
 #[path = "nodes/world.rs"]
 mod world;

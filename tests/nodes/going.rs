@@ -17,7 +17,9 @@ fn voters(node: &Node) -> Vec<String> {
 #[track_caller]
 fn vote(nodes: &[&Node], names: &[&str]) {
     for node in nodes {
-        until(&format!("{} sees that {names:?} vote", node.name), || voters(node) == names);
+        until(&format!("{} sees that {names:?} vote", node.name), || {
+            voters(node) == names && node.view()["voters_changing"] == false
+        });
     }
 }
 

@@ -1,9 +1,8 @@
 //! How nodes find each other.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::daemon::{event, question, until};
-use super::line::Line;
 use super::world::{Node, cluster};
 
 #[test]
@@ -116,29 +115,4 @@ fn papers_can_be_made_while_the_daemon_is_stopped() {
     let _daemon = node.home.start();
     assert_eq!(node.view()["cluster"], "voice");
     until("a token can be made", || node.home.cli("cluster token").0 == 0);
-}
-
-#[test]
-fn a_witness_answers_no_calls() {
-    let (nodes, _daemons) = cluster("witness", &["a"]);
-    let witness = Node::new("witness", "w");
-    let mut serve = witness.joining(&nodes[0], &nodes[0].token());
-    serve.arg("--witness");
-    let child = serve
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let _daemon = super::daemon::Daemon::watch(child, &witness.home.address);
-    nodes[0].sees(&["a", "w"]);
-    until("it says what it is", || {
-        let view = nodes[0].view();
-        view["nodes"][1]["role"] == "witness"
-    });
-    let mut line = Line::new(&witness.home.address, "");
-    let (status, body) = line.ask("GET", "/readyz", &Value::Null);
-    assert!(status == 503 && body["error"].as_str().unwrap().contains("witness"), "{body}");
-    let asked = question("one", "+493012345");
-    let (status, body) = witness.home.proxy().ask("POST", "/v1/route", &asked);
-    assert!(status == 503 && body["error"].as_str().unwrap().contains("witness"), "{body}");
 }
