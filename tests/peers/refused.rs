@@ -220,9 +220,16 @@ async fn only_so_many_handshakes_go_on_at_once() {
     let pem = world.credentials(&node(7)).to_pem();
     // Each has a certificate and says nothing. Beyond the half they have to show their address.
     let mut kept = Vec::new();
-    for _ in 0..HANDSHAKES_MAX {
+    let mut unanswered = 0;
+    while kept.len() < HANDSHAKES_MAX {
         let (endpoint, called) = soon(call(one.address, Some(papers(&pem)), PEERS)).await;
-        kept.push((endpoint, called.unwrap()));
+        match called {
+            Ok(connection) => kept.push((endpoint, connection)),
+            // Seen twice in some thousand runs on busy machines, and never where somebody watched:
+            // one attempt hears nothing. A node calls again; that has to be answered.
+            Err(ConnectionError::TimedOut) if unanswered < 2 => unanswered += 1,
+            Err(error) => panic!("after {}, {unanswered} heard nothing: {error:?}", kept.len()),
+        }
     }
     let (_endpoint, called) = soon(call(one.address, Some(papers(&pem)), PEERS)).await;
     assert!(matches!(called, Err(ConnectionError::ConnectionClosed(_))), "{called:?}");

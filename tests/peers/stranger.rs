@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hallporter::peers::{Kind, framed};
+use hallporter::peers::{Kind, Settings, framed};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, SendStream};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, SendStream, TransportConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -83,7 +84,12 @@ pub(crate) async fn call(
     protocol: &str,
 ) -> (Endpoint, Result<Connection, ConnectionError>) {
     let tls = tls(papers, protocol);
-    let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    // As long as a node waits.
+    let mut transport = TransportConfig::default();
+    let idle = Duration::from_millis(Settings::default().idle_ms.into());
+    transport.max_idle_timeout(Some(idle.try_into().unwrap()));
+    config.transport_config(Arc::new(transport));
     let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
     let connection = endpoint.connect_with(config, to, "stranger").unwrap().await;
     (endpoint, connection)
