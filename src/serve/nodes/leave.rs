@@ -157,7 +157,10 @@ impl Nodes {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         self.hand_over(house).await;
-        while let Err(error) = self.take_out(house, self.own.node).await {
+        // The others may part from it before it hears that they have agreed on it.
+        while !self.is_removed()
+            && let Err(error) = self.take_out(house, self.own.node).await
+        {
             tracing::debug!(%error, "the others do not know yet that this node leaves");
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -173,7 +176,7 @@ impl Nodes {
     /// Waits until others have this node's vote: one that is gone is counted as long as it has one,
     /// and those who stay may be too few without it to take it away.
     async fn hand_over(&self, house: &House) {
-        loop {
+        while !self.is_removed() {
             let hindered = self.may_go(house).err();
             if hindered.is_none() {
                 self.going.store(true, Ordering::Relaxed);

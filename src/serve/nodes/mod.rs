@@ -254,7 +254,9 @@ impl Nodes {
 
     /// The others say that this node is not one of them any more.
     fn removed_here(&self) {
-        if !self.is_leaving() && !self.removed.swap(true, Ordering::Relaxed) {
+        let known = self.removed.swap(true, Ordering::Relaxed);
+        // Who leaves wants it so, and ends by itself.
+        if !known && !self.is_leaving() {
             tracing::error!("this node was removed from the cluster: it can join with a new token");
             // Nobody takes it in, however often it calls.
             let addresses: Vec<SocketAddr> =
