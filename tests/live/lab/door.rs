@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::web::whole;
+use super::{eventually, seconds};
 
 /// The server; gone when this is dropped.
 pub(crate) struct Door {
@@ -20,7 +21,7 @@ impl Door {
         at: SocketAddr,
         answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(at).unwrap();
+        let listener = bound(at);
         let (over, answer) = (Arc::new(AtomicBool::new(false)), Arc::new(answer));
         let ends = Arc::clone(&over);
         std::thread::spawn(move || {
@@ -35,6 +36,20 @@ impl Door {
         });
         Self { at, over }
     }
+}
+
+/// Whoever has claimed the address has tried the port before; a process that another test starts in
+/// that instant has what was open then until it has become its program.
+fn bound(at: SocketAddr) -> TcpListener {
+    let mut bound = None;
+    assert!(
+        eventually(seconds(5.0), || {
+            bound = TcpListener::bind(at).ok();
+            bound.is_some()
+        }),
+        "{at} is in use"
+    );
+    bound.unwrap()
 }
 
 impl Drop for Door {
