@@ -38,7 +38,7 @@ fn a_node_leaves_and_does_not_come_back_by_itself() {
     let told = nodes[1].done("cluster leave");
     assert!(told.contains("the daemon stops by itself"), "{told}");
     assert!(daemons[1].ended().success(), "{}", daemons[1].log());
-    until("it is not in the list", || nodes[0].view()["nodes"].as_array().unwrap().len() == 1);
+    nodes[0].lists(1);
     let told = nodes[1].home.refusal();
     assert!(told.contains("this node has left its cluster"), "{told}");
     // With a new token it is a node again, under its old name and a new number.
@@ -74,16 +74,9 @@ fn a_removed_node_is_not_taken_in_again() {
     nodes[0].sees(&["a", "b"]);
     let told = nodes[0].done("cluster remove c");
     assert!(told.contains("policy strict"), "{told}");
-    until("b knows it too", || nodes[1].view()["nodes"].as_array().unwrap().len() == 2);
+    nodes[1].lists(2);
     // It has its certificate still, and is refused all the same.
-    let child = nodes[2]
-        .home
-        .serve()
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let removed = super::daemon::Daemon::watch(child, &nodes[2].home.address);
+    let removed = nodes[2].spawned(nodes[2].home.serve());
     removed.logs("this node was removed from the cluster");
     daemons[0].logs("a node that was removed is not taken in");
     assert_eq!(nodes[0].up(), ["a", "b"]);
@@ -119,7 +112,7 @@ fn a_node_that_leaves_waits_for_its_calls_and_its_rights_are_free_then() {
     assert!(daemons[1].runs(), "{}", daemons[1].log());
     b.home.proxy().done("POST", "/v1/event", &json!([event("end", "b1@h")]));
     assert!(daemons[1].ended().success(), "{}", daemons[1].log());
-    until("it is not in the list", || a.view()["nodes"].as_array().unwrap().len() == 1);
+    a.lists(1);
     let asked = question("a2@h", "+493012345");
     until("the right is free", || a.home.proxy().route(&asked)["action"] == "fork");
 }
@@ -135,7 +128,7 @@ fn the_first_node_leaves_and_another_lets_somebody_in() {
     assert!(daemons[0].ended().success(), "{}", daemons[0].log());
     let left = [&nodes[1], &nodes[2]];
     for node in left {
-        until("it is not in the list", || node.view()["nodes"].as_array().unwrap().len() == 2);
+        node.lists(2);
     }
     agrees(&left, 0, "alice");
     agrees(&left, 1, "bert");
@@ -155,7 +148,7 @@ fn who_has_the_only_vote_leaves_it_to_the_other() {
     nodes[0].done("cluster leave");
     assert!(daemons[0].ended().success(), "{}", daemons[0].log());
     vote(&[&nodes[1]], &["b"]);
-    until("it is not in the list", || nodes[1].view()["nodes"].as_array().unwrap().len() == 1);
+    nodes[1].lists(1);
     agrees(&[&nodes[1]], 0, "alice");
 }
 
@@ -172,7 +165,7 @@ fn two_that_leave_together_leave_the_third_able_to_agree() {
         assert!(daemon.ended().success(), "{}", daemon.log());
     }
     vote(&[&nodes[2]], &["c"]);
-    until("they are not in the list", || nodes[2].view()["nodes"].as_array().unwrap().len() == 1);
+    nodes[2].lists(1);
     agrees(&[&nodes[2]], 0, "alice");
 }
 

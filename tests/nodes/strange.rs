@@ -1,12 +1,12 @@
 //! What should not be: a disk that was copied, a node of another cluster, papers that are old.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallporter::peers::{Authority, Credentials, NODE_GOOD_S, RENEW_BEFORE_S};
 
-use super::daemon::{Daemon, until};
+use super::daemon::until;
 use super::world::{Node, cluster};
 
 /// How often somebody was refused at a node, by its metrics.
@@ -98,9 +98,7 @@ fn an_old_copy_of_a_disk_is_refused_for_good() {
     daemons[1].kill();
     nodes[0].sees(&["a"]);
     old.configure("b");
-    let serve = &mut old.home.serve();
-    let child = serve.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut started = Daemon::watch(child, &old.home.address);
+    let mut started = old.spawned(old.home.serve());
     started.logs("another process has been started as this node since");
     assert!(started.ended().success(), "{}", started.log());
     is_old(&old);

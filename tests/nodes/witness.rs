@@ -1,7 +1,5 @@
 //! A node that only has a vote.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use super::daemon::{Daemon, question, until};
@@ -13,8 +11,7 @@ fn witness(test: &str, over: &Node) -> (Node, Daemon) {
     let witness = Node::new(test, "w");
     let mut serve = witness.joining(over, &over.token());
     serve.arg("--witness");
-    let child = serve.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let daemon = Daemon::watch(child, &witness.home.address);
+    let daemon = witness.spawned(serve);
     (witness, daemon)
 }
 

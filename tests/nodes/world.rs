@@ -66,11 +66,16 @@ impl Node {
         self.started(self.joining(over, &token))
     }
 
+    /// Starts it so, and waits for nothing.
+    pub(super) fn spawned(&self, mut serve: std::process::Command) -> Daemon {
+        let child = serve.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Daemon::watch(child, &self.home.address)
+    }
+
     /// Starts it so and waits until it answers.
     #[track_caller]
-    pub(super) fn started(&self, mut serve: std::process::Command) -> Daemon {
-        let child = serve.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut daemon = Daemon::watch(child, &self.home.address);
+    pub(super) fn started(&self, serve: std::process::Command) -> Daemon {
+        let mut daemon = self.spawned(serve);
         until("the daemon is ready", || {
             assert!(daemon.runs(), "it ended: {}", daemon.log());
             daemon.is_ready()
@@ -80,9 +85,8 @@ impl Node {
 
     /// Runs `serve` to its end, which has to be a refusal; gives the sentences.
     #[track_caller]
-    pub(super) fn refused(&self, mut serve: std::process::Command) -> String {
-        let child = serve.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut daemon = Daemon::watch(child, &self.home.address);
+    pub(super) fn refused(&self, serve: std::process::Command) -> String {
+        let mut daemon = self.spawned(serve);
         let status = daemon.ended();
         assert_eq!(status.code(), Some(1), "{}", daemon.log());
         daemon.log()
@@ -98,6 +102,14 @@ impl Node {
         let view = self.view();
         let nodes = view["nodes"].as_array().unwrap().iter().filter(|node| node["up"] == true);
         nodes.map(|node| node["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until so many nodes are in the list, up or not.
+    #[track_caller]
+    pub(super) fn lists(&self, count: usize) {
+        until(&format!("{} lists {count} nodes", self.name), || {
+            self.view()["nodes"].as_array().unwrap().len() == count
+        });
     }
 
     /// Waits until it sees exactly these up.

@@ -58,11 +58,7 @@ pub(super) fn next(accord: &Accord, seats: &[Seat], chosen: Option<&[NodeId]>) -
 
 /// Who is to have a vote. Where all whom an operator has chosen leave, it is as if nobody had said
 /// anything.
-pub(super) fn wanted(
-    accord: &Accord,
-    seats: &[Seat],
-    chosen: Option<&[NodeId]>,
-) -> BTreeSet<NodeId> {
+fn wanted(accord: &Accord, seats: &[Seat], chosen: Option<&[NodeId]>) -> BTreeSet<NodeId> {
     let staying: Vec<Seat> = seats.iter().filter(|seat| !seat.going).copied().collect();
     let stays = |node: &&NodeId| staying.iter().any(|seat| seat.node == **node);
     let goes = |node: &NodeId| seats.iter().any(|seat| seat.node == *node && seat.going);
@@ -104,7 +100,7 @@ pub(super) fn may_go(
 }
 
 /// Whether more than half of these are up and connected; nobody at all can agree on nothing.
-pub(super) fn can_agree(voters: &BTreeSet<NodeId>, seats: &[Seat]) -> bool {
+fn can_agree(voters: &BTreeSet<NodeId>, seats: &[Seat]) -> bool {
     let up = seats.iter().filter(|seat| seat.up && voters.contains(&seat.node)).count();
     up > voters.len() / 2
 }
